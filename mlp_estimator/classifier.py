@@ -1,0 +1,322 @@
+"""The classifier: labels in, labels and probabilities out."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+
+from .engine.losses import LOSSES
+from .perceptron import MultilayerPerceptron, _fit_context, incremental_fit
+
+
+class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
+    """Multilayer perceptron classifier, trained on the cross-entropy of its class probabilities.
+
+    Two classes and multilabel targets are modelled by logistic outputs, more classes by a softmax [1]_, [2]_. Same
+    parameters, defaults and numbers as :class:`sklearn.neural_network.MLPClassifier`.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Number of units of each hidden layer; an int is one layer, ``()`` a linear model.
+
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
+        Function of the hidden layers: f(z) = z, 1 / (1 + exp(-z)), tanh(z) or max(0, z).
+
+    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+        'adam' and 'sgd' take a step per minibatch [3]_, 'lbfgs' is the quasi-Newton method of
+        :func:`scipy.optimize.minimize` on all data, often best for less than some thousand samples.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty alpha / 2 ||W||^2 on the weights (not the intercepts), added to the sum of the
+        losses of a minibatch before that is divided by its size (or its sample weights' sum).
+
+    batch_size : int or 'auto', default='auto'
+        Samples in a minibatch; 'auto' is min(200, n_samples). Not used by 'lbfgs'.
+
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Schedule of 'sgd': 'constant'; 'invscaling', learning_rate_init / (t_ + 1)^power_t after each
+        epoch; 'adaptive', constant until patience (see `n_iter_no_change`) runs out, then a fifth, and so on down
+        to 1e-6.
+
+    learning_rate_init : float, default=0.001
+        Initial step size of 'sgd' and 'adam'.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Most epochs ('sgd', 'adam') or iterations ('lbfgs').
+
+    shuffle : bool, default=True
+        Whether to go through the samples in a new order in each epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Generator of the initial weights, of the early-stopping split and of the order of samples. An
+        int gives the same fit each time, and the same as scikit-learn's.
+
+    tol : float, default=1e-4
+        Improvement of the loss, or of the validation score, that counts as one; for 'lbfgs' the largest component
+        of the gradient at which to stop.
+
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch or iteration.
+
+    warm_start : bool, default=False
+        Whether `fit` starts from the fitted weights instead of drawing new ones.
+
+    momentum : float, default=0.9
+        Momentum of 'sgd', in [0, 1].
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' looks ahead along its momentum.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when the accuracy on them no longer improves, and to keep the
+        weights that were best there. The split is stratified, except where a class is too rare for that. Not used by 'lbfgs'.
+
+    validation_fraction : float, default=0.1
+        The part to set aside, in [0, 1).
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of the two moments of 'adam', in [0, 1).
+
+    epsilon : float, default=1e-8
+        Added to the denominator of 'adam'.
+
+    n_iter_no_change : int or inf, default=10
+        Patience: training stops after more than this many epochs in a row without an improvement of `tol`.
+
+    max_fun : int, default=15000
+        Most evaluations of the objective by 'lbfgs'.
+
+    dtype : {'float32', 'float64'} or None, default=None
+        Type of the computation, the weights and the predictions. None takes that of `X`, and float64 where `X` is
+        neither. float32 is about twice as fast; 'lbfgs' works in float64 inside.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The class labels, sorted; for multilabel targets the column numbers.
+
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer, from the inputs to the outputs.
+
+    intercepts_ : list of ndarray of shape (n_out,)
+        Intercepts of each layer.
+
+    n_features_in_ : int
+        Number of features seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where `X` has names that are all strings.
+
+    n_iter_ : int
+        Epochs or iterations of the last call.
+
+    n_layers_ : int
+        Number of layers, inputs and outputs included.
+
+    n_outputs_ : int
+        Number of outputs of the network.
+
+    out_activation_ : str
+        Name of the function from raw outputs to predictions: 'softmax' or 'logistic'.
+
+    loss_ : float
+        Loss of the last epoch: the mean over its minibatches at the weights of that time, penalty included.
+
+    loss_curve_ : list of float
+        The loss of each epoch or iteration.
+
+    best_loss_ : float or None
+        Smallest loss of an epoch; None with early stopping.
+
+    validation_scores_ : list of float or None
+        Accuracy on the samples set aside, after each epoch; None without early stopping.
+
+    best_validation_score_ : float or None
+        The largest of them.
+
+    t_ : int
+        Training samples seen by 'sgd' or 'adam', over all epochs.
+
+    See Also
+    --------
+    MLPRegressor : The same for real-valued targets.
+
+    Notes
+    -----
+    With scikit-learn's parameters and an int `random_state`, float64 input gives the numbers of
+    :class:`sklearn.neural_network.MLPClassifier`; the deliberate differences are listed in ``docs/differences.md``, every
+    formula is derived in ``docs/derivations.md``.
+
+    References
+    ----------
+    .. [1] D. E. Rumelhart, G. E. Hinton, R. J. Williams, "Learning representations by back-propagating errors",
+       Nature 323, 1986.
+    .. [2] X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+       networks", AISTATS 2010 (the initialisation).
+    .. [3] D. P. Kingma, J. Ba, "Adam: A method for stochastic optimization", ICLR 2015.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from mlp_estimator import MLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), MLPClassifier(random_state=0, max_iter=500))
+    >>> round(model.fit(X, y).score(X, y), 2)
+    0.98
+    >>> model.predict_proba(X[:1]).round(2)
+    array([[1., 0., 0.]])
+    """
+
+    def _encode(self, y, dtype, *, resume, incremental, classes):
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        if incremental and _check_partial_fit_first_call(self, classes):
+            multilabel = type_of_target(y).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if multilabel else self.classes_)
+        elif not incremental and not resume:
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        self._check_classes(unique_labels(y), incremental)
+        kind = self._label_binarizer.y_type_
+        if kind.startswith("multilabel"):
+            Y = self._label_binarizer.transform(y)
+            return np.ascontiguousarray(Y, dtype), LOSSES["sigmoid_cross_entropy"]
+        codes = np.searchsorted(self.classes_, y)[:, None]
+        if kind == "multiclass":
+            return codes, LOSSES["softmax_cross_entropy"]
+        return codes.astype(dtype), LOSSES["sigmoid_cross_entropy"]
+
+    def _check_classes(self, found, incremental):
+        unseen = np.setdiff1d(found, self.classes_)
+        if incremental and len(unseen):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {found}. "
+                "Name all classes that will ever come in the first call: partial_fit(X, y, classes=...)."
+            )
+        if not incremental and (len(unseen) or len(found) < len(self.classes_)):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                f"Previously got {self.classes_}, `y` has {found}"
+            )
+
+    def _strata(self, Y):
+        return Y[:, 0] if Y.shape[1] == 1 else None  # not for multilabel targets
+
+    def _validation_score(self, Y, prediction, weight):
+        if prediction.shape[1] > Y.shape[1]:  # codes against one probability for each class
+            decided = prediction.argmax(axis=1)
+        else:
+            decided = (prediction > 0.5).astype(int)
+        return accuracy_score(Y.astype(int), decided, sample_weight=weight)
+
+    @incremental_fit
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Go through a chunk of data once, in minibatches, and update the network.
+
+        The optimizer's memory, the learning rate and the order of samples go on from call to call, also
+        through a pickle.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The chunk.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels, or a multilabel indicator matrix.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples.
+
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever come; needed in the first call, optional later.
+
+        Returns
+        -------
+        self : object
+            The updated estimator.
+
+        Raises
+        ------
+        ValueError
+            For unusable data as in `fit`, for classes that the first call did not name, and with early stopping.
+        """
+        return self._fit(X, y, sample_weight, incremental=True, classes=classes)
+
+    def predict(self, X):
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The most probable class of each sample; for multilabel targets an indicator matrix.
+        """
+        probability = self._predict(X, self._link)
+        if probability.shape[1] == 1:
+            probability = probability.ravel()
+        return self._label_binarizer.inverse_transform(probability)
+
+    def predict_proba(self, X):
+        """Predict class probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        probability : ndarray of shape (n_samples, n_classes)
+            The probability of each class, in the order of `classes_`; for multilabel targets of each label.
+        """
+        raw = self._predict(X, _scores)
+        if raw.shape[1] == 1:
+            raw = np.hstack([-raw, raw])
+        self._fitted_loss().predict(raw.T[None], raw.T[None])
+        return raw
+
+    def predict_log_proba(self, X):
+        """Predict the logarithm of class probabilities, finite for every sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples, n_classes)
+            ``log(predict_proba(X))``: a predicted probability is never rounded to 0.
+        """
+        probability = self.predict_proba(X)
+        return np.log(probability, out=probability)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _scores(raw, out):
+    """The link that leaves raw scores as they are, ``out`` being ``raw``."""

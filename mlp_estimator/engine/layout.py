@@ -1,0 +1,76 @@
+"""Where each parameter array lives inside a flat vector, and the two products such vectors need.
+
+All parameters of a network lie in one vector, so that an optimizer is a few passes over memory and a
+scipy solver needs no packing. A ``Layout`` reads any vector of that kind (parameters, gradient, a
+direction) as the matrices the layers work with; it owns no memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.blas import get_blas_funcs
+
+Array = NDArray[np.floating]
+
+
+class Param(NamedTuple):
+    """One parameter array of a layer: its shape, and whether the L2 penalty applies to it."""
+
+    name: str
+    shape: tuple[int, ...]
+    decay: bool
+
+
+class Layout:
+    """The order of parameters in a flat (M, P) array: all that decays first, then the rest.
+
+    Within each half the layers follow one another, which is also scikit-learn's packing order; the
+    penalty and decoupled decay are one slice, ``[:, :n_decayed]``.
+    """
+
+    def __init__(self, params: Sequence[Sequence[Param]]):
+        self.params = [tuple(layer) for layer in params]
+        self._slices: dict[tuple[int, int], slice] = {}
+        start = 0
+        for decayed in (True, False):
+            for i, layer in enumerate(self.params):
+                for j, param in enumerate(layer):
+                    if param.decay is decayed:
+                        stop = start + int(np.prod(param.shape))
+                        self._slices[i, j] = slice(start, stop)
+                        start = stop
+            if decayed:
+                self.n_decayed = start
+        self.size = start
+
+    def views(self, flat: Array) -> list[tuple[Array, ...]]:
+        """Read (M, P) as one tuple of (M, \\*shape) arrays per layer; no memory is copied."""
+        return [
+            tuple(
+                flat[:, self._slices[i, j]].reshape(-1, *param.shape)
+                for j, param in enumerate(layer)
+            )
+            for i, layer in enumerate(self.params)
+        ]
+
+
+def add_scaled(y: Array, scale: float | Array, x: Array) -> None:
+    """``y += scale * x`` in one pass, without a temporary; y and x are (M, P), scale a number or (M, 1).
+
+    BLAS's axpy saves 10 to 25 % over two NumPy passes at 235,000 parameters. It works in place only on
+    what it need not convert, hence the test: a silent copy would be a lost update.
+    """
+    (axpy,) = get_blas_funcs(("axpy",), dtype=y.dtype)
+    scales = np.broadcast_to(np.asarray(scale, dtype=np.float64).ravel(), len(y))
+    for y_m, x_m, s in zip(y, x, scales.tolist(), strict=True):
+        if axpy(x_m, y_m, a=s) is not y_m:
+            raise TypeError("add_scaled works on contiguous rows of one floating type")
+
+
+def squared_norm(x: Array) -> Array:
+    """The squared length of each row of (M, P), as (M,); a BLAS dot, where einsum would take 3 times as long."""
+    return np.matmul(x[:, None, :], x[:, :, None])[:, 0, 0]

@@ -1,0 +1,96 @@
+"""The only observer of a run: loss curve, validation, best parameters, patience.
+
+A solver reports each epoch (or iteration) to its monitor and asks it whether progress has stalled; optimizers and
+schedules never decide that. The stopping rule is scikit-learn's: more than ``n_iter_no_change`` epochs in a row without
+an improvement of ``tol`` on the best so far.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .layout import Array
+
+DIVERGED = (
+    "The loss became non-finite in epoch {epoch}: the steps are too large for these data, most often "
+    "because learning_rate_init is too high or because X or y is not scaled. Lower learning_rate_init or "
+    "scale X (and y in regression), for example with StandardScaler. "
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+    "preprocessed."
+)
+
+
+@dataclass
+class Monitor:
+    """What a run has shown so far; lists and bests may be handed in to continue an earlier run."""
+
+    tol: float
+    n_iter_no_change: float
+    verbose: bool = False
+    validate: Callable[[], float] | None = None  # the score of the current parameters
+    loss_curve: list[float] = field(default_factory=list)
+    validation_scores: list[float] = field(default_factory=list)
+    best_loss: float = math.inf
+    best_score: float = -math.inf
+    best_theta: Array | None = None
+    loss: float = math.nan  # of the last epoch
+    n_iter: int = 0
+    n_flat: int = 0  # epochs in a row without improvement
+    diverged: bool = False
+
+    def record(self, loss: float, theta: Array) -> None:
+        """An epoch has ended with this mean loss and these parameters.
+
+        Raises
+        ------
+        ValueError
+            If the loss is not finite and no validated parameters can be gone back to.
+        """
+        self.n_iter += 1
+        self.loss = loss
+        self.loss_curve.append(loss)
+        if self.verbose:
+            print(f"Iteration {self.n_iter}, loss = {loss:.8f}")
+        if self.validate is None:
+            improved = loss <= self.best_loss - self.tol
+            self.best_loss = min(loss, self.best_loss)
+        else:
+            improved = self._validated(theta)
+        self.n_flat = 0 if improved else self.n_flat + 1
+        self.check_finite(loss)
+
+    def _validated(self, theta: Array) -> bool:
+        assert self.validate is not None
+        score = self.validate()
+        self.validation_scores.append(score)
+        if self.verbose:
+            print(f"Validation score: {score:f}")
+        improved = score >= self.best_score + self.tol
+        if score > self.best_score:
+            self.best_score, self.best_theta = score, theta.copy()
+        return improved
+
+    def check_finite(self, *values: float | Array) -> None:
+        """Stop where a value is not finite: for good, or by ``diverged`` where a validated optimum exists."""
+        if not all(np.isfinite(value).all() for value in values):
+            self.diverged = True
+            if not math.isfinite(self.best_score):
+                raise ValueError(DIVERGED.format(epoch=self.n_iter))
+
+    @property
+    def stalled(self) -> bool:
+        """Whether patience has run out."""
+        return self.n_flat > self.n_iter_no_change
+
+    def say_stalled(self, verdict: str) -> None:
+        """Print, if verbose, scikit-learn's sentence on patience that ran out."""
+        if self.verbose:
+            what = "Training loss" if self.validate is None else "Validation score"
+            print(
+                f"{what} did not improve more than tol={self.tol:f} for "
+                f"{self.n_iter_no_change} consecutive epochs. {verdict}"
+            )

@@ -1,0 +1,160 @@
+"""A stack of layers, its memory, and the three sweeps over it.
+
+The legend of the engine
+------------------------
+``x`` input of a layer, ``z`` pre-activation, ``a`` activation, ``raw`` output of the last layer; ``theta`` all
+parameters, ``p`` a layer's views of them; ``d_`` gradient with respect to, ``t_`` tangent along ``v``; ``n_`` counts.
+M members (networks of one shape trained side by side), B rows of the batch, P parameters, K outputs.
+theta is (M, P); activations are (M, features, B): a sample is a column, as in the derivations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .activations import Activation
+from .batches import Rows, SparseRows, batches_of
+from .layers import Dense, Elementwise, Layer, Params, SparseDense
+from .layout import Array, Layout
+
+ROWS_AT_A_TIME = 1024
+"""Rows of a chunk when all data are swept: the activations of two layers of 100 stay in a 1 MB cache."""
+
+
+class Workspace:
+    """Memory for the arrays of a run, by name, sized once for its widest batch and read at any narrower one."""
+
+    def __init__(self, n_members: int, max_batch: int, dtype: np.dtype[Any]):
+        self.n_members, self.max_batch, self.dtype = n_members, max_batch, dtype
+        self._flat: dict[Any, Array] = {}
+
+    def array(self, name: object, width: int, batch: int, widest: int | None = None) -> Array:
+        """(M, width, batch), contiguous; ``widest`` reserves for other widths under the same name."""
+        if name not in self._flat:
+            size = self.n_members * (widest or width) * self.max_batch
+            self._flat[name] = np.empty(size, self.dtype)
+        size = self.n_members * width * batch
+        return self._flat[name][:size].reshape(self.n_members, width, batch)
+
+
+class Sweeps:
+    """The sweeps over one batch width, planned once.
+
+    A plan is a list of (bound layer method, its arrays): a batch costs a short loop of calls, with no look-up and
+    no slicing, about what the same calls written out would cost.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        params: Sequence[Params],
+        gradients: Sequence[Params] | None,
+        x: Array | SparseRows,
+        batch: int,
+        space: Workspace,
+    ):
+        self.network, self.x, self.batch, self._space = network, x, batch, space
+        self._steps: list[tuple[Layer, Any, Any, Array]] = []  # layer, its p, x and out
+        a: Any = x
+        for i, (layer, p) in enumerate(zip(network.layers, params, strict=True)):
+            out = a if layer.in_place else space.array(("a", i), network.widths[i + 1], batch)
+            self._steps.append((layer, p, a, out))
+            a = out
+        self.raw: Array = a
+        self._forward: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
+            (layer.forward, (p, x, out)) for layer, p, x, out in self._steps
+        ]
+        self._backward: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        if gradients is not None:
+            self.d_raw = d_out = space.array("d_raw", network.widths[-1], batch)
+            for i in reversed(range(len(self._steps))):
+                layer, p, x, out = self._steps[i]
+                d_in = self._delta("d", i, network.widths[i]) if i else None
+                self._backward.append((layer.backward, (p, x, out, d_out, gradients[i], d_in)))
+                d_out = d_in  # type: ignore[assignment]
+
+    def _delta(self, name: str, i: int, width: int) -> Array:
+        """One of two arrays that take turns: a layer reads the one and writes the other."""
+        return self._space.array((name, i % 2), width, self.batch, max(self.network.widths[1:]))
+
+    def forward(self) -> None:
+        """x to ``raw``."""
+        for run, arrays in self._forward:
+            run(*arrays)
+
+    def backward(self) -> None:
+        """``d_raw`` to the gradient given at planning; after ``forward``."""
+        for run, arrays in self._backward:
+            run(*arrays)
+
+    def tangent(self, v: Array) -> Array:
+        """The derivative (M, K, B) of ``raw`` along v (M, P); after ``forward``."""
+        t_in: Array | None = None
+        for i, (layer, p, x, out) in enumerate(self._steps):
+            width = self.network.widths[i + 1]
+            t_out, work = self._delta("t", i, width), self._delta("d", i, width)
+            layer.tangent(p, x, out, self.network.layout.views(v)[i], t_in, t_out, work)
+            t_in = t_out
+        assert t_in is not None
+        return t_in
+
+
+class Network:
+    """Layers in order, the widths between them, and the layout of their parameters."""
+
+    def __init__(self, layers: Sequence[Layer], n_in: int):
+        self.layers = list(layers)
+        self.widths = [n_in]
+        for layer in self.layers:
+            self.widths.append(layer.n_out(self.widths[-1]))
+        self.layout = Layout(
+            [layer.params(n) for layer, n in zip(self.layers, self.widths, strict=False)]
+        )
+
+    @classmethod
+    def perceptron(
+        cls, sizes: Sequence[int], activation: Activation, sparse: bool = False
+    ) -> Network:
+        """Affine layers of the given sizes (inputs first), ``activation`` between them."""
+        layers: list[Layer] = []
+        for width in sizes[1:]:
+            affine = SparseDense if sparse and not layers else Dense
+            layers += [affine(width, activation.gain), Elementwise(activation)]
+        return cls(layers[:-1], sizes[0])
+
+    def init(self, theta: Array, rngs: Sequence[np.random.RandomState]) -> None:
+        """Draw the parameters of each member from its generator, layer by layer."""
+        for m, rng in enumerate(rngs):
+            for layer, p in zip(self.layers, self.layout.views(theta[m : m + 1]), strict=True):
+                layer.init(p, rng)
+
+    def params(self, weights: Sequence[Array], biases: Sequence[Array]) -> list[Params]:
+        """The parameters of one member, (n_in, n_out) and (n_out,) for each affine layer, as layers read them."""
+        pairs = iter(zip(weights, biases, strict=True))
+        empty: Params = ()
+        return [
+            tuple(a.reshape(1, *param.shape) for a, param in zip(next(pairs), layer, strict=True))
+            if layer
+            else empty
+            for layer in self.layout.params
+        ]
+
+    def outputs(
+        self, params: Sequence[Params], X: Any, rows: np.ndarray | None = None
+    ) -> Iterator[tuple[slice, Array]]:
+        """Yield (stretch of the rows, raw (M, K, B) for it), in bounded memory; raw is the caller's until the next."""
+        n = X.shape[0] if rows is None else len(rows)
+        n_members, dtype = len(params[0][0]), params[0][0].dtype
+        space = Workspace(n_members, min(n, ROWS_AT_A_TIME), dtype)
+        for start in range(0, n, space.max_batch):
+            part = slice(start, min(start + space.max_batch, n))
+            if start == 0 or part.stop == n:
+                batch = part.stop - part.start
+                source = batches_of(X, batch, dtype)
+                sweeps = Sweeps(self, params, None, source.x, batch, space)
+            source.gather(part if rows is None else rows[part])
+            sweeps.forward()
+            yield part, sweeps.raw

@@ -1,0 +1,135 @@
+"""Network, loss, penalty and data as one function of the parameters: the waist between model and solvers.
+
+f(theta) = (sum_i w_i loss(y_i, raw_i) + alpha / 2 ||W||^2) / sum_i w_i over the rows at hand. This is the one place
+that divides by the weights, and the penalty is divided with the rest: by a minibatch's weights in a
+minibatch, as scikit-learn does it, so that a sum of minibatch losses is the loss of the whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .batches import Rows, batches_of
+from .layout import Array, add_scaled, squared_norm
+from .losses import Loss
+from .network import ROWS_AT_A_TIME, Network, Sweeps, Workspace
+
+
+class _Batch:
+    """Buffers and planned sweeps for batches of one width."""
+
+    def __init__(self, objective: Objective, n_rows: int):
+        o, space = objective, objective._space
+        self.source = batches_of(o.X, n_rows, o.theta.dtype)
+        params, gradients = (o.network.layout.views(flat) for flat in (o.theta, o.grad))
+        self.sweeps = Sweeps(o.network, params, gradients, self.source.x, n_rows, space)
+        self.work = space.array("work", o.network.widths[-1] + 1, n_rows)
+        self._taken = [
+            (array, np.empty((n_rows, array.shape[1]), array.dtype))
+            for array in (o.Y, o.weight)
+            if array is not None
+        ]
+        self.y, self.weight = ([batch.T[None] for _, batch in self._taken] + [None])[:2]
+
+    def gather(self, rows: Rows) -> None:
+        self.source.gather(rows)
+        for array, batch in self._taken:
+            if isinstance(rows, slice):
+                np.copyto(batch, array[rows])
+            else:
+                np.take(array, rows, axis=0, out=batch, mode="clip")
+
+
+class Objective:
+    """The mean loss of a network on data, with its gradient in ``grad``.
+
+    ``theta`` (M, P) and ``grad`` (M, P) are the arrays that the planned sweeps read and write, for the whole run: a
+    solver changes theta in place and copies what it wants to keep. ``rows`` restricts the data to some rows of X.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        X: Any,
+        Y: np.ndarray,
+        weight: np.ndarray | None,
+        *,
+        theta: Array,
+        alpha: float,
+        rows: np.ndarray | None = None,
+        max_batch: int = ROWS_AT_A_TIME,
+    ):
+        self.network, self.loss, self.X, self.Y = network, loss, X, Y
+        self.weight = None if weight is None else weight[:, None]
+        self.theta, self.grad, self.alpha = theta, np.empty_like(theta), alpha
+        self.rows = np.arange(X.shape[0]) if rows is None else rows
+        self._all_rows = rows is None
+        self._space = Workspace(len(theta), min(max_batch, len(self.rows)), theta.dtype)
+        self._batches: dict[int, _Batch] = {}
+        self._loaded: _Batch | None = None  # the one batch that holds all rows, once it does
+        self._sum: Array | None = None
+
+    def value_and_grad(self, rows: np.ndarray | None = None) -> Array | None:
+        """Return f (M,) over some rows, or over all, and leave its gradient in ``grad``.
+
+        None, and no gradient, where the rows weigh nothing.
+        """
+        if rows is None:
+            return self._whole()
+        batch = self._batch(len(rows))
+        self._loaded = None
+        batch.gather(rows)
+        weight = len(rows) if batch.weight is None else float(batch.weight.sum())
+        if weight == 0.0:
+            return None
+        return self._evaluate(batch, weight) + self._penalise(weight)
+
+    def _batch(self, n_rows: int) -> _Batch:
+        if n_rows not in self._batches:
+            self._batches[n_rows] = _Batch(self, n_rows)
+        return self._batches[n_rows]
+
+    def _evaluate(self, batch: _Batch, weight: float) -> Array:
+        """The data term and its gradient, ``weight`` being what the sums are divided by."""
+        sweeps = batch.sweeps
+        sweeps.forward()
+        value = self.loss.value_and_grad(
+            batch.y, sweeps.raw, batch.weight, sweeps.d_raw, batch.work
+        )
+        np.multiply(sweeps.d_raw, 1.0 / weight, out=sweeps.d_raw)
+        sweeps.backward()
+        return value / weight
+
+    def _penalise(self, weight: float) -> Array | float:
+        """The L2 term; its gradient joins ``grad``."""
+        if self.alpha == 0.0:
+            return 0.0
+        decayed = slice(self.network.layout.n_decayed)
+        W, dW = self.theta[:, decayed], self.grad[:, decayed]
+        add_scaled(dW, self.alpha / weight, W)
+        return (0.5 * self.alpha / weight) * squared_norm(W)
+
+    def _whole(self) -> Array:
+        """All rows, in chunks through the same memory: one path for any number of rows."""
+        n, chunk = len(self.rows), self._space.max_batch
+        total = float(n if self.weight is None else self.weight[self.rows].sum())
+        value: Array | float = 0.0
+        if chunk < n and self._sum is None:
+            self._sum = np.empty_like(self.grad)
+        for start in range(0, n, chunk):
+            stop = min(start + chunk, n)
+            batch = self._batch(stop - start)
+            if batch is not self._loaded:
+                batch.gather(slice(start, stop) if self._all_rows else self.rows[start:stop])
+                self._loaded = batch if chunk >= n else None
+            value = value + self._evaluate(batch, total)
+            if self._sum is not None and start == 0:
+                np.copyto(self._sum, self.grad)
+            elif self._sum is not None:
+                np.add(self._sum, self.grad, out=self._sum)
+        if self._sum is not None:
+            np.copyto(self.grad, self._sum)
+        return value + self._penalise(total)

@@ -1,0 +1,229 @@
+"""Whole runs: from an objective and starting parameters to better ones, in ``objective.theta``.
+
+A solver says which of the estimator's parameters it ``reads``, whether it can continue (``incremental``) and in which
+``dtype`` it works. It reports every epoch or iteration to the monitor, and on a keyboard interrupt
+leaves the parameters of its last completed update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol
+
+import numpy as np
+from scipy.optimize import OptimizeResult, minimize
+
+from .layout import Array
+from .monitor import Monitor
+from .objective import Objective
+from .optimizers import OPTIMIZERS, Optimizer
+from .schedules import SCHEDULES, Progress
+
+SMALLEST_RATE = 1e-6  # at or below it a plateau stops a run whose schedule lowers the rate on plateaus
+
+
+class Outcome(NamedTuple):
+    """How a run ended, with a message where it ended before it had converged."""
+
+    status: Literal["converged", "exhausted", "interrupted"]
+    message: str = ""
+
+
+INTERRUPTED = Outcome("interrupted", "Training interrupted by user.")
+
+
+@dataclass
+class Training:
+    """What a run needs to go on where it stopped: generator, progress, and the optimizer with its memory."""
+
+    rng: np.random.RandomState
+    progress: Progress = field(default_factory=Progress)
+    optimizer: Optimizer | None = None
+    under_way: bool = False  # more is to come: the state belongs into a pickle
+
+
+class Solver(Protocol):
+    """One way to minimise an objective."""
+
+    reads: tuple[str, ...]
+    incremental: bool
+    dtype: type[np.floating] | None
+
+    def run(
+        self,
+        objective: Objective,
+        monitor: Monitor,
+        training: Training,
+        options: Mapping[str, Any],
+    ) -> Outcome: ...
+
+
+class Minibatch:
+    """Epochs of shuffled minibatches, one optimizer step for each."""
+
+    incremental = True
+    dtype = None
+
+    def __init__(self, optimizer: type[Optimizer]):
+        self.optimizer = optimizer
+        self.reads = (
+            *optimizer.reads,
+            *("batch_size", "max_iter", "shuffle", "learning_rate", "power_t"),
+        )
+
+    def run(
+        self,
+        objective: Objective,
+        monitor: Monitor,
+        training: Training,
+        options: Mapping[str, Any],
+    ) -> Outcome:
+        at, n = training.progress, len(objective.rows)
+        if training.optimizer is None:
+            hyperparameters = {name: options[name] for name in self.optimizer.reads}
+            training.optimizer = self.optimizer(objective.theta, **hyperparameters)
+        optimizer, order = training.optimizer, objective.rows
+        try:
+            while monitor.n_iter < options["max_iter"]:
+                if options["shuffle"]:
+                    order = order[training.rng.permutation(n)]
+                loss = self._epoch(objective, optimizer, order, options["batch_size"], monitor)
+                at.n_seen += n
+                monitor.record(loss, objective.theta)
+                if monitor.diverged or self._stops(monitor, optimizer, at, options):
+                    return Outcome("converged")
+        except KeyboardInterrupt:
+            if np.isnan(monitor.loss):  # before the first update
+                monitor.loss = float(objective.value_and_grad().mean())  # type: ignore[union-attr]
+            return INTERRUPTED
+        return Outcome(
+            "exhausted",
+            f"Stochastic Optimizer: Maximum iterations ({options['max_iter']}) reached and the "
+            "optimization hasn't converged yet.",
+        )
+
+    @staticmethod
+    def _epoch(
+        objective: Objective,
+        optimizer: Optimizer,
+        order: np.ndarray,
+        batch_size: int,
+        monitor: Monitor,
+    ) -> float:
+        """One pass over the rows in ``order``; the mean of the batch losses on the way."""
+        n, total, n_done = len(order), 0.0, 0
+        try:
+            for start in range(0, n, batch_size):
+                # A batch of all rows needs no gathering in a new order: its sums are the same.
+                rows = order[start : start + batch_size] if batch_size < n else None
+                value = objective.value_and_grad(rows)
+                if value is None:  # these rows weigh nothing
+                    continue
+                optimizer.step(objective.theta, objective.grad)
+                n_rows = n if rows is None else len(rows)
+                total += float(value.mean()) * n_rows
+                n_done += n_rows
+        except KeyboardInterrupt:
+            if monitor.n_iter == 0 and n_done:
+                monitor.loss = total / n_done
+            raise
+        return total / n_done
+
+    @staticmethod
+    def _stops(
+        monitor: Monitor, optimizer: Optimizer, at: Progress, options: Mapping[str, Any]
+    ) -> bool:
+        """Set the next epoch's learning rate, or stop where progress has stalled."""
+        name = options["learning_rate"]
+        schedule = SCHEDULES["constant" if name in optimizer.keeps_rate else name]
+        stops, verdict = monitor.stalled, "Stopping."
+        if stops and schedule.lowers_on_plateau:
+            stops, verdict = optimizer.learning_rate <= SMALLEST_RATE, "Learning rate too small. Stopping."
+            if not stops:
+                at.n_plateaus += 1
+        factor = schedule.factor(at, options["power_t"])
+        optimizer.learning_rate = options["learning_rate_init"] * factor
+        if monitor.stalled:
+            monitor.say_stalled(verdict if stops else f"Setting learning rate to {optimizer.learning_rate:f}")
+            monitor.n_flat = monitor.n_flat if stops else 0
+        return stops
+
+
+class Minimize:
+    """A method of ``scipy.optimize.minimize`` on all data at once.
+
+    Works in float64, because scipy's methods pass on the type of their starting point; each evaluation hands out fresh
+    memory, because they keep the gradients they are given.
+    """
+
+    incremental = False
+    dtype = np.float64
+    reads = ("max_iter", "max_fun", "tol")
+
+    def __init__(self, name: str, method: str):
+        self.name, self.method = name, method
+
+    def run(
+        self,
+        objective: Objective,
+        monitor: Monitor,
+        training: Training,
+        options: Mapping[str, Any],
+    ) -> Outcome:
+        accepted = objective.theta.copy()
+
+        def value_and_grad(x: Array) -> tuple[float, Array]:
+            np.copyto(objective.theta[0], x)
+            value = objective.value_and_grad()
+            assert value is not None
+            if np.isnan(monitor.loss):
+                monitor.loss = float(value[0])
+                monitor.check_finite(value)
+            return float(value[0]), objective.grad[0].copy()
+
+        def callback(intermediate_result: OptimizeResult) -> None:
+            np.copyto(accepted[0], intermediate_result.x)
+            monitor.record(float(intermediate_result.fun), accepted)
+
+        try:
+            result = minimize(
+                value_and_grad,
+                accepted[0].copy(),
+                method=self.method,
+                jac=True,
+                callback=callback,
+                options={
+                    "maxiter": options["max_iter"],
+                    "maxfun": options["max_fun"],
+                    "gtol": options["tol"],
+                },
+            )
+        except KeyboardInterrupt:
+            if np.isnan(monitor.loss):  # before the first evaluation
+                monitor.loss = value_and_grad(accepted[0])[0]
+            return INTERRUPTED
+        else:
+            np.copyto(accepted[0], result.x)
+            monitor.loss = float(result.fun)
+            monitor.check_finite(result.fun)
+        finally:
+            np.copyto(objective.theta, accepted)
+        if result.success:
+            return Outcome("converged")
+        message = (
+            f"{self.name} failed to converge after {monitor.n_iter} iteration(s) "
+            f"(status={result.status}):\n{result.message}\n"
+        )
+        if monitor.n_iter >= options["max_iter"]:
+            message += (
+                "\nIncrease the number of iterations to improve the convergence "
+                f"(max_iter={options['max_iter']})."
+            )
+        return Outcome("exhausted", message + "\nScaling the data often helps as well.")
+
+
+SOLVERS: dict[str, Solver] = {
+    **{name: Minibatch(optimizer) for name, optimizer in OPTIMIZERS.items()},
+    "lbfgs": Minimize("lbfgs", "L-BFGS-B"),
+}

@@ -1,0 +1,313 @@
+"""The regressor: real targets, one or several."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import column_or_1d
+
+from .engine.losses import LOSSES
+from .perceptron import MultilayerPerceptron, StrOptions, _fit_context, incremental_fit
+
+
+class MLPRegressor(RegressorMixin, MultilayerPerceptron):
+    """Multilayer perceptron regressor, trained on squared error or Poisson deviance.
+
+    Several targets share the hidden layers, and their losses are summed [1]_, [2]_. Same parameters, defaults
+    and numbers as :class:`sklearn.neural_network.MLPRegressor`, but for `loss`, which is keyword-only.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Number of units of each hidden layer; an int is one layer, ``()`` a linear model.
+
+    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
+        Function of the hidden layers: f(z) = z, 1 / (1 + exp(-z)), tanh(z) or max(0, z).
+
+    loss : {'squared_error', 'poisson'}, default='squared_error'
+        'squared_error' is half the squared error; 'poisson' is half the Poisson deviance with a log link, for targets
+        that are counts or rates (never negative).
+
+    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
+        'adam' and 'sgd' take a step per minibatch [3]_, 'lbfgs' is the quasi-Newton method of
+        :func:`scipy.optimize.minimize` on all data, often best for less than some thousand samples.
+
+    alpha : float, default=0.0001
+        Strength of the L2 penalty alpha / 2 ||W||^2 on the weights (not the intercepts), added to the sum of the
+        losses of a minibatch before that is divided by its size (or its sample weights' sum).
+
+    batch_size : int or 'auto', default='auto'
+        Samples in a minibatch; 'auto' is min(200, n_samples). Not used by 'lbfgs'.
+
+    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+        Schedule of 'sgd': 'constant'; 'invscaling', learning_rate_init / (t_ + 1)^power_t after each
+        epoch; 'adaptive', constant until patience (see `n_iter_no_change`) runs out, then a fifth, and so on down
+        to 1e-6.
+
+    learning_rate_init : float, default=0.001
+        Initial step size of 'sgd' and 'adam'.
+
+    power_t : float, default=0.5
+        Exponent of 'invscaling'.
+
+    max_iter : int, default=200
+        Most epochs ('sgd', 'adam') or iterations ('lbfgs').
+
+    shuffle : bool, default=True
+        Whether to go through the samples in a new order in each epoch.
+
+    random_state : int, RandomState instance or None, default=None
+        Generator of the initial weights, of the early-stopping split and of the order of samples. An
+        int gives the same fit each time, and the same as scikit-learn's.
+
+    tol : float, default=1e-4
+        Improvement of the loss, or of the validation score, that counts as one; for 'lbfgs' the largest component
+        of the gradient at which to stop.
+
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch or iteration.
+
+    warm_start : bool, default=False
+        Whether `fit` starts from the fitted weights instead of drawing new ones.
+
+    momentum : float, default=0.9
+        Momentum of 'sgd', in [0, 1].
+
+    nesterovs_momentum : bool, default=True
+        Whether 'sgd' looks ahead along its momentum.
+
+    early_stopping : bool, default=False
+        Whether to set a part of the samples aside, to stop when R2 on them no longer improves, and to keep the
+        weights that were best there.  Not used by 'lbfgs'.
+
+    validation_fraction : float, default=0.1
+        The part to set aside, in [0, 1).
+
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay of the two moments of 'adam', in [0, 1).
+
+    epsilon : float, default=1e-8
+        Added to the denominator of 'adam'.
+
+    n_iter_no_change : int or inf, default=10
+        Patience: training stops after more than this many epochs in a row without an improvement of `tol`.
+
+    max_fun : int, default=15000
+        Most evaluations of the objective by 'lbfgs'.
+
+    dtype : {'float32', 'float64'} or None, default=None
+        Type of the computation, the weights and the predictions. None takes that of `X`, and float64 where `X` is
+        neither. float32 is about twice as fast; 'lbfgs' works in float64 inside.
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weights of each layer, from the inputs to the outputs.
+
+    intercepts_ : list of ndarray of shape (n_out,)
+        Intercepts of each layer.
+
+    n_features_in_ : int
+        Number of features seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where `X` has names that are all strings.
+
+    n_iter_ : int
+        Epochs or iterations of the last call.
+
+    n_layers_ : int
+        Number of layers, inputs and outputs included.
+
+    n_outputs_ : int
+        Number of outputs of the network.
+
+    out_activation_ : str
+        Name of the function from raw outputs to predictions: 'identity', or 'exp' for Poisson.
+
+    loss_ : float
+        Loss of the last epoch: the mean over its minibatches at the weights of that time, penalty included.
+
+    loss_curve_ : list of float
+        The loss of each epoch or iteration.
+
+    best_loss_ : float or None
+        Smallest loss of an epoch; None with early stopping.
+
+    validation_scores_ : list of float or None
+        R2 on the samples set aside, after each epoch; None without early stopping.
+
+    best_validation_score_ : float or None
+        The largest of them.
+
+    t_ : int
+        Training samples seen by 'sgd' or 'adam', over all epochs.
+
+    See Also
+    --------
+    MLPClassifier : The same for class labels.
+
+    Notes
+    -----
+    With scikit-learn's parameters and an int `random_state`, float64 input gives the numbers of
+    :class:`sklearn.neural_network.MLPRegressor`; the deliberate differences are listed in ``docs/differences.md``, every
+    formula is derived in ``docs/derivations.md``.
+
+    References
+    ----------
+    .. [1] D. E. Rumelhart, G. E. Hinton, R. J. Williams, "Learning representations by back-propagating errors",
+       Nature 323, 1986.
+    .. [2] X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
+       networks", AISTATS 2010 (the initialisation).
+    .. [3] D. P. Kingma, J. Ba, "Adam: A method for stochastic optimization", ICLR 2015.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.compose import TransformedTargetRegressor
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from mlp_estimator import MLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> network = MLPRegressor((20,), solver="lbfgs", alpha=10, max_iter=500, random_state=0)
+    >>> model = TransformedTargetRegressor(
+    ...     make_pipeline(StandardScaler(), network), transformer=StandardScaler()
+    ... )
+    >>> round(model.fit(X, y).score(X, y), 1)
+    0.6
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **MultilayerPerceptron._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "poisson"})],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        loss="squared_error",
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dtype=None,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            dtype=dtype,
+        )
+        self.loss = loss
+
+    def _encode(self, y, dtype, *, resume, incremental, classes):
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        loss = LOSSES[self.loss]
+        Y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+        if loss.non_negative and Y.min() < 0:
+            raise ValueError(
+                f"loss={self.loss!r} is for targets that are never negative, but y goes down to {Y.min():g}. "
+                "Use loss='squared_error', or check the target."
+            )
+        return Y, loss
+
+    def _strata(self, Y):
+        return None
+
+    def _validation_score(self, Y, prediction, weight):
+        return r2_score(Y, prediction, sample_weight=weight)
+
+    @incremental_fit
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Go through a chunk of data once, in minibatches, and update the network.
+
+        The optimizer's memory, the learning rate and the order of samples go on from call to call, also
+        through a pickle.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The chunk.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Target values.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples.
+
+        Returns
+        -------
+        self : object
+            The updated estimator.
+
+        Raises
+        ------
+        ValueError
+            For unusable data as in `fit`, and with early stopping.
+        """
+        return self._fit(X, y, sample_weight, incremental=True)
+
+    def predict(self, X):
+        """Predict target values.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The predicted (conditional mean) targets.
+        """
+        prediction = self._predict(X, self._link)
+        return prediction[:, 0] if prediction.shape[1] == 1 else prediction
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = self.loss in LOSSES and LOSSES[self.loss].non_negative
+        return tags

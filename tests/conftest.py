@@ -1,0 +1,29 @@
+"""Shared fixtures: real tables where they are at hand, and scikit-learn's own fixture for its tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+TABLES = Path(os.environ.get("MLP_TABLES", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture
+def global_random_seed():
+    """The seed that scikit-learn's tests ask for."""
+    return 42
+
+
+@pytest.fixture(scope="session")
+def tables():
+    """The loader of the real tables; tests that need it are skipped where the folder is missing."""
+    loader = TABLES / "load.py"
+    if not loader.exists():
+        pytest.skip(f"no real tables in {TABLES}: set MLP_TABLES to their folder")
+    spec = importlib.util.spec_from_file_location("tables_loader", loader)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
