@@ -7,12 +7,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import (
-    _check_partial_fit_first_call,
-    check_classification_targets,
-    type_of_target,
-    unique_labels,
-)
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
 from .engine.losses import LOSSES
 from .perceptron import MultilayerPerceptron, _fit_context, incremental_fit
@@ -186,10 +181,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        if incremental and _check_partial_fit_first_call(self, classes):
-            multilabel = type_of_target(y).startswith("multilabel")
-            self._label_binarizer = LabelBinarizer().fit(y if multilabel else self.classes_)
-        elif not incremental and not resume:
+        if incremental:
+            self._name_classes(y, classes)
+        elif not resume:
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         self._check_classes(unique_labels(y), incremental)
@@ -201,6 +195,19 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         if kind == "multiclass":
             return codes, LOSSES["softmax_cross_entropy"]
         return codes.astype(dtype), LOSSES["sigmoid_cross_entropy"]
+
+    def _name_classes(self, y, classes):
+        """Take the classes from the first call of partial_fit, and see that later calls agree."""
+        if not hasattr(self, "classes_"):
+            if classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit: all that will ever come.")
+            multilabel = type_of_target(y).startswith("multilabel")
+            self.classes_ = unique_labels(classes)
+            self._label_binarizer = LabelBinarizer().fit(y if multilabel else self.classes_)
+        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}."
+            )
 
     def _check_classes(self, found, incremental):
         unseen = np.setdiff1d(found, self.classes_)

@@ -67,6 +67,7 @@ class Objective:
         self.theta, self.grad, self.alpha = theta, np.empty_like(theta), alpha
         self.rows = np.arange(X.shape[0]) if rows is None else rows
         self._all_rows = rows is None
+        self.total_weight = float(len(self.rows) if weight is None else weight[self.rows].sum())
         self._space = Workspace(len(theta), min(max_batch, len(self.rows)), theta.dtype)
         self._batches: dict[int, _Batch] = {}
         self._loaded: _Batch | None = None  # the one batch that holds all rows, once it does
@@ -115,7 +116,7 @@ class Objective:
     def _whole(self) -> Array:
         """All rows, in chunks through the same memory: one path for any number of rows."""
         n, chunk = len(self.rows), self._space.max_batch
-        total = float(n if self.weight is None else self.weight[self.rows].sum())
+        total = self.total_weight
         value: Array | float = 0.0
         if chunk < n and self._sum is None:
             self._sum = np.empty_like(self.grad)

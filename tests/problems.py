@@ -1,0 +1,61 @@
+"""Random problems over the engine's tables, and derivatives by differences, for the tests of identities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlp_estimator.engine.activations import ACTIVATIONS
+from mlp_estimator.engine.losses import LOSSES
+from mlp_estimator.engine.network import Network
+from mlp_estimator.engine.objective import Objective
+
+STEP = 1e-5  # central differences: truncation and rounding are both near 1e-10
+
+
+def targets(loss, n, n_outputs, rng):
+    """Targets that a loss allows, (n, n_outputs) or (n, 1) codes."""
+    if loss.codes:
+        return rng.integers(0, n_outputs, (n, 1))
+    if loss.link == "logistic":
+        return rng.integers(0, 2, (n, n_outputs)).astype(float)
+    return np.abs(rng.normal(size=(n, n_outputs))) if loss.non_negative else rng.normal(size=(n, n_outputs))
+
+
+def objective(
+    activation="tanh",
+    loss="squared_error",
+    *,
+    hidden=(7, 5),
+    n_outputs=3,
+    n=11,
+    weighted=False,
+    alpha=0.3,
+    n_members=1,
+    seed=0,
+    dtype=np.float64,
+    **kw,
+):
+    """A small random objective; parameters away from symmetry, biases not zero."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4)).astype(dtype)
+    network = Network.perceptron([4, *hidden, n_outputs], ACTIVATIONS[activation])
+    theta = (0.7 * rng.normal(size=(n_members, network.layout.size))).astype(dtype)
+    Y = targets(LOSSES[loss], n, n_outputs, rng)
+    Y = Y if LOSSES[loss].codes else Y.astype(dtype)
+    weight = rng.uniform(0, 2, n).astype(dtype) if weighted else None
+    return Objective(network, LOSSES[loss], X, Y, weight, theta=theta, alpha=alpha, **kw)
+
+
+def along(function, theta, v, step=STEP):
+    """The derivative of ``function()`` along v, theta being moved in place."""
+    start = theta.copy()
+    theta += step * v
+    ahead = np.copy(function())
+    np.copyto(theta, start - step * v)
+    behind = np.copy(function())
+    np.copyto(theta, start)
+    return (ahead - behind) / (2 * step)
+
+
+def relative_error(a, b):
+    return np.max(np.abs(a - b)) / max(np.max(np.abs(a)), np.max(np.abs(b)), 1e-12)

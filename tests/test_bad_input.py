@@ -1,0 +1,151 @@
+"""Bad input gets one clear sentence, and a fitted estimator survives a failed fit unchanged."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import scale
+
+from mlp_estimator import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+X, Y = load_iris(return_X_y=True)
+X = scale(X)
+W = np.ones(150)
+BOTH, CLASSIFIER, REGRESSOR = (MLPClassifier, MLPRegressor), (MLPClassifier,), (MLPRegressor,)
+
+
+def put(array, value, at=3):
+    array = np.array(array, dtype=float)
+    array[at] = value
+    return array
+
+
+#  what: (estimators, parameters, X, y, sample_weight, what the message says)
+CASES = {
+    "nan in X": (BOTH, {}, put(X, np.nan), Y, None, "Input X contains NaN"),
+    "inf in X": (BOTH, {}, put(X, np.inf), Y, None, "Input X contains infinity"),
+    "nan in sparse X": (BOTH, {}, sparse.csr_array(put(X, np.nan)), Y, None, "Input X contains NaN"),
+    "nan in y": (BOTH, {}, X, put(Y, np.nan), None, "Input y contains NaN"),
+    "inf in y": (REGRESSOR, {}, X, put(Y, np.inf), None, "Input y contains infinity"),
+    "nan in weights": (BOTH, {}, X, Y, put(W, np.nan), "Input sample_weight contains NaN"),
+    "negative weights": (BOTH, {}, X, Y, put(W, -1.0), "Negative values in data passed to `sample_weight`"),
+    "zero weights": (BOTH, {}, X, Y, 0 * W, "must contain at least one non-zero"),
+    "short weights": (BOTH, {}, X, Y, W[:9], "sample_weight.shape"),
+    "two-dimensional weights": (BOTH, {}, X, Y, np.ones((150, 2)), "Sample weights must be 1D"),
+    "no rows": (BOTH, {}, X[:0], Y[:0], None, r"0 sample\(s\)"),
+    "no columns": (BOTH, {}, X[:, :0], Y, None, r"0 feature\(s\)"),
+    "lengths": (BOTH, {}, X, Y[:9], None, "inconsistent numbers of samples"),
+    "no y": (BOTH, {}, X, None, None, "requires y to be passed"),
+    "one-dimensional X": (BOTH, {}, X[:, 0], Y, None, "Expected 2D array"),
+    "complex X": (BOTH, {}, X + 1j, Y, None, "Complex data not supported"),
+    "words in X": (BOTH, {}, np.full((150, 2), "word", object), Y, None, "could not convert string to float"),
+    "continuous y": (CLASSIFIER, {}, X, X[:, 0], None, "Unknown label type: continuous"),
+    "words in y": (REGRESSOR, {}, X, np.full(150, "word", object), None, "could not convert string to float"),
+    "multiclass-multioutput y": (CLASSIFIER, {}, X, np.column_stack([Y, Y]), None, "Multioutput target data"),
+    "negative counts": (REGRESSOR, {"loss": "poisson"}, X, put(Y, -1), None, "never negative, but y goes down to -1"),
+    "no units": (BOTH, {"hidden_layer_sizes": (5, 0)}, X, Y, None, r"hidden_layer_sizes must be > 0, got \[5, 0\]"),
+    "negative units": (BOTH, {"hidden_layer_sizes": -5}, X, Y, None, "hidden_layer_sizes"),
+    "half a unit": (BOTH, {"hidden_layer_sizes": (2.5,)}, X, Y, None, "one positive integer per hidden layer"),
+    "activation": (BOTH, {"activation": "reul"}, X, Y, None, "must be a str among.*'relu'.*Got 'reul'"),
+    "solver": (BOTH, {"solver": "adamw"}, X, Y, None, "must be a str among.*'lbfgs'.*Got 'adamw'"),
+    "learning rate": (BOTH, {"learning_rate": "slow"}, X, Y, None, "must be a str among.*'adaptive'.*Got 'slow'"),
+    "loss": (REGRESSOR, {"loss": "mse"}, X, Y, None, "must be a str among.*'squared_error'.*Got 'mse'"),
+    "dtype": (BOTH, {"dtype": "float16"}, X, Y, None, "must be a str among.*'float32'.*Got 'float16'"),
+    "alpha": (BOTH, {"alpha": -1}, X, Y, None, "'alpha' parameter"),
+    "tiny validation set": (BOTH, {"early_stopping": True}, X[::15], Y[::15] > 0, None, "validation set is too small"),
+    "validation_fraction": (BOTH, {"early_stopping": True, "validation_fraction": 0.0}, X, Y, None, "test_size=0.0"),
+    "divergence": (REGRESSOR, {"solver": "sgd", "learning_rate_init": 1e30}, X, Y, None, "Lower learning_rate_init"),
+}
+
+
+def state(model):
+    return {name: value for name, value in vars(model).items() if name.endswith("_") or name.startswith("_")}
+
+
+@pytest.mark.parametrize("what", CASES)
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_bad_input(what, warm_start):
+    estimators, parameters, X_bad, y_bad, weight, message = CASES[what]
+    for Estimator in estimators:
+        with pytest.raises((ValueError, TypeError), match=f"(?s){message}"):
+            Estimator(**parameters).fit(X_bad, y_bad, sample_weight=weight)
+        model = Estimator((5,), max_iter=3, random_state=0, warm_start=warm_start).fit(X, Y)
+        before, prediction = state(model), model.predict(X)
+        contents = {name: list(value) for name, value in before.items() if isinstance(value, list)}
+        with pytest.raises((ValueError, TypeError)):
+            model.set_params(**parameters).fit(X_bad, y_bad, sample_weight=weight)
+        after = state(model)
+        assert after.keys() == before.keys()
+        assert all(after[name] is before[name] for name in before)
+        assert all(len(after[name]) == len(contents[name]) for name in contents)
+        model.set_params(**Estimator((5,), max_iter=3).get_params())
+        np.testing.assert_array_equal(model.predict(X), prediction)
+
+
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_all_weight_on_one_side_of_the_split(Estimator):
+    weight = put(0 * W, 1.0)
+    with pytest.raises(ValueError, match=r"All sample weights in the (training|validation) part"):
+        Estimator(early_stopping=True, random_state=0).fit(X, Y, weight)
+
+
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_wrong_columns_in_predict(Estimator):
+    pd = pytest.importorskip("pandas")
+    model = Estimator((5,), max_iter=2).fit(pd.DataFrame(X, columns=list("abcd")), Y)
+    with pytest.raises(ValueError, match="X has 3 features, but MLP.* is expecting 4 features"):
+        Estimator((5,), max_iter=2).fit(X, Y).predict(X[:, :3])
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(pd.DataFrame(X, columns=list("abce")))
+
+
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_a_failed_chunk_changes_nothing(Estimator):
+    model = Estimator((5,), solver="sgd", random_state=0, batch_size=20)
+    first = {"classes": [0, 1, 2]} if Estimator is MLPClassifier else {}
+    model.partial_fit(X, Y, **first)
+    twin = Estimator((5,), solver="sgd", random_state=0, batch_size=20).partial_fit(X, Y, **first)
+    with pytest.raises(ValueError, match="non-finite"), np.errstate(all="ignore"):
+        model.partial_fit(X * 1e300, Y)
+    with pytest.raises(ValueError, match="NaN"):
+        model.partial_fit(put(X, np.nan), Y)
+    for each in (model, twin):
+        each.partial_fit(X, Y)
+    np.testing.assert_array_equal(model.coefs_[0], twin.coefs_[0])
+    assert model.loss_curve_ == twin.loss_curve_
+
+
+def test_classes_of_a_stream():
+    with pytest.raises(ValueError, match="classes must be passed on the first call to partial_fit"):
+        MLPClassifier().partial_fit(X, Y)
+    model = MLPClassifier((5,)).partial_fit(X[:50], Y[:50], classes=[0, 1])
+    with pytest.raises(ValueError, match=re.escape("`y` has classes not in `self.classes_`")):
+        model.partial_fit(X, Y)
+    with pytest.raises(ValueError, match="is not the same as on last call"):
+        model.partial_fit(X[:50], Y[:50], classes=[0, 2])
+
+
+def test_partial_fit_with_early_stopping():
+    with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
+        MLPRegressor(early_stopping=True).partial_fit(X, Y)
+
+
+def test_a_batch_larger_than_the_data_is_clipped():
+    with pytest.warns(UserWarning, match="`batch_size` 151, larger than the 150 samples"):
+        model = MLPClassifier((5,), batch_size=151, max_iter=2, random_state=0).fit(X, Y)
+    np.testing.assert_array_equal(
+        model.coefs_[0], MLPClassifier((5,), batch_size=150, max_iter=2, random_state=0).fit(X, Y).coefs_[0]
+    )
+
+
+def test_not_fitted():
+    from sklearn.exceptions import NotFittedError
+
+    for method in ("predict", "predict_proba", "predict_log_proba"):
+        with pytest.raises(NotFittedError):
+            getattr(MLPClassifier(), method)(X)

@@ -1,0 +1,68 @@
+"""Patience, bests and the end of a run that diverges."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from mlp_estimator.engine.monitor import Monitor
+
+THETA = np.zeros((1, 2))
+
+
+def test_patience_is_scikit_learns():
+    monitor = Monitor(tol=0.1, n_iter_no_change=2)
+    for loss, n_flat in [(1.0, 0), (0.95, 1), (0.91, 2), (0.81, 0), (0.80, 1), (0.79, 2), (0.78, 3)]:
+        assert not monitor.stalled
+        monitor.record(loss, THETA)
+        assert monitor.n_flat == n_flat
+    assert monitor.stalled
+    assert monitor.best_loss == 0.78
+    assert monitor.loss_curve == [1.0, 0.95, 0.91, 0.81, 0.80, 0.79, 0.78]
+
+
+def test_best_parameters_are_a_copy_of_the_best_epoch():
+    scores = iter([0.5, 0.7, 0.7, 0.6])
+    monitor = Monitor(tol=0.0, n_iter_no_change=9, validate=lambda: next(scores))
+    theta = np.zeros((1, 2))
+    for epoch in range(4):
+        theta[:] = epoch
+        monitor.record(1.0, theta)
+    assert monitor.best_score == 0.7
+    np.testing.assert_array_equal(monitor.best_theta, [[1, 1]])
+    assert monitor.validation_scores == [0.5, 0.7, 0.7, 0.6]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_divergence_names_epoch_causes_and_remedy(bad):
+    monitor = Monitor(tol=0.0, n_iter_no_change=2)
+    monitor.record(1.0, THETA)
+    with pytest.raises(ValueError, match=r"epoch 2.*learning_rate_init.*scale.*Solver produced non-finite"):
+        monitor.record(bad, THETA)
+
+
+def test_divergence_after_a_validated_epoch_keeps_it():
+    scores = iter([0.5, math.nan])
+    monitor = Monitor(tol=0.0, n_iter_no_change=2, validate=lambda: next(scores))
+    monitor.record(1.0, THETA)
+    monitor.record(math.nan, THETA + 1)
+    assert monitor.diverged
+    np.testing.assert_array_equal(monitor.best_theta, THETA)
+
+
+def test_divergence_before_any_validated_epoch_is_an_error():
+    monitor = Monitor(tol=0.0, n_iter_no_change=2, validate=lambda: math.nan)
+    with pytest.raises(ValueError, match="epoch 1"):
+        monitor.record(math.nan, THETA)
+
+
+def test_verbose_prints_scikit_learns_lines(capsys):
+    monitor = Monitor(tol=0.0001, n_iter_no_change=2, verbose=True, validate=lambda: 0.5)
+    monitor.record(1.0, THETA)
+    monitor.say_stalled("Stopping.")
+    assert capsys.readouterr().out == (
+        "Iteration 1, loss = 1.00000000\nValidation score: 0.500000\n"
+        "Validation score did not improve more than tol=0.000100 for 2 consecutive epochs. Stopping.\n"
+    )

@@ -1,0 +1,72 @@
+"""Optimizers against their papers' formulas, members against separate runs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlp_estimator.engine.optimizers import OPTIMIZERS, SGD, Adam
+
+OPTIONS = {
+    "sgd": {"learning_rate_init": 0.1, "momentum": 0.9, "nesterovs_momentum": True},
+    "adam": {"learning_rate_init": 0.1, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-3},
+}
+each = pytest.mark.parametrize("name", OPTIMIZERS)
+
+
+def quadratic_run(optimizer, theta, n_steps=50):
+    """Steps on f(theta) = 1/2 sum c theta^2 with unequal c."""
+    c = np.linspace(0.1, 3, theta.shape[1]).astype(theta.dtype)
+    for _ in range(n_steps):
+        optimizer.step(theta, c * theta)
+    return theta
+
+
+@each
+def test_descends(name):
+    theta = np.ones((1, 5))
+    assert np.abs(quadratic_run(OPTIMIZERS[name](theta, **OPTIONS[name]), theta, 400)).max() < 0.05
+
+
+@each
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_members_are_separate_and_keep_their_type(name, dtype):
+    start = np.random.default_rng(0).normal(size=(3, 5)).astype(dtype)
+    together = start.copy()
+    quadratic_run(OPTIMIZERS[name](together, **OPTIONS[name]), together)
+    assert together.dtype == dtype
+    for m in range(3):
+        alone = start[m : m + 1].copy()
+        quadratic_run(OPTIMIZERS[name](alone, **OPTIONS[name]), alone)
+        np.testing.assert_allclose(together[m], alone[0], rtol=1e-6)
+
+
+def test_adam_is_the_papers_algorithm():
+    rng = np.random.default_rng(0)
+    theta = rng.normal(size=(1, 4))
+    expected, m, v = theta.copy(), 0.0, 0.0
+    options = OPTIONS["adam"]
+    adam = Adam(theta, **options)
+    for t in range(1, 30):
+        g = rng.normal(size=(1, 4))
+        adam.step(theta, g.copy())
+        m = 0.8 * m + 0.2 * g
+        v = 0.99 * v + 0.01 * g**2
+        # The efficient form at the end of the paper's section 2, epsilon outside the correction.
+        rate = 0.1 * np.sqrt(1 - 0.99**t) / (1 - 0.8**t)
+        expected -= rate * m / (np.sqrt(v) + options["epsilon"])
+        np.testing.assert_allclose(theta, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_is_momentum_as_written(nesterov):
+    rng = np.random.default_rng(0)
+    theta = rng.normal(size=(1, 4))
+    expected, v = theta.copy(), 0.0
+    sgd = SGD(theta, learning_rate_init=0.1, momentum=0.7, nesterovs_momentum=nesterov)
+    for _ in range(10):
+        g = rng.normal(size=(1, 4))
+        sgd.step(theta, g.copy())
+        v = 0.7 * v - 0.1 * g
+        expected += 0.7 * v - 0.1 * g if nesterov else v
+        np.testing.assert_allclose(theta, expected, rtol=1e-12)

@@ -1,0 +1,183 @@
+"""Whole runs: optima that independent models agree on, no allocation in a steady step, interrupts that lose nothing."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from problems import objective
+from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+
+from mlp_estimator import MLPClassifier, MLPRegressor
+from mlp_estimator.engine.losses import LOSSES
+from mlp_estimator.engine.monitor import Monitor
+from mlp_estimator.engine.objective import Objective
+from mlp_estimator.engine.optimizers import OPTIMIZERS
+from mlp_estimator.engine.solvers import SOLVERS, Training
+
+OPTIONS = {
+    "learning_rate_init": 0.01, "momentum": 0.9, "nesterovs_momentum": True, "beta_1": 0.9, "beta_2": 0.999,
+    "epsilon": 1e-8, "batch_size": 4, "max_iter": 30, "shuffle": True, "learning_rate": "constant", "power_t": 0.5,
+    "max_fun": 1000, "tol": 1e-8,
+}  # fmt: skip
+
+
+def run(name, o, **options):
+    monitor = Monitor(tol=0.0, n_iter_no_change=np.inf)
+    training = Training(np.random.RandomState(0))
+    outcome = SOLVERS[name].run(o, monitor, training, OPTIONS | options)
+    return monitor, outcome
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_loss_falls_and_the_curve_is_complete(solver, loss):
+    o = objective(loss=loss, n=20)
+    before = float(o.value_and_grad()[0])
+    monitor, outcome = run(solver, o)
+    after = float(o.value_and_grad()[0])
+    assert after < before
+    assert len(monitor.loss_curve) == monitor.n_iter > 0
+    if solver == "lbfgs":
+        np.testing.assert_allclose(monitor.loss, after)
+    assert (outcome.status == "converged") == (monitor.n_iter < 30)
+
+
+@pytest.mark.parametrize("solver", OPTIMIZERS)
+@pytest.mark.parametrize("batch_size", [4, 20])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_steady_step_allocates_nothing_that_grows(solver, batch_size, loss):
+    # Peak memory of a further epoch at one size and at 9 times as many parameters and rows. Where NumPy casts it
+    # goes through a buffer of 8192 elements, whatever the size: both sizes are above that.
+    peaks = []
+    for scale in (20, 180):
+        o = objective(loss=loss, hidden=(10 * scale,), n=20 * scale, weighted=True)
+        o.theta *= 0.01
+        training = Training(np.random.RandomState(0))
+        options = OPTIONS | {
+            "batch_size": batch_size * scale, "max_iter": 1, "shuffle": False, "learning_rate_init": 1e-6,
+        }  # fmt: skip
+
+        def epoch(o=o, training=training, options=options):
+            SOLVERS[solver].run(o, Monitor(tol=0.0, n_iter_no_change=np.inf), training, options)
+
+        epoch()
+        epoch()
+        tracemalloc.start()
+        epoch()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 4000, peaks  # an array of one row of the batch would add 5000 at least
+
+
+def test_scipy_never_shares_a_gradient_buffer(monkeypatch):
+    from mlp_estimator.engine import solvers
+
+    seen = []
+
+    def minimize(fun, x0, **kw):
+        seen.extend(fun(x0 + i)[1] for i in range(3))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(solvers, "minimize", minimize)
+    o = objective()
+    run("lbfgs", o)
+    assert not any(np.shares_memory(a, b) for a in seen for b in (*seen, o.grad) if a is not b)
+
+
+class Interrupting:
+    """A loss that raises KeyboardInterrupt at its n-th evaluation."""
+
+    def __init__(self, loss, at):
+        self.loss, self.left = loss, at
+        self.codes = loss.codes
+
+    def value_and_grad(self, *arrays):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return self.loss.value_and_grad(*arrays)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("at", [1, 3, 12])
+def test_an_interrupt_leaves_the_last_completed_update(solver, at):
+    o = objective(n=20)
+    start = o.theta.copy()
+    states = [start]
+    interrupted = Objective(o.network, Interrupting(o.loss, at), o.X, o.Y, None, theta=start.copy(), alpha=0.3)
+    monitor, outcome = run(solver, interrupted)
+    assert outcome.status == "interrupted"
+    assert np.isfinite(monitor.loss)
+    if solver == "lbfgs":
+        _, replay = objective(n=20), Monitor(tol=0.0, n_iter_no_change=np.inf)
+        replay.record = lambda loss, theta: states.append(theta.copy())
+        SOLVERS[solver].run(_, replay, Training(np.random.RandomState(0)), OPTIONS)
+        assert any(np.array_equal(interrupted.theta, state) for state in states)
+        assert np.array_equal(interrupted.theta, states[monitor.n_iter])
+    else:
+        # at - 1 updates were completed: replay exactly those
+        rng, n_done, replay = np.random.RandomState(0), 0, objective(n=20)
+        optimizer = OPTIMIZERS[solver](replay.theta, **{k: OPTIONS[k] for k in OPTIMIZERS[solver].reads})
+        order = np.arange(20)
+        while n_done < at - 1:
+            order = order[rng.permutation(20)]
+            for i in range(0, 20, 4):
+                if n_done < at - 1:
+                    replay.value_and_grad(order[i : i + 4])
+                    optimizer.step(replay.theta, replay.grad)
+                    n_done += 1
+        np.testing.assert_array_equal(interrupted.theta, replay.theta)
+
+
+class TestLinearModels:
+    """Without hidden layers the network is a generalised linear model, and its optimum that of scikit-learn's."""
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    score = X @ np.array([1.0, -0.5, 0.3, 0.0]) + 0.2
+    weight = rng.uniform(0.2, 2, 200)
+    options = {"solver": "lbfgs", "tol": 1e-10, "max_iter": 5000, "random_state": 0, "hidden_layer_sizes": ()}
+
+    def test_ridge(self):
+        y = np.column_stack([self.score, -self.score]) + self.rng.normal(size=(200, 2))
+        model = MLPRegressor(alpha=3.0, **self.options).fit(self.X, y, self.weight)
+        ridge = Ridge(alpha=3.0).fit(self.X, y, self.weight)
+        np.testing.assert_allclose(model.coefs_[0].T, ridge.coef_, atol=1e-6)
+        np.testing.assert_allclose(model.intercepts_[0], ridge.intercept_, atol=1e-6)
+
+    @pytest.mark.parametrize("n_classes", [2, 3])
+    def test_logistic(self, n_classes):
+        y = np.digitize(self.score + self.rng.logistic(size=200), [0.0, 1.0][: n_classes - 1])
+        model = MLPClassifier(alpha=0.5, **self.options).fit(self.X, y, self.weight)
+        logistic = LogisticRegression(C=2.0, tol=1e-10, max_iter=5000).fit(self.X, y, self.weight)
+        np.testing.assert_allclose(model.predict_proba(self.X), logistic.predict_proba(self.X), atol=1e-5)
+
+    def test_poisson(self):
+        y = self.rng.poisson(np.exp(self.score))
+        model = MLPRegressor(loss="poisson", alpha=2.0, **self.options).fit(self.X, y, self.weight)
+        poisson = PoissonRegressor(alpha=2.0 / self.weight.sum(), tol=1e-10, max_iter=5000)
+        poisson.fit(self.X, y, self.weight)
+        np.testing.assert_allclose(model.coefs_[0][:, 0], poisson.coef_, atol=1e-5)
+
+
+def spiral(n=100, arms=3, seed=0):
+    """The three-armed spiral: 100 points an arm, radius 0 to 1, a little more than a half turn each, with noise."""
+    rng = np.random.default_rng(seed)
+    radius = np.tile(np.linspace(0, 1, n), arms)
+    arm = np.repeat(np.arange(arms), n)
+    angle = 4 * (arm + radius) + 0.2 * rng.normal(size=n * arms)
+    return np.column_stack([radius * np.sin(angle), radius * np.cos(angle)]), arm
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_two_layer_classifier_on_the_spiral():
+    X, y = spiral()
+    linear = MLPClassifier((), solver="lbfgs", alpha=1e-3, random_state=0).fit(X, y)
+    assert 0.47 <= linear.score(X, y) <= 0.57
+    network = MLPClassifier(
+        (100,), solver="sgd", batch_size=300, momentum=0.0, nesterovs_momentum=False, learning_rate_init=1.0,
+        max_iter=10000, alpha=0.3, tol=0.0, n_iter_no_change=10000, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    assert network.score(X, y) >= 0.98
