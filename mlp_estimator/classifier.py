@@ -76,8 +76,9 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Whether 'sgd' looks ahead along its momentum.
 
     early_stopping : bool, default=False
-        Whether to set a part of the samples aside, to stop when the accuracy on them no longer improves, and to keep the
-        weights that were best there. The split is stratified, except where a class is too rare for that. Not used by 'lbfgs'.
+        Whether to set a part of the samples aside, to stop when the accuracy on them no longer improves, and to
+        keep the weights that were best there. The split is stratified, except where a class is too rare for
+        that. Not used by 'lbfgs'.
 
     validation_fraction : float, default=0.1
         The part to set aside, in [0, 1).
@@ -152,8 +153,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     Notes
     -----
     With scikit-learn's parameters and an int `random_state`, float64 input gives the numbers of
-    :class:`sklearn.neural_network.MLPClassifier`; the deliberate differences are listed in ``docs/differences.md``, every
-    formula is derived in ``docs/derivations.md``.
+    :class:`sklearn.neural_network.MLPClassifier`; the deliberate differences are listed in ``docs/differences.md``,
+    every formula is derived in ``docs/derivations.md``.
 
     References
     ----------
@@ -226,10 +227,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         return Y[:, 0] if Y.shape[1] == 1 else None  # not for multilabel targets
 
     def _validation_score(self, Y, prediction, weight):
-        if prediction.shape[1] > Y.shape[1]:  # codes against one probability for each class
-            decided = prediction.argmax(axis=1)
-        else:
-            decided = (prediction > 0.5).astype(int)
+        codes = prediction.shape[1] > Y.shape[1]  # against one probability for each class
+        decided = prediction.argmax(axis=1) if codes else (prediction > 0.5).astype(int)
         return accuracy_score(Y.astype(int), decided, sample_weight=weight)
 
     @incremental_fit

@@ -1,7 +1,7 @@
 """What the classifier and the regressor share: the scikit-learn contract around a run of the engine.
 
-Validate, encode, build, solve, keep. Fitted parameters live in ``coefs_`` and ``intercepts_`` and nowhere else, so what a
-user reads, changes or pickles there is what predicts and what further training starts from.
+Validate, encode, build, solve, keep. Fitted parameters live in ``coefs_`` and ``intercepts_`` and nowhere else, so what
+a user reads, changes or pickles there is what predicts and what further training starts from.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .engine.schedules import SCHEDULES, Progress
 from .engine.solvers import SOLVERS, Training
 
 
-class Unavailable(AttributeError, ValueError):
+class UnavailableError(AttributeError, ValueError):
     """A method does not go with the parameters: an attribute that is missing, for a reason that can be named."""
 
 
@@ -47,18 +47,18 @@ class incremental_fit:  # noqa: N801
 
     def __init__(self, method: Callable[..., Any]):
         self.method = method
-        update_wrapper(self, method)
+        update_wrapper(self, method)  # type: ignore[arg-type]
 
     def __get__(self, estimator: MultilayerPerceptron | None, owner: type | None = None) -> Any:
         if estimator is None:
             return self.method
         if estimator.solver in [name for name, solver in SOLVERS.items() if not solver.incremental]:
-            raise Unavailable(
+            raise UnavailableError(
                 f"partial_fit is only available for stochastic optimizers: {estimator.solver} is not stochastic, "
                 "choose solver='adam' or 'sgd'."
             )
         if estimator.early_stopping:
-            raise Unavailable(
+            raise UnavailableError(
                 "partial_fit does not support early_stopping=True: it sees one chunk of the data at a time. "
                 "Set early_stopping=False and score a validation set between the calls."
             )
@@ -164,9 +164,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         """What an early-stopping split keeps in proportion, or None."""
 
     @abstractmethod
-    def _validation_score(
-        self, Y: np.ndarray, prediction: Array, weight: np.ndarray | None
-    ) -> float:
+    def _validation_score(self, Y: np.ndarray, prediction: Array, weight: np.ndarray | None) -> float:
         """The score that early stopping watches, of ``prediction`` (n, K) for encoded targets."""
 
     # Fitting.
@@ -207,18 +205,14 @@ class MultilayerPerceptron(BaseEstimator, ABC):
             solver = SOLVERS[self.solver]
             X, y = self._validate(X, y, reset=not resume)
             dtype = self._computation_dtype(X, resume)
-            Y, loss = self._encode(
-                y, dtype, resume=resume, incremental=incremental, classes=classes
-            )
+            Y, loss = self._encode(y, dtype, resume=resume, incremental=incremental, classes=classes)
             weight = None
             if sample_weight is not None:
                 weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
 
             n_outputs = Y.shape[1] if not loss.codes else len(self.classes_)
             sizes = [X.shape[1], *self._hidden_sizes(), n_outputs]
-            network = Network.perceptron(
-                sizes, ACTIVATIONS[self.activation], sparse=sparse.issparse(X)
-            )
+            network = Network.perceptron(sizes, ACTIVATIONS[self.activation], sparse=sparse.issparse(X))
             training = self._training_state(resume, incremental)
             theta = np.empty((1, network.layout.size), dtype)
             if resume:
@@ -280,15 +274,12 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         try:
             yield
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__ = before
             raise
 
     def _validate(self, X, y, reset):
         # dtype="numeric" leaves integers, float16 and memory maps as they are: batches are cast, not X.
-        return validate_data(
-            self, X, y, accept_sparse="csr", dtype="numeric", multi_output=True, reset=reset
-        )
+        return validate_data(self, X, y, accept_sparse="csr", dtype="numeric", multi_output=True, reset=reset)
 
     def _computation_dtype(self, X, resume):
         if self.dtype is not None:
@@ -299,7 +290,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):
     def _hidden_sizes(self):
         sizes = self.hidden_layer_sizes
         sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
-        if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+        if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
             raise ValueError(
                 f"hidden_layer_sizes must be > 0, got {sizes}: give one positive integer per hidden layer, "
                 "or () for a linear model."
@@ -310,8 +301,8 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         fitted = [self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_)]
         if fitted != sizes:
             raise ValueError(
-                f"The fitted network has layer sizes {fitted}, but the data and hidden_layer_sizes now ask for {sizes}. "
-                "Training can go on with the same sizes only: set warm_start=False to start afresh."
+                f"The fitted network has layer sizes {fitted}, but the data and hidden_layer_sizes now ask for "
+                f"{sizes}. Training can go on with the same sizes only: set warm_start=False to start afresh."
             )
 
     def _training_state(self, resume, incremental):
@@ -381,8 +372,8 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         if resume and validate is None:
             best = getattr(self, "best_loss_", None)
             monitor.best_loss = np.inf if best is None else best
-        elif resume and getattr(self, "best_validation_score_", None) is not None:
-            monitor.best_score, monitor.best_theta = self.best_validation_score_, theta.copy()
+        elif resume and (score := getattr(self, "best_validation_score_", None)) is not None:
+            monitor.best_score, monitor.best_theta = score, theta.copy()
         if resume and incremental:
             monitor.n_flat = getattr(self, "_no_improvement_count", 0)
         return monitor
@@ -418,9 +409,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         check_is_fitted(self, "coefs_")
         X = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
         sizes = [self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_)]
-        network = Network.perceptron(
-            sizes, ACTIVATIONS[self.activation], sparse=sparse.issparse(X)
-        )
+        network = Network.perceptron(sizes, ACTIVATIONS[self.activation], sparse=sparse.issparse(X))
         params = network.params(self.coefs_, self.intercepts_)
         return _collect(network, params, X, link)
 

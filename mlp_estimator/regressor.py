@@ -153,8 +153,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     Notes
     -----
     With scikit-learn's parameters and an int `random_state`, float64 input gives the numbers of
-    :class:`sklearn.neural_network.MLPRegressor`; the deliberate differences are listed in ``docs/differences.md``, every
-    formula is derived in ``docs/derivations.md``.
+    :class:`sklearn.neural_network.MLPRegressor`; the deliberate differences are listed in ``docs/differences.md``,
+    every formula is derived in ``docs/derivations.md``.
 
     References
     ----------

@@ -98,7 +98,7 @@ def test_all_weight_on_one_side_of_the_split(Estimator):
 def test_wrong_columns_in_predict(Estimator):
     pd = pytest.importorskip("pandas")
     model = Estimator((5,), max_iter=2).fit(pd.DataFrame(X, columns=list("abcd")), Y)
-    with pytest.raises(ValueError, match="X has 3 features, but MLP.* is expecting 4 features"):
+    with pytest.raises(ValueError, match=r"X has 3 features, but MLP.* is expecting 4 features"):
         Estimator((5,), max_iter=2).fit(X, Y).predict(X[:, :3])
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(pd.DataFrame(X, columns=list("abce")))

@@ -65,7 +65,8 @@ def test_c_the_split_is_stratified_for_multiclass_and_plain_for_rare_classes():
 def test_d_a_non_finite_loss_stops_at_once():
     message = (
         r"(?s)epoch [1-9].*learning_rate_init.*scale.*"
-        r"Solver produced non-finite parameter weights\. The input data may contain large values and need to be preprocessed\."
+        r"Solver produced non-finite parameter weights\. "
+        r"The input data may contain large values and need to be preprocessed\."
     )
     model = MLPRegressor((10,), "identity", solver="sgd", learning_rate_init=100.0, max_iter=50, random_state=0)
     with pytest.raises(ValueError, match=message):

@@ -164,7 +164,12 @@ def test_meta_estimators():
     network = MLPRegressor((10,), solver="lbfgs", alpha=5.0, random_state=0, max_iter=200)
     model = TransformedTargetRegressor(make_pipeline(StandardScaler(), network), transformer=StandardScaler())
     assert model.fit(X, y).score(X, y) > 0.5
-    assert OneVsRestClassifier(MLPClassifier((5,), max_iter=100, learning_rate_init=0.03, random_state=0)).fit(X_IRIS, Y_IRIS).score(X_IRIS, Y_IRIS) > 0.8
+    assert (
+        OneVsRestClassifier(MLPClassifier((5,), max_iter=100, learning_rate_init=0.03, random_state=0))
+        .fit(X_IRIS, Y_IRIS)
+        .score(X_IRIS, Y_IRIS)
+        > 0.8
+    )
 
 
 def test_mixed_columns():
@@ -201,9 +206,7 @@ def test_partial_fit_goes_through_chunks_like_one_epoch():
 
 
 def test_partial_fit_lowers_an_adaptive_rate_on_a_plateau():
-    model = MLPClassifier(
-        (5,), solver="sgd", learning_rate="adaptive", tol=10.0, n_iter_no_change=1, random_state=0
-    )
+    model = MLPClassifier((5,), solver="sgd", learning_rate="adaptive", tol=10.0, n_iter_no_change=1, random_state=0)
     for _ in range(4):
         model.partial_fit(X_IRIS, Y_IRIS, classes=[0, 1, 2])
     assert model._training.optimizer.learning_rate == pytest.approx(0.001 / 5)

@@ -83,11 +83,13 @@ def test_against_scikit_learn_metrics():
     codes = rng.integers(0, K, (B, 1))
     probability = np.exp(log_softmax(raw.T, axis=1))
     np.testing.assert_allclose(
-        evaluate(LOSSES["softmax_cross_entropy"], codes, raw)[0] / B, log_loss(codes[:, 0], probability, labels=[0, 1, 2])
+        evaluate(LOSSES["softmax_cross_entropy"], codes, raw)[0] / B,
+        log_loss(codes[:, 0], probability, labels=[0, 1, 2]),
     )
     binary = np.array([0.0, 1, 1, 0, 1, 0])[:, None]
     np.testing.assert_allclose(
-        evaluate(LOSSES["sigmoid_cross_entropy"], binary, raw[:1])[0] / B, log_loss(binary[:, 0], 1 / (1 + np.exp(-raw[0])))
+        evaluate(LOSSES["sigmoid_cross_entropy"], binary, raw[:1])[0] / B,
+        log_loss(binary[:, 0], 1 / (1 + np.exp(-raw[0]))),
     )
 
 

@@ -30,7 +30,9 @@ def sweeps_of(o, grad):
 @each_activation
 @each_depth
 @pytest.mark.parametrize("n_members", [1, 3])
-@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csr_matrix], ids=["dense", "array", "matrix"])
+@pytest.mark.parametrize(
+    "container", [np.asarray, sparse.csr_array, sparse.csr_matrix], ids=["dense", "array", "matrix"]
+)
 def test_tangent_and_backward_are_adjoint(activation, hidden, n_members, container):
     # <u, J v> with J v by the tangent sweep, by differences, and as <J' u, v> by the backward sweep.
     o = objective(activation, hidden=hidden, n_members=n_members)
@@ -119,4 +121,3 @@ def test_initialisation_is_within_glorot_bounds_and_per_member():
     alone = np.empty((1, network.layout.size))
     network.init(alone, [np.random.RandomState(1)])
     np.testing.assert_array_equal(theta[1], alone[0])
-

@@ -125,7 +125,13 @@ def test_members_are_separate_networks():
     value, grad = values(together)
     for m in range(3):
         alone = Objective(
-            together.network, together.loss, together.X, together.Y, None, theta=together.theta[m : m + 1].copy(), alpha=0.3
+            together.network,
+            together.loss,
+            together.X,
+            together.Y,
+            None,
+            theta=together.theta[m : m + 1].copy(),
+            alpha=0.3,
         )
         same(values(alone), (value[m : m + 1], grad[m : m + 1]))
 

@@ -40,14 +40,27 @@ KIND = dict.fromkeys(DATA, "MLPClassifier") | dict.fromkeys(["diabetes", "two ta
 WEIGHT = RNG.uniform(0, 2, N) * (RNG.uniform(size=N) > 0.2)
 
 CASES = [
-    *(("digits", {"activation": a, "solver": s}) for a in ("identity", "logistic", "tanh", "relu") for s in ("adam", "sgd")),
+    *(
+        ("digits", {"activation": a, "solver": s})
+        for a in ("identity", "logistic", "tanh", "relu")
+        for s in ("adam", "sgd")
+    ),
     *(
         ("diabetes", {"activation": a, "solver": s})
         for a in ("identity", "logistic", "tanh", "relu")
         for s in ("adam", "sgd")
     ),
     *(
-        (data, {"solver": "sgd", "learning_rate": rate, "learning_rate_init": 0.05, "momentum": m, "nesterovs_momentum": n})
+        (
+            data,
+            {
+                "solver": "sgd",
+                "learning_rate": rate,
+                "learning_rate_init": 0.05,
+                "momentum": m,
+                "nesterovs_momentum": n,
+            },
+        )
         for data in ("digits", "diabetes")
         for rate in ("constant", "invscaling", "adaptive")
         for m, n in ((0.9, True), (0.9, False), (0.0, False))
@@ -67,14 +80,20 @@ CASES = [
     ("strings", {}),
     ("cancer", {}),
     ("cancer", {"early_stopping": True}),
-    ("cancer", {"early_stopping": True, "solver": "sgd", "validation_fraction": 0.3, "tol": 0.05, "n_iter_no_change": 2}),
+    (
+        "cancer",
+        {"early_stopping": True, "solver": "sgd", "validation_fraction": 0.3, "tol": 0.05, "n_iter_no_change": 2},
+    ),
     ("labels", {}),
     ("labels", {"early_stopping": True, "batch_size": 50}),
     ("diabetes", {"early_stopping": True, "batch_size": 50}),
     ("two targets", {"batch_size": 50}),
     ("two targets", {"early_stopping": True}),
     ("counts", {"loss": "poisson"}),
-    ("counts", {"loss": "poisson", "activation": "tanh", "batch_size": 32, "solver": "sgd", "learning_rate_init": 1e-3}),
+    (
+        "counts",
+        {"loss": "poisson", "activation": "tanh", "batch_size": 32, "solver": "sgd", "learning_rate_init": 1e-3},
+    ),
 ]
 
 
@@ -181,7 +200,9 @@ def test_real_tables(tables, name):
     y = y[:3000] if meta["task"] != "regression" else (y[:3000] - y.mean()) / y.std()
     kind = "MLPRegressor" if meta["task"] == "regression" else "MLPClassifier"
     their, our = (
-        getattr(module, kind)(hidden_layer_sizes=50, random_state=0, max_iter=10, early_stopping=kind == "MLPRegressor").fit(X, y)
+        getattr(module, kind)(
+            hidden_layer_sizes=50, random_state=0, max_iter=10, early_stopping=kind == "MLPRegressor"
+        ).fit(X, y)
         for module in (theirs, ours)
     )
     agree(their, our, X)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ class TestLinearModels:
     X = rng.normal(size=(200, 4))
     score = X @ np.array([1.0, -0.5, 0.3, 0.0]) + 0.2
     weight = rng.uniform(0.2, 2, 200)
-    options = {"solver": "lbfgs", "tol": 1e-10, "max_iter": 5000, "random_state": 0, "hidden_layer_sizes": ()}
+    options: ClassVar = {"solver": "lbfgs", "tol": 1e-10, "max_iter": 5000, "random_state": 0, "hidden_layer_sizes": ()}
 
     def test_ridge(self):
         y = np.column_stack([self.score, -self.score]) + self.rng.normal(size=(200, 2))

@@ -48,12 +48,9 @@ class Layout:
         self.size = start
 
     def views(self, flat: Array) -> list[tuple[Array, ...]]:
-        """Read (M, P) as one tuple of (M, \\*shape) arrays per layer; no memory is copied."""
+        """Read (M, P) as one tuple of (M, ...) arrays per layer; no memory is copied."""
         return [
-            tuple(
-                flat[:, self._slices[i, j]].reshape(-1, *param.shape)
-                for j, param in enumerate(layer)
-            )
+            tuple(flat[:, self._slices[i, j]].reshape(-1, *param.shape) for j, param in enumerate(layer))
             for i, layer in enumerate(self.params)
         ]
 

@@ -23,9 +23,7 @@ class Loss(Protocol):
     non_negative: bool  # targets below zero have no meaning
     link: str  # scikit-learn's name of the inverse link, ``out_activation_``
 
-    def value_and_grad(
-        self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array
-    ) -> Array:
+    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         """Return the summed loss (M,) and write its gradient to ``d_raw``.
 
         ``work`` is (M, K + 1, B) to compute in; ``raw`` may be spent, but only by a shift that leaves
@@ -34,7 +32,7 @@ class Loss(Protocol):
         ...
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
-        """t <- (d2 loss / d raw2) t, row by row, in place."""
+        """T <- (d2 loss / d raw2) t, row by row, in place."""
         ...
 
     def predict(self, raw: Array, out: Array) -> None:
@@ -56,9 +54,7 @@ class SquaredError:
     non_negative = False
     link = "identity"
 
-    def value_and_grad(
-        self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array
-    ) -> Array:
+    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         np.subtract(raw, y, out=d_raw)
         squares = np.square(d_raw, out=work[:, 1:])
         if weight is not None:
@@ -90,9 +86,7 @@ class PoissonDeviance:
     def _limit(raw: Array) -> float:
         return float(np.log(np.finfo(raw.dtype).max)) / 2
 
-    def value_and_grad(
-        self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array
-    ) -> Array:
+    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         limit = self._limit(raw)
         terms = work[:, 1:]
         self.predict(raw, out=d_raw)
@@ -131,9 +125,7 @@ class SigmoidCrossEntropy:
     non_negative = False
     link = "logistic"
 
-    def value_and_grad(
-        self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array
-    ) -> Array:
+    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         terms = np.logaddexp(0.0, raw, out=work[:, 1:])
         np.multiply(raw, y, out=d_raw)
         np.subtract(terms, d_raw, out=terms)
@@ -157,7 +149,6 @@ class SigmoidCrossEntropy:
         out.clip(float(limits.tiny), 1.0 - float(limits.epsneg), out=out)
 
 
-
 class SoftmaxCrossEntropy:
     """Cross-entropy of mutually exclusive classes: log sum_k e^raw_k - raw_y, y a class code."""
 
@@ -165,9 +156,7 @@ class SoftmaxCrossEntropy:
     non_negative = False
     link = "softmax"
 
-    def value_and_grad(
-        self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array
-    ) -> Array:
+    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         row, hit = work[:, :1], work[:, 1:]
         self._shifted_exp(raw, d_raw, row)
         np.add.reduce(d_raw, axis=-2, keepdims=True, out=row)
@@ -194,10 +183,9 @@ class SoftmaxCrossEntropy:
         np.divide(out, np.add.reduce(out, axis=-2, keepdims=True), out=out)
         np.maximum(out, float(np.finfo(out.dtype).tiny), out=out)  # log(p) is finite
 
-
     @staticmethod
     def _shifted_exp(raw: Array, out: Array, row: Array) -> None:
-        """raw <- raw - max_k raw_k, which no prediction sees; out <- exp(raw), at most 1."""
+        """Raw <- raw - max_k raw_k, which no prediction sees; out <- exp(raw), at most 1."""
         np.maximum.reduce(raw, axis=-2, keepdims=True, out=row)
         np.subtract(raw, row, out=raw)
         np.exp(raw, out=out)

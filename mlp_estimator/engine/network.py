@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .activations import Activation
-from .batches import Rows, SparseRows, batches_of
+from .batches import SparseRows, batches_of
 from .layers import Dense, Elementwise, Layer, Params, SparseDense
 from .layout import Array, Layout
 
@@ -81,7 +81,7 @@ class Sweeps:
         return self._space.array((name, i % 2), width, self.batch, max(self.network.widths[1:]))
 
     def forward(self) -> None:
-        """x to ``raw``."""
+        """X to ``raw``."""
         for run, arrays in self._forward:
             run(*arrays)
 
@@ -110,14 +110,10 @@ class Network:
         self.widths = [n_in]
         for layer in self.layers:
             self.widths.append(layer.n_out(self.widths[-1]))
-        self.layout = Layout(
-            [layer.params(n) for layer, n in zip(self.layers, self.widths, strict=False)]
-        )
+        self.layout = Layout([layer.params(n) for layer, n in zip(self.layers, self.widths, strict=False)])
 
     @classmethod
-    def perceptron(
-        cls, sizes: Sequence[int], activation: Activation, sparse: bool = False
-    ) -> Network:
+    def perceptron(cls, sizes: Sequence[int], activation: Activation, sparse: bool = False) -> Network:
         """Affine layers of the given sizes (inputs first), ``activation`` between them."""
         layers: list[Layer] = []
         for width in sizes[1:]:
@@ -136,9 +132,7 @@ class Network:
         pairs = iter(zip(weights, biases, strict=True))
         empty: Params = ()
         return [
-            tuple(a.reshape(1, *param.shape) for a, param in zip(next(pairs), layer, strict=True))
-            if layer
-            else empty
+            tuple(a.reshape(1, *param.shape) for a, param in zip(next(pairs), layer, strict=True)) if layer else empty
             for layer in self.layout.params
         ]
 

@@ -27,11 +27,10 @@ class _Batch:
         self.sweeps = Sweeps(o.network, params, gradients, self.source.x, n_rows, space)
         self.work = space.array("work", o.network.widths[-1] + 1, n_rows)
         self._taken = [
-            (array, np.empty((n_rows, array.shape[1]), array.dtype))
-            for array in (o.Y, o.weight)
-            if array is not None
+            (array, np.empty((n_rows, array.shape[1]), array.dtype)) for array in (o.Y, o.weight) if array is not None
         ]
-        self.y, self.weight = ([batch.T[None] for _, batch in self._taken] + [None])[:2]
+        views = [batch.T[None] for _, batch in self._taken]
+        self.y, self.weight = views[0], views[1] if len(views) == 2 else None
 
     def gather(self, rows: Rows) -> None:
         self.source.gather(rows)
@@ -97,9 +96,7 @@ class Objective:
         """The data term and its gradient, ``weight`` being what the sums are divided by."""
         sweeps = batch.sweeps
         sweeps.forward()
-        value = self.loss.value_and_grad(
-            batch.y, sweeps.raw, batch.weight, sweeps.d_raw, batch.work
-        )
+        value = self.loss.value_and_grad(batch.y, sweeps.raw, batch.weight, sweeps.d_raw, batch.work)
         np.multiply(sweeps.d_raw, 1.0 / weight, out=sweeps.d_raw)
         sweeps.backward()
         return value / weight
@@ -117,7 +114,7 @@ class Objective:
         """All rows, in chunks through the same memory: one path for any number of rows."""
         n, chunk = len(self.rows), self._space.max_batch
         total = self.total_weight
-        value: Array | float = 0.0
+        value = np.zeros(len(self.theta), self.theta.dtype)
         if chunk < n and self._sum is None:
             self._sum = np.empty_like(self.grad)
         for start in range(0, n, chunk):

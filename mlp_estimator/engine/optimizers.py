@@ -8,7 +8,7 @@ of the last whole step. Hyperparameters are numbers, or (M, 1) arrays for member
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -38,8 +38,8 @@ class SGD:
     ============  =================
     """
 
-    reads = ("learning_rate_init", "momentum", "nesterovs_momentum")
-    keeps_rate = ()
+    reads: ClassVar = ("learning_rate_init", "momentum", "nesterovs_momentum")
+    keeps_rate: ClassVar = ()
 
     def __init__(
         self,
@@ -81,8 +81,8 @@ class Adam:
     ============  =====================================
     """
 
-    reads = ("learning_rate_init", "beta_1", "beta_2", "epsilon")
-    keeps_rate = ("invscaling", "adaptive")
+    reads: ClassVar = ("learning_rate_init", "beta_1", "beta_2", "epsilon")
+    keeps_rate: ClassVar = ("invscaling", "adaptive")
 
     def __init__(
         self,
@@ -116,4 +116,4 @@ class Adam:
         add_scaled(theta, -rate * (1.0 - self.beta_1) / root, grad)
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}
+OPTIMIZERS: dict[str, type[Any]] = {"sgd": SGD, "adam": Adam}

@@ -48,7 +48,7 @@ class Solver(Protocol):
 
     reads: tuple[str, ...]
     incremental: bool
-    dtype: type[np.floating] | None
+    dtype: Any  # a NumPy type, or None for the data's
 
     def run(
         self,
@@ -63,9 +63,9 @@ class Minibatch:
     """Epochs of shuffled minibatches, one optimizer step for each."""
 
     incremental = True
-    dtype = None
+    dtype: Any = None
 
-    def __init__(self, optimizer: type[Optimizer]):
+    def __init__(self, optimizer: type[Any]):
         self.optimizer = optimizer
         self.reads = (
             *optimizer.reads,
@@ -131,9 +131,7 @@ class Minibatch:
         return total / n_done
 
     @staticmethod
-    def _stops(
-        monitor: Monitor, optimizer: Optimizer, at: Progress, options: Mapping[str, Any]
-    ) -> bool:
+    def _stops(monitor: Monitor, optimizer: Optimizer, at: Progress, options: Mapping[str, Any]) -> bool:
         """Set the next epoch's learning rate, or stop where progress has stalled."""
         name = options["learning_rate"]
         schedule = SCHEDULES["constant" if name in optimizer.keeps_rate else name]
@@ -158,8 +156,8 @@ class Minimize:
     """
 
     incremental = False
-    dtype = np.float64
-    reads = ("max_iter", "max_fun", "tol")
+    dtype: Any = np.float64
+    reads: tuple[str, ...] = ("max_iter", "max_fun", "tol")
 
     def __init__(self, name: str, method: str):
         self.name, self.method = name, method
@@ -217,8 +215,7 @@ class Minimize:
         )
         if monitor.n_iter >= options["max_iter"]:
             message += (
-                "\nIncrease the number of iterations to improve the convergence "
-                f"(max_iter={options['max_iter']})."
+                f"\nIncrease the number of iterations to improve the convergence (max_iter={options['max_iter']})."
             )
         return Outcome("exhausted", message + "\nScaling the data often helps as well.")
 

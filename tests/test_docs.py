@@ -1,0 +1,64 @@
+"""The pages are true: code blocks run, named functions exist, links lead somewhere."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks_run(page, capsys):
+    scope = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", page.read_text(), flags=re.M | re.S):
+        exec(compile(block, page.name, "exec"), scope)
+    printed = capsys.readouterr().out
+    assert page.name != "README.md" or "hidden_layer_sizes" in printed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_derivations_name_functions_that_exist():
+    text = (ROOT / "docs" / "derivations.md").read_text()
+    names = set(re.findall(r"`((?:activations|batches|layers|losses|network|objective|optimizers)\.[\w.]+)`", text))
+    assert len(names) > 15
+    for name in names:
+        module, *path = name.split(".")
+        found = importlib.import_module(f"mlp_estimator.engine.{module}")
+        for part in path:
+            found = getattr(found, part)
+    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    for name in re.findall(r"`(test_\w+)`", text):
+        assert f"def {name}(" in tests, name
+
+
+def test_design_draws_the_modules_there_are():
+    drawn = set(re.findall(r"^ +(\w+\.py) ", (ROOT / "docs" / "design.md").read_text(), flags=re.M))
+    there = {path.name for path in (ROOT / "mlp_estimator").rglob("*.py")} - {"__init__.py"}
+    assert drawn == there
+
+
+def test_the_first_bash_blocks_are_the_two_commands():
+    blocks = re.findall(r"^```bash\n(.*?)^```$", (ROOT / "README.md").read_text(), flags=re.M | re.S)
+    assert "examples/quickstart.py" in blocks[0]
+    assert "pytest" in blocks[1]
+
+
+def test_quickstart_scores_are_scikit_learns():
+    example = ROOT / "examples" / "quickstart.py"
+    printed = subprocess.run([sys.executable, example], capture_output=True, text=True, check=True).stdout
+    rows = re.findall(r"(-?\d\.\d{4}) +(-?\d\.\d{4}) +\d+\.\d{4}", printed)
+    assert len(rows) == 4
+    for theirs, ours in rows:
+        assert abs(float(theirs) - float(ours)) < 0.005
