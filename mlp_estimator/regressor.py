@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
@@ -243,6 +244,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         self.loss = loss
 
     def _encode(self, y, dtype, *, resume, incremental, classes):
+        if sparse.issparse(y):
+            raise ValueError("Sparse y is for multilabel classification: give the targets dense, as y.toarray().")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         loss = LOSSES[self.loss]

@@ -48,6 +48,7 @@ CASES = {
     "words in y": (REGRESSOR, {}, X, np.full(150, "word", object), None, "could not convert string to float"),
     "multiclass-multioutput y": (CLASSIFIER, {}, X, np.column_stack([Y, Y]), None, "Multioutput target data"),
     "negative counts": (REGRESSOR, {"loss": "poisson"}, X, put(Y, -1), None, "never negative, but y goes down to -1"),
+    "sparse y": (REGRESSOR, {}, X, sparse.csr_array(np.column_stack([Y, Y])), None, "give the targets dense"),
     "no units": (BOTH, {"hidden_layer_sizes": (5, 0)}, X, Y, None, r"hidden_layer_sizes must be > 0, got \[5, 0\]"),
     "negative units": (BOTH, {"hidden_layer_sizes": -5}, X, Y, None, "hidden_layer_sizes"),
     "half a unit": (BOTH, {"hidden_layer_sizes": (2.5,)}, X, Y, None, "one positive integer per hidden layer"),
