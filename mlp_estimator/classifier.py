@@ -187,7 +187,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         elif not resume:
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
-        self._check_classes(unique_labels(y), incremental)
+        if incremental or resume:
+            self._check_classes(unique_labels(y), incremental)
         kind = self._label_binarizer.y_type_
         if kind.startswith("multilabel"):
             Y = self._label_binarizer.transform(y)
@@ -278,10 +279,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         y : ndarray of shape (n_samples,) or (n_samples, n_classes)
             The most probable class of each sample; for multilabel targets an indicator matrix.
         """
-        probability = self._predict(X, self._link)
-        if probability.shape[1] == 1:
-            probability = probability.ravel()
-        return self._label_binarizer.inverse_transform(probability)
+        probability = self._predict(X)
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            return self._label_binarizer.inverse_transform(probability)
+        codes = probability[:, 0] > 0.5 if probability.shape[1] == 1 else probability.argmax(axis=1)
+        return self.classes_.take(codes, mode="clip")  # where only one class was seen there is no second
 
     def predict_proba(self, X):
         """Predict class probabilities.
@@ -296,11 +298,12 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         probability : ndarray of shape (n_samples, n_classes)
             The probability of each class, in the order of `classes_`; for multilabel targets of each label.
         """
+        if getattr(self, "out_activation_", None) != "logistic" or self.n_outputs_ > 1:
+            return self._predict(X)
         raw = self._predict(X, _scores)
-        if raw.shape[1] == 1:
-            raw = np.hstack([-raw, raw])
-        self._fitted_loss().predict(raw.T[None], raw.T[None])
-        return raw
+        both = np.concatenate([-raw, raw], axis=1)
+        self._fitted_loss().predict(both, both)
+        return both
 
     def predict_log_proba(self, X):
         """Predict the logarithm of class probabilities, finite for every sample.

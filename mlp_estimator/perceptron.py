@@ -29,10 +29,11 @@ from .engine.activations import ACTIVATIONS
 from .engine.layout import Array
 from .engine.losses import LOSSES, Loss
 from .engine.monitor import Monitor
-from .engine.network import ROWS_AT_A_TIME, Network
+from .engine.network import ROWS_AT_A_TIME, perceptron
 from .engine.objective import Objective
 from .engine.schedules import SCHEDULES, Progress
 from .engine.solvers import SOLVERS, Training
+from .threads import limited_threads
 
 
 class UnavailableError(AttributeError, ValueError):
@@ -212,7 +213,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):
 
             n_outputs = Y.shape[1] if not loss.codes else len(self.classes_)
             sizes = [X.shape[1], *self._hidden_sizes(), n_outputs]
-            network = Network.perceptron(sizes, ACTIVATIONS[self.activation], sparse=sparse.issparse(X))
+            network = perceptron(tuple(sizes), ACTIVATIONS[self.activation], sparse=sparse.issparse(X))
             training = self._training_state(resume, incremental)
             theta = np.empty((1, network.layout.size), dtype)
             if resume:
@@ -249,10 +250,11 @@ class MultilayerPerceptron(BaseEstimator, ABC):
             training.under_way = incremental
             if incremental:
                 options["max_iter"] = 1
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+            with quiet, limited_threads(network, objective.max_batch):
                 outcome = solver.run(objective, monitor, training, options)
             best = objective.theta if monitor.best_theta is None else monitor.best_theta
-            monitor.check_finite(best)
+            monitor.check_finite(best.sum())
             self._keep(network, best.astype(dtype, copy=False), loss, monitor, training, resume)
             if monitor.diverged:
                 warnings.warn(
@@ -404,17 +406,14 @@ class MultilayerPerceptron(BaseEstimator, ABC):
 
     # Predicting.
 
-    def _predict(self, X, link):
-        """Return ``link`` of the network's output, (n, K)."""
+    def _predict(self, X, link=None):
+        """Return predictions, or another ``link`` of the network's output, (n, K)."""
         check_is_fitted(self, "coefs_")
         X = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
-        sizes = [self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_)]
-        network = Network.perceptron(sizes, ACTIVATIONS[self.activation], sparse=sparse.issparse(X))
+        sizes = (self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_))
+        network = perceptron(sizes, ACTIVATIONS[self.activation], sparse.issparse(X))
         params = network.params(self.coefs_, self.intercepts_)
-        return _collect(network, params, X, link)
-
-    def _link(self, raw, out):
-        self._fitted_loss().predict(raw, out)
+        return _collect(network, params, X, link or self._fitted_loss().predict)
 
     def _fitted_loss(self) -> Loss:
         """A loss with the link that the network was fitted for."""

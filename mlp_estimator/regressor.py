@@ -307,7 +307,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The predicted (conditional mean) targets.
         """
-        prediction = self._predict(X, self._link)
+        prediction = self._predict(X)
         return prediction[:, 0] if prediction.shape[1] == 1 else prediction
 
     def __sklearn_tags__(self):

@@ -6,7 +6,7 @@ import numpy as np
 
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.losses import LOSSES
-from mlp_estimator.engine.network import Network
+from mlp_estimator.engine.network import perceptron
 from mlp_estimator.engine.objective import Objective
 
 STEP = 1e-5  # central differences: truncation and rounding are both near 1e-10
@@ -38,7 +38,7 @@ def objective(
     """A small random objective; parameters away from symmetry, biases not zero."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 4)).astype(dtype)
-    network = Network.perceptron([4, *hidden, n_outputs], ACTIVATIONS[activation])
+    network = perceptron((4, *hidden, n_outputs), ACTIVATIONS[activation])
     theta = (0.7 * rng.normal(size=(n_members, network.layout.size))).astype(dtype)
     Y = targets(LOSSES[loss], n, n_outputs, rng)
     Y = Y if LOSSES[loss].codes else Y.astype(dtype)

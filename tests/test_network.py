@@ -11,7 +11,7 @@ from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.batches import batches_of
 from mlp_estimator.engine.layers import Dense, Elementwise
 from mlp_estimator.engine.losses import LOSSES
-from mlp_estimator.engine.network import ROWS_AT_A_TIME, Network, Sweeps, Workspace
+from mlp_estimator.engine.network import ROWS_AT_A_TIME, Sweeps, Workspace, perceptron
 
 each_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 each_depth = pytest.mark.parametrize("hidden", [(), (6,), (7, 5)], ids=len)
@@ -37,7 +37,7 @@ def test_tangent_and_backward_are_adjoint(activation, hidden, n_members, contain
     # <u, J v> with J v by the tangent sweep, by differences, and as <J' u, v> by the backward sweep.
     o = objective(activation, hidden=hidden, n_members=n_members)
     o.X = container(o.X)
-    o.network = Network.perceptron([4, *hidden, 3], ACTIVATIONS[activation], sparse=sparse.issparse(o.X))
+    o.network = perceptron((4, *hidden, 3), ACTIVATIONS[activation], sparse=sparse.issparse(o.X))
     grad = np.empty_like(o.theta)
     sweeps = sweeps_of(o, grad)
     rng = np.random.default_rng(1)
@@ -110,7 +110,7 @@ def test_outputs_in_chunks_are_outputs_at_once(loss):
 
 
 def test_initialisation_is_within_glorot_bounds_and_per_member():
-    network = Network.perceptron([30, 20, 5], ACTIVATIONS["logistic"])
+    network = perceptron((30, 20, 5), ACTIVATIONS["logistic"])
     theta = np.empty((2, network.layout.size))
     network.init(theta, [np.random.RandomState(0), np.random.RandomState(1)])
     (W, b), _, (V, c) = network.layout.views(theta)

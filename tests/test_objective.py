@@ -9,6 +9,7 @@ from scipy import sparse
 
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.losses import LOSSES
+from mlp_estimator.engine.network import perceptron
 from mlp_estimator.engine.objective import Objective
 
 
@@ -101,7 +102,7 @@ FORMS = {
 def test_any_form_of_x(form, max_batch):
     o = objective(n=13)
     other = Objective(
-        type(o.network).perceptron([4, 7, 5, 3], ACTIVATIONS["tanh"], sparse=form.startswith("cs")),
+        perceptron((4, 7, 5, 3), ACTIVATIONS["tanh"], sparse=form.startswith("cs")),
         o.loss, FORMS[form](o.X), o.Y, None, theta=o.theta, alpha=o.alpha, max_batch=max_batch,
     )  # fmt: skip
     for rows in (None, np.array([3, 0, 12, 7])):
@@ -113,7 +114,7 @@ def test_x_is_cast_batch_by_batch(dtype):
     X = np.random.default_rng(0).integers(0, 2, (13, 4)).astype(dtype)
     o = objective(n=13)
     for form in (np.asarray, np.asfortranarray, sparse.csr_array) if dtype != np.float16 else (np.asarray,):
-        network = type(o.network).perceptron([4, 7, 5, 3], ACTIVATIONS["tanh"], sparse=form is sparse.csr_array)
+        network = perceptron((4, 7, 5, 3), ACTIVATIONS["tanh"], sparse=form is sparse.csr_array)
         cast = Objective(network, o.loss, form(X), o.Y, None, theta=o.theta, alpha=0.1, max_batch=4)
         plain = Objective(o.network, o.loss, X.astype(float), o.Y, None, theta=o.theta, alpha=0.1)
         for rows in (None, np.array([3, 0, 12, 7])):

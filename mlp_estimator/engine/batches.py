@@ -27,7 +27,10 @@ class DenseRows:
         # X (most DataFrames) is such a block when read by columns; only a strided or byte-swapped X is copied, once.
         by_columns = X.flags.f_contiguous and not X.flags.c_contiguous
         self._axis = 1 if by_columns else 0
-        self._source = np.require(X.T if by_columns else X, X.dtype.newbyteorder("="), ["C", "A"])
+        self._source = X.T if by_columns else X
+        flags = self._source.flags
+        if not (flags.c_contiguous and flags.aligned and X.dtype.isnative):
+            self._source = np.require(self._source, X.dtype.newbyteorder("="), ["C", "A"])
         shape = (X.shape[1], n_rows) if by_columns else (n_rows, X.shape[1])
         self._batch = np.empty(shape, dtype)
         self._taken = self._batch if self._source.dtype == dtype else np.empty(shape, X.dtype)

@@ -11,8 +11,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from .layout import Array
 
 DIVERGED = (
@@ -74,9 +72,9 @@ class Monitor:
             self.best_score, self.best_theta = score, theta.copy()
         return improved
 
-    def check_finite(self, *values: float | Array) -> None:
+    def check_finite(self, value: float) -> None:
         """Stop where a value is not finite: for good, or by ``diverged`` where a validated optimum exists."""
-        if not all(np.isfinite(value).all() for value in values):
+        if not math.isfinite(value):
             self.diverged = True
             if not math.isfinite(self.best_score):
                 raise ValueError(DIVERGED.format(epoch=self.n_iter))

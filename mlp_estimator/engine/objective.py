@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .batches import Rows, batches_of
-from .layout import Array, add_scaled, squared_norm
+from .layout import Array, squared_norm
 from .losses import Loss
 from .network import ROWS_AT_A_TIME, Network, Sweeps, Workspace
 
@@ -64,10 +64,14 @@ class Objective:
         self.network, self.loss, self.X, self.Y = network, loss, X, Y
         self.weight = None if weight is None else weight[:, None]
         self.theta, self.grad, self.alpha = theta, np.empty_like(theta), alpha
+        decayed = slice(network.layout.n_decayed)
+        self._W, self._dW = theta[:, decayed], self.grad[:, decayed]
+        self._scaled = np.empty_like(self._W)
         self.rows = np.arange(X.shape[0]) if rows is None else rows
         self._all_rows = rows is None
         self.total_weight = float(len(self.rows) if weight is None else weight[self.rows].sum())
-        self._space = Workspace(len(theta), min(max_batch, len(self.rows)), theta.dtype)
+        self.max_batch = min(max_batch, len(self.rows))
+        self._space = Workspace(len(theta), self.max_batch, theta.dtype)
         self._batches: dict[int, _Batch] = {}
         self._loaded: _Batch | None = None  # the one batch that holds all rows, once it does
         self._sum: Array | None = None
@@ -105,14 +109,13 @@ class Objective:
         """The L2 term; its gradient joins ``grad``."""
         if self.alpha == 0.0:
             return 0.0
-        decayed = slice(self.network.layout.n_decayed)
-        W, dW = self.theta[:, decayed], self.grad[:, decayed]
-        add_scaled(dW, self.alpha / weight, W)
-        return (0.5 * self.alpha / weight) * squared_norm(W)
+        np.multiply(self._W, self.alpha / weight, out=self._scaled)
+        np.add(self._dW, self._scaled, out=self._dW)
+        return (0.5 * self.alpha / weight) * squared_norm(self._W)
 
     def _whole(self) -> Array:
         """All rows, in chunks through the same memory: one path for any number of rows."""
-        n, chunk = len(self.rows), self._space.max_batch
+        n, chunk = len(self.rows), self.max_batch
         total = self.total_weight
         value = np.zeros(len(self.theta), self.theta.dtype)
         if chunk < n and self._sum is None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from .layout import Array, add_scaled
+from .layout import Array
 
 
 class Optimizer(Protocol):
@@ -34,8 +34,10 @@ class SGD:
     ============  =================
     symbol        attribute
     ============  =================
-    v             ``velocity``
+    momentum v    ``velocity``
     ============  =================
+
+    Storing the product spares the look-ahead a scratch array.
     """
 
     reads: ClassVar = ("learning_rate_init", "momentum", "nesterovs_momentum")
@@ -56,13 +58,14 @@ class SGD:
 
     def step(self, theta: Array, grad: Array) -> None:
         np.multiply(grad, -self.learning_rate, out=grad)
-        np.multiply(self.velocity, self.momentum, out=self.velocity)
-        np.add(self.velocity, grad, out=self.velocity)
         if self.nesterovs_momentum:
-            add_scaled(grad, self.momentum, self.velocity)
-            np.add(theta, grad, out=theta)
+            np.add(self.velocity, grad, out=self.velocity)
+            np.multiply(self.velocity, self.momentum, out=self.velocity)
+            np.add(grad, self.velocity, out=grad)
         else:
-            np.add(theta, self.velocity, out=theta)
+            np.add(grad, self.velocity, out=grad)
+            np.multiply(grad, self.momentum, out=self.velocity)
+        np.add(theta, grad, out=theta)
 
 
 class Adam:
@@ -113,7 +116,8 @@ class Adam:
         np.sqrt(self.square, out=grad)
         np.add(grad, self.epsilon / root, out=grad)
         np.divide(self.mean, grad, out=grad)
-        add_scaled(theta, -rate * (1.0 - self.beta_1) / root, grad)
+        np.multiply(grad, -rate * (1.0 - self.beta_1) / root, out=grad)
+        np.add(theta, grad, out=theta)
 
 
 OPTIMIZERS: dict[str, type[Any]] = {"sgd": SGD, "adam": Adam}

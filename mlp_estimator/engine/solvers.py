@@ -112,7 +112,7 @@ class Minibatch:
         monitor: Monitor,
     ) -> float:
         """One pass over the rows in ``order``; the mean of the batch losses on the way."""
-        n, total, n_done = len(order), 0.0, 0
+        n, total, n_done = len(order), np.zeros(len(objective.theta)), 0
         try:
             for start in range(0, n, batch_size):
                 # A batch of all rows needs no gathering in a new order: its sums are the same.
@@ -122,13 +122,13 @@ class Minibatch:
                     continue
                 optimizer.step(objective.theta, objective.grad)
                 n_rows = n if rows is None else len(rows)
-                total += float(value.mean()) * n_rows
+                total += value * n_rows
                 n_done += n_rows
         except KeyboardInterrupt:
             if monitor.n_iter == 0 and n_done:
-                monitor.loss = total / n_done
+                monitor.loss = float(total.sum()) / (len(total) * n_done)
             raise
-        return total / n_done
+        return float(total.sum()) / (len(total) * n_done)
 
     @staticmethod
     def _stops(monitor: Monitor, optimizer: Optimizer, at: Progress, options: Mapping[str, Any]) -> bool:
@@ -177,7 +177,7 @@ class Minimize:
             assert value is not None
             if np.isnan(monitor.loss):
                 monitor.loss = float(value[0])
-                monitor.check_finite(value)
+                monitor.check_finite(monitor.loss)
             return float(value[0]), objective.grad[0].copy()
 
         def callback(intermediate_result: OptimizeResult) -> None:

@@ -1,0 +1,273 @@
+"""Race against scikit-learn, PyTorch, JAX and the bare matrix products; ratios only.
+
+    python benchmarks/race.py [--threads 1] [--repeats 7] [--cases tiny,digits] [--peers sklearn,torch] [--json FILE]
+
+Each peer is raced in a process of its own, pinned to as many cores and BLAS threads as ``--threads`` says (JAX heeds the
+cores only) and without OPENBLAS_* overrides, so that every library uses what it finds in the CPU. In that process this
+package and the peer alternate: one ratio per pair of runs, and the median of them in the table. A ratio is the peer's time
+over ours, except for the bare products (forward, weight gradient and input gradient of each layer with ``out=``, nothing
+else), where it is our time over theirs. Same data, sizes, batches, Adam, L2 penalty and number of epochs for all; our time
+is the whole of ``fit``. Against scikit-learn X is float64 also where we compute in float32; PyTorch (eager, fused Adam)
+and JAX (jit, an epoch as a scan) have float32 data, and so have we against them. Peers that are not installed are left out (extra ``bench``; on a machine without GPU take the CPU builds).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import warnings
+
+CASES = {  # rows, columns, classes (0: regression), hidden layers, batch, epochs
+    "tiny": (150, 4, 3, (100,), 150, 200),
+    "digits": (1797, 64, 10, (100,), 200, 40),
+    "table": (20000, 20, 2, (100,), 200, 5),
+    "medium": (20000, 50, 5, (256, 128), 256, 3),
+    "image": (60000, 784, 10, (256, 128), 200, 2),
+    "regression": (20000, 20, 0, (100, 100), 200, 3),
+}
+ALPHA, RATE = 1e-4, 1e-3
+
+
+def data(case):
+    import numpy as np
+
+    n, d, n_classes = CASES[case][:3]
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, d))
+    score = X @ rng.standard_normal((d, max(n_classes, 1))) / d**0.5
+    y = score[:, 0] if n_classes == 0 else score.argmax(axis=1)
+    return X, y
+
+
+def n_outputs(n_classes):
+    return 1 if n_classes in (0, 2) else n_classes
+
+
+# Competitors: each returns a function that makes one whole run.
+
+
+def fit_with(module, case, dtype=None, x_dtype="float64"):
+    _, _, n_classes, hidden, batch, epochs = CASES[case]
+    X, y = data(case)
+    options = {"dtype": dtype} if dtype else {}
+    X = X.astype(x_dtype)
+    model = getattr(module, "MLPClassifier" if n_classes else "MLPRegressor")(
+        hidden_layer_sizes=hidden, batch_size=batch, max_iter=epochs, n_iter_no_change=epochs + 1, tol=0.0,
+        alpha=ALPHA, learning_rate_init=RATE, random_state=0, **options,
+    )  # fmt: skip
+    return lambda: model.fit(X, y)
+
+
+def ours(case, dtype, x_dtype):
+    import mlp_estimator
+
+    return fit_with(mlp_estimator, case, dtype, x_dtype)
+
+
+def sklearn(case):
+    import sklearn.neural_network
+
+    return fit_with(sklearn.neural_network, case)
+
+
+def torch(case):
+    import torch
+
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    n, d, n_classes, hidden, batch, epochs = CASES[case]
+    X, y = data(case)
+    X = torch.tensor(X, dtype=torch.float32)
+    y = torch.tensor(y, dtype=torch.int64 if n_classes > 2 else torch.float32)
+    if n_classes <= 2:
+        y = y[:, None]
+    losses = {0: torch.nn.MSELoss(), 2: torch.nn.BCEWithLogitsLoss()}
+    loss_function = losses.get(n_classes, torch.nn.CrossEntropyLoss())
+
+    def run():
+        layers, width = [], d
+        for units in hidden:
+            layers += [torch.nn.Linear(width, units), torch.nn.ReLU()]
+            width = units
+        model = torch.nn.Sequential(*layers, torch.nn.Linear(width, n_outputs(n_classes)))
+        optimizer = torch.optim.Adam(model.parameters(), lr=RATE, weight_decay=ALPHA / batch, fused=True)
+        for _ in range(epochs):
+            order, total = torch.randperm(n), torch.zeros(())
+            for start in range(0, n, batch):
+                rows = order[start : start + batch]
+                optimizer.zero_grad(set_to_none=True)
+                loss = loss_function(model(X[rows]), y[rows])
+                loss.backward()
+                optimizer.step()
+                total += loss.detach()
+
+    return run
+
+
+def jax(case):
+    from functools import partial
+
+    import jax
+    import jax.numpy as jnp
+
+    n, d, n_classes, hidden, batch, epochs = CASES[case]
+    X, y = data(case)
+    X = jnp.asarray(X, jnp.float32)
+    y = jnp.asarray(y, jnp.int32 if n_classes > 2 else jnp.float32)
+    sizes = [d, *hidden, n_outputs(n_classes)]
+
+    def loss_of(params, x, t):
+        for W, b in params[:-1]:
+            x = jax.nn.relu(x @ W + b)
+        raw = x @ params[-1][0] + params[-1][1]
+        if n_classes > 2:
+            value = -jnp.take_along_axis(jax.nn.log_softmax(raw), t[:, None], axis=1).mean()
+        elif n_classes == 2:
+            value = (jnp.logaddexp(0, raw[:, 0]) - t * raw[:, 0]).mean()
+        else:
+            value = 0.5 * ((raw[:, 0] - t) ** 2).mean()
+        return value + 0.5 * ALPHA / len(x) * sum((W**2).sum() for W, _ in params)
+
+    def step(state, rows):
+        params, m, v, count = state
+        loss, g = jax.value_and_grad(loss_of)(params, X[rows], y[rows])
+        count = count + 1
+        m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
+        v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
+        rate = RATE * jnp.sqrt(1 - 0.999**count) / (1 - 0.9**count)
+        params = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) + 1e-8), params, m, v)
+        return (params, m, v, count), loss
+
+    @partial(jax.jit, donate_argnums=0)
+    def epoch(state, key):
+        order = jax.random.permutation(key, n)
+        whole = n // batch * batch
+        state, losses = jax.lax.scan(step, state, order[:whole].reshape(-1, batch))
+        if whole < n:
+            state, _ = step(state, order[whole:])
+        return state, losses.sum()
+
+    def run():
+        key = jax.random.PRNGKey(0)
+        params = [
+            (jax.random.uniform(key, (a, b), minval=-0.1, maxval=0.1), jnp.zeros(b))
+            for a, b in zip(sizes, sizes[1:], strict=False)
+        ]
+        zeros = [jax.tree.map(jnp.zeros_like, params) for _ in range(2)]
+        state = (params, *zeros, jnp.zeros(()))
+        for i in range(epochs):
+            state, loss = epoch(state, jax.random.fold_in(key, i))
+        loss.block_until_ready()
+
+    return run
+
+
+def bare(case, dtype="float32"):
+    import numpy as np
+
+    n, d, n_classes, hidden, batch, epochs = CASES[case]
+    sizes = [d, *hidden, n_outputs(n_classes)]
+    rng = np.random.default_rng(0)
+    W = [rng.standard_normal((a, b)).astype(dtype) / a**0.5 for a, b in zip(sizes, sizes[1:], strict=False)]
+    a = [rng.standard_normal((width, batch)).astype(dtype) for width in sizes]
+    a[0] = np.ascontiguousarray(a[0].T).T
+    delta, dW = [np.ones_like(x) for x in a], [np.empty_like(w) for w in W]
+
+    def run():
+        for _ in range(epochs * -(-n // batch)):
+            for i, w in enumerate(W):
+                np.matmul(w.T, a[i], out=a[i + 1])
+            for i in reversed(range(len(W))):
+                np.matmul(a[i], delta[i + 1].T, out=dW[i])
+                if i:
+                    np.matmul(W[i], delta[i + 1], out=delta[i])
+
+    return run
+
+
+PEERS = {"sklearn": sklearn, "torch": torch, "jax": jax, "bare": bare}
+COLUMNS = {  # heading: (peer, our dtype, whether the ratio is our time over theirs)
+    "sklearn, float64": ("sklearn", "float64", False),
+    "sklearn, ours float32": ("sklearn", "float32", False),
+    "torch, float32": ("torch", "float32", False),
+    "jax, float32": ("jax", "float32", False),
+    "ours / bare float32": ("bare", "float32", True),
+}
+
+
+def seconds(run):
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def race(peer, dtype, case, repeats):
+    """Ratios peer / ours of alternating runs, in this process."""
+    warnings.simplefilter("ignore")
+    runs = [PEERS[peer](case), ours(case, dtype, "float64" if peer == "sklearn" else "float32")]
+    for run in runs:
+        run()  # compile, touch memory
+    return [seconds(runs[0]) / seconds(runs[1]) for _ in range(repeats)]
+
+
+def versions():
+    import numpy
+    import scipy
+    import sklearn
+    from threadpoolctl import threadpool_info
+
+    found = {"python": platform.python_version(), "numpy": numpy.__version__, "scipy": scipy.__version__}
+    found["scikit-learn"] = sklearn.__version__
+    for name in ("torch", "jax"):
+        if importlib.util.find_spec(name):
+            found[name] = importlib.metadata.version(name)
+    blas = [f"{i['internal_api']} {i['version']} {i.get('architecture')}" for i in threadpool_info()]
+    return found | {"blas": sorted(set(blas)), "machine": platform.machine(), "cores": os.cpu_count()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--json")
+    parser.add_argument("--one", nargs=3, metavar=("PEER", "DTYPE", "CASE"), help="a single race, printed as JSON")
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(race(*args.one, args.repeats)))
+        return
+    pinned = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(args.threads))
+    pinned["JAX_PLATFORMS"] = "cpu"
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+    cores = sorted(os.sched_getaffinity(0))[: args.threads]
+    peers = [peer for peer in args.peers.split(",") if peer == "bare" or importlib.util.find_spec(peer)]
+    columns = {heading: column for heading, column in COLUMNS.items() if column[0] in peers}
+    results = {}
+    print(f"{'median of ' + str(args.repeats):<14}" + "".join(f"{heading:>24}" for heading in columns))
+    for case in args.cases.split(","):
+        results[case], line = {}, f"{case:<14}"
+        for heading, (peer, dtype, inverse) in columns.items():
+            command = [sys.executable, __file__, "--repeats", str(args.repeats), "--one", peer, dtype, case]
+            answer = subprocess.run(
+                command, env=inherited | pinned, preexec_fn=lambda: os.sched_setaffinity(0, cores),
+                capture_output=True, text=True, check=True,
+            )  # fmt: skip
+            ratios = sorted(1 / r if inverse else r for r in json.loads(answer.stdout.splitlines()[-1]))
+            results[case][heading] = ratios
+            line += f"{ratios[len(ratios) // 2]:>24.2f}"
+        print(line, flush=True)
+    if args.json:
+        with open(args.json, "w") as file:
+            json.dump(
+                {"versions": versions(), "threads": args.threads, "cases": CASES, "ratios": results}, file, indent=1
+            )
+
+
+if __name__ == "__main__":
+    main()
