@@ -2,19 +2,22 @@
 
     python benchmarks/race.py [--threads 1] [--repeats 7] [--cases tiny,digits] [--peers sklearn,torch] [--json FILE]
 
-Each peer is raced in a process of its own, pinned to as many cores and BLAS threads as ``--threads`` says (JAX heeds the
-cores only) and without OPENBLAS_* overrides, so that every library uses what it finds in the CPU. In that process this
-package and the peer alternate: one ratio per pair of runs, and the median of them in the table. A ratio is the peer's time
-over ours, except for the bare products (forward, weight gradient and input gradient of each layer with ``out=``, nothing
-else), where it is our time over theirs. Same data, sizes, batches, Adam, L2 penalty and number of epochs for all; our time
-is the whole of ``fit``. Against scikit-learn X is float64 also where we compute in float32; PyTorch (eager, fused Adam)
-and JAX (jit, an epoch as a scan) have float32 data, and so have we against them. Peers that are not installed are left out (extra ``bench``; on a machine without GPU take the CPU builds).
+Each peer is raced in a process of its own, pinned to as many cores and BLAS threads as ``--threads`` says (JAX heeds
+the cores only) and without OPENBLAS_* overrides, so that every library uses what it finds in the CPU. In that process
+this package and the peer alternate: one ratio per pair of runs, and the median of them in the table. A ratio is the
+peer's time over ours, except for the bare products (forward, weight gradient and input gradient of each layer with
+``out=``, nothing else), where it is our time over theirs. Same data, sizes, batches, Adam, L2 penalty and number of
+epochs for all; our time is the whole of ``fit``. Against scikit-learn X is float64 also where we compute in float32;
+PyTorch (eager, fused Adam) and JAX (jit, an epoch as a scan) have float32 data, and so have we against them. Peers
+that are not installed are left out (extra ``bench``; on a machine without GPU take the CPU builds).
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import importlib.util
+import itertools
 import json
 import os
 import platform
@@ -156,7 +159,7 @@ def jax(case):
         key = jax.random.PRNGKey(0)
         params = [
             (jax.random.uniform(key, (a, b), minval=-0.1, maxval=0.1), jnp.zeros(b))
-            for a, b in zip(sizes, sizes[1:], strict=False)
+            for a, b in itertools.pairwise(sizes)
         ]
         zeros = [jax.tree.map(jnp.zeros_like, params) for _ in range(2)]
         state = (params, *zeros, jnp.zeros(()))
@@ -173,7 +176,7 @@ def bare(case, dtype="float32"):
     n, d, n_classes, hidden, batch, epochs = CASES[case]
     sizes = [d, *hidden, n_outputs(n_classes)]
     rng = np.random.default_rng(0)
-    W = [rng.standard_normal((a, b)).astype(dtype) / a**0.5 for a, b in zip(sizes, sizes[1:], strict=False)]
+    W = [rng.standard_normal((a, b)).astype(dtype) / a**0.5 for a, b in itertools.pairwise(sizes)]
     a = [rng.standard_normal((width, batch)).astype(dtype) for width in sizes]
     a[0] = np.ascontiguousarray(a[0].T).T
     delta, dW = [np.ones_like(x) for x in a], [np.empty_like(w) for w in W]
@@ -244,7 +247,8 @@ def main():
         return
     pinned = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(args.threads))
     pinned["JAX_PLATFORMS"] = "cpu"
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+    for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
+        del os.environ[name]
     cores = sorted(os.sched_getaffinity(0))[: args.threads]
     peers = [peer for peer in args.peers.split(",") if peer == "bare" or importlib.util.find_spec(peer)]
     columns = {heading: column for heading, column in COLUMNS.items() if column[0] in peers}
@@ -255,7 +259,7 @@ def main():
         for heading, (peer, dtype, inverse) in columns.items():
             command = [sys.executable, __file__, "--repeats", str(args.repeats), "--one", peer, dtype, case]
             answer = subprocess.run(
-                command, env=inherited | pinned, preexec_fn=lambda: os.sched_setaffinity(0, cores),
+                command, env=os.environ | pinned, preexec_fn=lambda: os.sched_setaffinity(0, cores),
                 capture_output=True, text=True, check=True,
             )  # fmt: skip
             ratios = sorted(1 / r if inverse else r for r in json.loads(answer.stdout.splitlines()[-1]))

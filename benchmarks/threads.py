@@ -2,8 +2,9 @@
 
     python benchmarks/threads.py [--unlimited]
 
-Alternates the two in one process and prints the median ratio for sizes around the limit in ``mlp_estimator/threads.py``;
-``--unlimited`` switches that limit off. Start it without OPENBLAS_NUM_THREADS in the environment.
+Alternates the two in one process and prints the median ratio for sizes around the limit in
+``mlp_estimator/threads.py``; ``--unlimited`` switches that limit off. Start it without
+OPENBLAS_NUM_THREADS in the environment.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Multilayer perceptrons for scikit-learn: its parameters and its numbers, several times faster."""
+"""Multilayer perceptrons for scikit-learn: its parameters and its numbers, in a fraction of the time."""
 
 from .classifier import MLPClassifier
 from .regressor import MLPRegressor

@@ -35,6 +35,8 @@ from .engine.schedules import SCHEDULES, Progress
 from .engine.solvers import SOLVERS, Training
 from .threads import limited_threads
 
+BY_LINK = {loss.link: loss for loss in LOSSES.values()}
+
 
 class UnavailableError(AttributeError, ValueError):
     """A method does not go with the parameters: an attribute that is missing, for a reason that can be named."""
@@ -417,7 +419,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):
 
     def _fitted_loss(self) -> Loss:
         """A loss with the link that the network was fitted for."""
-        return next(loss for loss in LOSSES.values() if loss.link == self.out_activation_)
+        return BY_LINK[self.out_activation_]
 
     def __getstate__(self):
         # Optimizer state is twice the size of the weights: it is stored only where training is under way.

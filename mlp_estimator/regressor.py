@@ -173,7 +173,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     >>> from sklearn.preprocessing import StandardScaler
     >>> from mlp_estimator import MLPRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> network = MLPRegressor((20,), solver="lbfgs", alpha=10, max_iter=500, random_state=0)
+    >>> network = MLPRegressor((20,), solver="lbfgs", alpha=10, tol=0.01, max_iter=500, random_state=0)
     >>> model = TransformedTargetRegressor(
     ...     make_pipeline(StandardScaler(), network), transformer=StandardScaler()
     ... )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+import tracemalloc
 
 import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, make_multilabel_classification
@@ -239,3 +241,32 @@ def test_weights_set_by_hand_predict_and_train():
 
 def test_fitted_functions_are_the_losses_links():
     assert {loss.link for loss in LOSSES.values()} == {"identity", "exp", "logistic", "softmax"}
+
+
+def peak_memory(run):
+    tracemalloc.start()
+    run()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize("form", ["C", "F", "uint8", "memmap", "sparse", "float64 to float32"])
+def test_x_is_never_copied_as_a_whole(form, tmp_path):
+    n, d = 50_000, 100
+    X = np.random.default_rng(0).integers(0, 2, (n, d)).astype(np.float32)
+    y = X[:, 0].astype(int)
+    model = MLPClassifier((10,), max_iter=1, random_state=0, dtype="float32")
+    if form == "F":
+        X = np.asfortranarray(X)
+    elif form == "uint8":
+        X = X.astype(np.uint8)
+    elif form == "memmap":
+        np.save(tmp_path / "X.npy", X)
+        X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    elif form == "sparse":
+        X = sparse.csr_array(X * (np.random.default_rng(1).uniform(size=(n, d)) < 0.02))
+    elif form == "float64 to float32":
+        X = X.astype(float)
+    assert peak_memory(lambda: model.fit(X, y)) < 4e6  # a copy of X would be 5 to 40 MB
+    assert peak_memory(lambda: model.predict(X)) < 4e6

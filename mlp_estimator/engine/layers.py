@@ -83,7 +83,7 @@ class Dense:
         np.matmul(x, d_out.swapaxes(1, 2), out=dW)
         np.einsum("mkb->mk", d_out, out=db[:, :, 0])  # 4.4 us at 256 x 200; add.reduce takes 10.7
         if d_in is not None:
-            # One output makes it an outer product, which BLAS does as a product of matrices, 8 times slower (100 x 200).
+            # With one output it is an outer product: 3 us by broadcasting at 100 x 200, 23 to 28 by BLAS.
             (np.multiply if self.width == 1 else np.matmul)(W, d_out, out=d_in)
 
     def tangent(

@@ -8,6 +8,7 @@ divides. Shapes: ``raw`` (M, K, B), feature-major; ``y`` (1 or M, K, B), or (1 o
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -45,6 +46,12 @@ def _sum(terms: Array, weight: Array | None) -> Array:
     if weight is not None:
         np.multiply(terms, weight, out=terms)
     return np.add.reduce(terms, axis=(-2, -1))
+
+
+@lru_cache(maxsize=16)
+def _class_codes(n_classes: int) -> np.ndarray:
+    """The codes 0 .. K - 1 as a column, to compare a row of targets with."""
+    return np.arange(n_classes)[:, None]
 
 
 class SquaredError:
@@ -162,7 +169,7 @@ class SoftmaxCrossEntropy:
         np.add.reduce(d_raw, axis=-2, keepdims=True, out=row)
         np.divide(d_raw, row, out=d_raw)
         # 1[y = k], written out: a comparison takes 2 us at 10 x 200, three fancy indexings 13.
-        np.equal(y, np.arange(raw.shape[-2])[:, None], out=hit)
+        np.equal(y, _class_codes(raw.shape[-2]), out=hit)
         np.subtract(d_raw, hit, out=d_raw)
         if weight is not None:
             np.multiply(d_raw, weight, out=d_raw)

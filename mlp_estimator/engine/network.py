@@ -121,11 +121,8 @@ class Network:
 
     def params(self, weights: Sequence[Array], biases: Sequence[Array]) -> list[Params]:
         """The parameters of one member, (n_in, n_out) and (n_out,) for each affine layer, as layers read them."""
-        pairs = iter(zip(weights, biases, strict=True))
-        return [
-            tuple([a.reshape(1, *param.shape) for a, param in zip(next(pairs), layer, strict=True)]) if layer else ()
-            for layer in self.layout.params
-        ]
+        views = iter([(W[None], b[None, :, None]) for W, b in zip(weights, biases, strict=True)])
+        return [next(views) if layer else () for layer in self.layout.params]
 
     def outputs(
         self, params: Sequence[Params], X: Any, rows: np.ndarray | None = None

@@ -115,22 +115,22 @@ class Objective:
 
     def _whole(self) -> Array:
         """All rows, in chunks through the same memory: one path for any number of rows."""
-        n, chunk = len(self.rows), self.max_batch
-        total = self.total_weight
-        value = np.zeros(len(self.theta), self.theta.dtype)
-        if chunk < n and self._sum is None:
-            self._sum = np.empty_like(self.grad)
-        for start in range(0, n, chunk):
-            stop = min(start + chunk, n)
-            batch = self._batch(stop - start)
+        n, total = len(self.rows), self.total_weight
+        if n <= self.max_batch:
+            batch = self._batch(n)
             if batch is not self._loaded:
-                batch.gather(slice(start, stop) if self._all_rows else self.rows[start:stop])
-                self._loaded = batch if chunk >= n else None
-            value = value + self._evaluate(batch, total)
-            if self._sum is not None and start == 0:
-                np.copyto(self._sum, self.grad)
-            elif self._sum is not None:
-                np.add(self._sum, self.grad, out=self._sum)
-        if self._sum is not None:
-            np.copyto(self.grad, self._sum)
+                batch.gather(self.rows)
+                self._loaded = batch
+            return self._evaluate(batch, total) + self._penalise(total)
+        if self._sum is None:
+            self._sum = np.empty_like(self.grad)
+        self._sum.fill(0.0)
+        value = np.zeros(len(self.theta), self.theta.dtype)
+        for start in range(0, n, self.max_batch):
+            stop = min(start + self.max_batch, n)
+            batch = self._batch(stop - start)
+            batch.gather(slice(start, stop) if self._all_rows else self.rows[start:stop])
+            value += self._evaluate(batch, total)
+            np.add(self._sum, self.grad, out=self._sum)
+        np.copyto(self.grad, self._sum)
         return value + self._penalise(total)
