@@ -40,7 +40,11 @@ WEIGHTS = ("check_sample_weight_equivalence_on_dense_data", "check_sample_weight
 
 
 def not_to_be_had(estimator):
-    """Checks that no implementation can pass in a configuration; xfail_strict makes them fail if they do pass."""
+    """Checks that a configuration cannot be relied on to pass, with the reason.
+
+    Not strict: whether float32 sums in another order round to the same bits depends on the BLAS kernels of the machine
+    and on the order, which the check draws from the global generator.
+    """
     reasons = {}
     if estimator.early_stopping:
         reasons |= dict.fromkeys(WEIGHTS, "the random split sees rows: a row of weight 2 is not two rows to it")
@@ -52,7 +56,7 @@ def not_to_be_had(estimator):
     return reasons
 
 
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=not_to_be_had, xfail_strict=True)
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=not_to_be_had, xfail_strict=False)
 def test_check_estimator(estimator, check):
     check(estimator)
 
