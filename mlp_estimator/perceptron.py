@@ -213,26 +213,14 @@ class MultilayerPerceptron(BaseEstimator, ABC):
             if sample_weight is not None:
                 weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
 
-            n_outputs = Y.shape[1] if not loss.codes else len(self.classes_)
-            sizes = [X.shape[1], *self._hidden_sizes(), n_outputs]
-            network = perceptron(tuple(sizes), ACTIVATIONS[self.activation], sparse=sparse.issparse(X))
-            training = self._training_state(resume, incremental)
-            theta = np.empty((1, network.layout.size), dtype)
-            if resume:
-                self._check_sizes(sizes)
-                for flat, fitted in zip(
-                    network.layout.views(theta),
-                    network.params(self.coefs_, self.intercepts_),
-                    strict=True,
-                ):
-                    for array, start in zip(flat, fitted, strict=True):
-                        np.copyto(array, start)
-            else:
-                network.init(theta, [training.rng])
-
-            rows, validation_rows = self._split(Y, weight, training.rng)
+            network, theta, training = self._start(X, Y, loss, dtype, resume, incremental)
+            rows, validation_rows = None, None
+            if self.early_stopping and solver.incremental:  # as in scikit-learn, lbfgs takes no notice of it
+                rows, validation_rows = self._split(Y, weight, training.rng)
             n_rows = X.shape[0] if rows is None else len(rows)
             options = self._options(solver.reads, n_rows)
+            if incremental:
+                options["max_iter"] = 1
             batch_size = options.get("batch_size", n_rows)
             objective = Objective(
                 network,
@@ -245,31 +233,52 @@ class MultilayerPerceptron(BaseEstimator, ABC):
                 rows=rows,
                 max_batch=batch_size if batch_size < n_rows else ROWS_AT_A_TIME,
             )
-            validate = None
-            if validation_rows is not None and solver.incremental:
-                validate = self._validator(objective, validation_rows)
+            validate = None if validation_rows is None else self._validator(objective, validation_rows)
             monitor = self._monitor(validate, theta, resume, incremental)
-            training.under_way = incremental
-            if incremental:
-                options["max_iter"] = 1
-            quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+            quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor looks at the loss
             with quiet, limited_threads(network, objective.max_batch):
                 outcome = solver.run(objective, monitor, training, options)
             best = objective.theta if monitor.best_theta is None else monitor.best_theta
-            monitor.check_finite(best.sum())
+            monitor.check_finite(float(np.abs(best).max()))
             self._keep(network, best.astype(dtype, copy=False), loss, monitor, training, resume)
-            if monitor.diverged:
-                warnings.warn(
-                    f"The loss became non-finite in epoch {monitor.n_iter}; the weights of the best "
-                    "validation score before that are kept. Lower learning_rate_init or scale X and y.",
-                    ConvergenceWarning,
-                    stacklevel=4,
-                )
-            elif outcome.status == "interrupted":
-                warnings.warn(outcome.message, stacklevel=4)
-            elif outcome.status == "exhausted" and not incremental:
-                warnings.warn(outcome.message, ConvergenceWarning, stacklevel=4)
+            self._warn(monitor, outcome, incremental)
             return self
+
+    def _start(self, X, Y, loss, dtype, resume, incremental):
+        """The network, its parameters to start from (1, P), and the generator with what else a run goes on from."""
+        n_outputs = len(self.classes_) if loss.codes else Y.shape[1]
+        sizes = [X.shape[1], *self._hidden_sizes(), n_outputs]
+        network = perceptron(tuple(sizes), ACTIVATIONS[self.activation], sparse.issparse(X))
+        if resume and incremental and hasattr(self, "_training"):
+            training = copy.deepcopy(self._training)  # a failed call leaves the old one as it is
+        else:
+            training = Training(check_random_state(self.random_state), Progress(self.t_ if resume else 0))
+        training.under_way = incremental
+        theta = np.empty((1, network.layout.size), dtype)
+        if resume:
+            self._check_sizes(sizes)
+            fitted = network.params(self.coefs_, self.intercepts_)
+            for views, arrays in zip(network.layout.views(theta), fitted, strict=True):
+                for view, array in zip(views, arrays, strict=True):
+                    np.copyto(view, array)
+        else:
+            network.init(theta, [training.rng])
+        return network, theta, training
+
+    @staticmethod
+    def _warn(monitor, outcome, incremental):
+        """Say how a run ended that did not converge."""
+        if monitor.diverged:
+            warnings.warn(
+                f"The loss became non-finite in epoch {monitor.n_iter}; the weights of the best "
+                "validation score before that are kept. Lower learning_rate_init or scale X and y.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        elif outcome.status == "interrupted":
+            warnings.warn(outcome.message, stacklevel=5)
+        elif outcome.status == "exhausted" and not incremental:
+            warnings.warn(outcome.message, ConvergenceWarning, stacklevel=5)
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
@@ -309,17 +318,8 @@ class MultilayerPerceptron(BaseEstimator, ABC):
                 f"{sizes}. Training can go on with the same sizes only: set warm_start=False to start afresh."
             )
 
-    def _training_state(self, resume, incremental):
-        """The state to go on from; a copy, so that a failed call leaves the old one."""
-        if resume and incremental and hasattr(self, "_training"):
-            return copy.deepcopy(self._training)
-        n_seen = self.t_ if resume else 0
-        return Training(check_random_state(self.random_state), Progress(n_seen))
-
     def _split(self, Y, weight, rng):
-        """Row numbers for training and validation; None for all and for none."""
-        if not self.early_stopping:
-            return None, None
+        """Row numbers for training and for validation."""
         rows, options = np.arange(len(Y)), {"test_size": self.validation_fraction, "random_state": rng}
         try:
             parts = train_test_split(rows, stratify=self._strata(Y), **options)
