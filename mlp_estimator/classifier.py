@@ -187,9 +187,14 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         elif not resume:
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
-        if incremental or resume:
-            self._check_classes(unique_labels(y), incremental)
         kind = self._label_binarizer.y_type_
+        if incremental or resume:
+            if kind.startswith("multilabel") != type_of_target(y).startswith("multilabel"):
+                raise ValueError(
+                    f"`y` is {type_of_target(y)}, but training so far was on a {kind} target: it can go on with the "
+                    "same kind of target only."
+                )
+            self._check_classes(unique_labels(y), incremental)
         if kind.startswith("multilabel"):
             Y = self._label_binarizer.transform(y)
             return np.ascontiguousarray(Y, dtype), LOSSES["sigmoid_cross_entropy"]

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator, _fit_context, is_regressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -249,10 +249,13 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         n_outputs = len(self.classes_) if loss.codes else Y.shape[1]
         sizes = [X.shape[1], *self._hidden_sizes(), n_outputs]
         network = perceptron(tuple(sizes), ACTIVATIONS[self.activation], sparse.issparse(X))
+        training = Training(check_random_state(self.random_state), Progress(self.t_ if resume else 0))
         if resume and incremental and hasattr(self, "_training"):
-            training = copy.deepcopy(self._training)  # a failed call leaves the old one as it is
-        else:
-            training = Training(check_random_state(self.random_state), Progress(self.t_ if resume else 0))
+            # Copies, so that a failed call leaves what it went on from. Only a generator that an int seeded is our own.
+            before = copy.deepcopy(self._training) if isinstance(self.random_state, Integral) else None
+            training.rng = training.rng if before is None else before.rng
+            training.progress = copy.deepcopy(self._training.progress)
+            training.optimizer = copy.deepcopy(self._training.optimizer)
         training.under_way = incremental
         theta = np.empty((1, network.layout.size), dtype)
         if resume:
@@ -292,18 +295,29 @@ class MultilayerPerceptron(BaseEstimator, ABC):
 
     def _validate(self, X, y, reset):
         # dtype="numeric" leaves integers, float16 and memory maps as they are: batches are cast, not X.
-        return validate_data(self, X, y, accept_sparse="csr", dtype="numeric", multi_output=True, reset=reset)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype="numeric",
+            multi_output=True,
+            y_numeric=is_regressor(self),
+            reset=reset,
+        )
+        if X.dtype.kind not in "biuf":
+            raise ValueError(f"X has dtype {X.dtype}, which is not numeric: convert it to numbers first.")
+        return X, y
 
     def _computation_dtype(self, X, resume):
         if self.dtype is not None:
             return np.dtype(self.dtype)
-        dtype = (self.coefs_[0] if resume else X).dtype
-        return dtype if dtype in (np.float32, np.float64) else np.dtype(np.float64)
+        return _float_type(self.coefs_[0] if resume else X)
 
     def _hidden_sizes(self):
         sizes = self.hidden_layer_sizes
         sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
-        if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
+        if not all(isinstance(size, Integral) and not isinstance(size, bool) and int(size) > 0 for size in sizes):
             raise ValueError(
                 f"hidden_layer_sizes must be > 0, got {sizes}: give one positive integer per hidden layer, "
                 "or () for a linear model."
@@ -400,10 +414,11 @@ class MultilayerPerceptron(BaseEstimator, ABC):
             ("loss_curve_", monitor.loss_curve, True),
             ("validation_scores_", monitor.validation_scores, validated),
         ):
-            curve = (getattr(self, name, None) if resume else None) or []
-            curve.extend(new)
-            setattr(self, name, curve if wanted else None)
+            old = (getattr(self, name, None) if resume else None) or []
+            setattr(self, name, [*old, *new] if wanted else None)
         self._no_improvement_count = monitor.n_flat
+        if monitor.diverged:
+            training.optimizer = None  # its memory is not finite
         self._training = training
 
     # Predicting.
@@ -414,7 +429,9 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         X = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
         sizes = (self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_))
         network = perceptron(sizes, ACTIVATIONS[self.activation], sparse.issparse(X))
-        params = network.params(self.coefs_, self.intercepts_)
+        dtype = _float_type(self.coefs_[0])  # weights set by hand may be integers
+        weights, biases = ([np.asarray(a, dtype) for a in arrays] for arrays in (self.coefs_, self.intercepts_))
+        params = network.params(weights, biases)
         return _collect(network, params, X, link or self._fitted_loss().predict)
 
     def _fitted_loss(self) -> Loss:
@@ -423,7 +440,7 @@ class MultilayerPerceptron(BaseEstimator, ABC):
 
     def __getstate__(self):
         # Optimizer state is twice the size of the weights: it is stored only where training is under way.
-        state = super().__getstate__()
+        state = dict(super().__getstate__())  # scikit-learn hands out the estimator's own dictionary
         if not getattr(state.get("_training"), "under_way", False):
             state.pop("_training", None)
         return state
@@ -432,6 +449,11 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _float_type(array) -> np.dtype[Any]:
+    """The type of an array of float32 or float64, and float64 for any other."""
+    return array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
 
 
 def _collect(network, params, X, link, rows=None) -> Array:

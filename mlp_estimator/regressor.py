@@ -248,8 +248,13 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             raise ValueError("Sparse y is for multilabel classification: give the targets dense, as y.toarray().")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if y.dtype.kind not in "biuf":
+            raise ValueError(f"y has dtype {y.dtype}, which is not numeric: convert it to numbers first.")
         loss = LOSSES[self.loss]
-        Y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+        with np.errstate(over="ignore"):
+            Y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+        if not np.isfinite(Y).all():
+            raise ValueError(f"Input y contains infinity or a value too large for {dtype}.")
         if loss.non_negative and Y.min() < 0:
             raise ValueError(
                 f"loss={self.loss!r} is for targets that are never negative, but y goes down to {Y.min():g}. "

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import cache
+from threading import Lock
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -20,20 +22,52 @@ WORTH_THREADS = 8e6
 the time of one at 3 to 4 million, 0.7 at 17 million."""
 
 
+class OneThread:
+    """One thread for some libraries while any fit asks for it.
+
+    The number of threads belongs to the process, and fits may overlap in threads of Python: the first one
+    in sets the limit, the last one out takes it back.
+    """
+
+    def __init__(self, libraries: ThreadpoolController):
+        self._libraries = libraries
+        self._lock = Lock()
+        self._n_fits = 0
+        self._limiter: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._n_fits == 0:
+                self._limiter = self._libraries.limit(limits=1)
+            self._n_fits += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._n_fits -= 1
+            if self._n_fits == 0:
+                self._limiter.restore_original_limits()
+
+
+LOOKING = Lock()  # functools.cache lets two threads make two
+
+
 @cache
-def _blas() -> tuple[ThreadpoolController, ThreadpoolController]:
-    """All BLAS libraries, and those besides NumPy's own; found once, since looking takes 4 ms."""
-    controller = ThreadpoolController().select(user_api="blas")
-    paths = [library["filepath"] for library in controller.info()]
+def _blas() -> tuple[OneThread, OneThread]:
+    """NumPy's BLAS and all others; looked for once, since that takes 4 ms."""
+    found = ThreadpoolController().select(user_api="blas")
+    paths = [library["filepath"] for library in found.info()]
     others = [path for path in paths if "numpy.libs" not in path] if len(paths) > 1 else []
-    return controller, controller.select(filepath=others)
+    mine = [path for path in paths if path not in others]
+    return OneThread(found.select(filepath=mine)), OneThread(found.select(filepath=others))
 
 
 def limited_threads(network: Network, batch_size: int) -> ExitStack:
     """Context in which BLAS threads are as few as serves sweeps over batches of this size."""
     largest = max(param.shape[0] * param.shape[1] for layer in network.layout.params for param in layer)
-    every, others = _blas()
+    with LOOKING:
+        numpys, others = _blas()
     context = ExitStack()
-    small = 2 * largest * batch_size < WORTH_THREADS
-    context.enter_context((every if small else others).limit(limits=1))
+    context.enter_context(others)
+    if 2 * largest * batch_size < WORTH_THREADS:
+        context.enter_context(numpys)
     return context

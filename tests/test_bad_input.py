@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import warnings
 
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
 
 from mlp_estimator import MLPClassifier, MLPRegressor
@@ -44,6 +46,9 @@ CASES = {
     "one-dimensional X": (BOTH, {}, X[:, 0], Y, None, "Expected 2D array"),
     "complex X": (BOTH, {}, X + 1j, Y, None, "Complex data not supported"),
     "words in X": (BOTH, {}, np.full((150, 2), "word", object), Y, None, "could not convert string to float"),
+    "dates in X": (BOTH, {}, np.full((150, 2), "2020-01-01", "datetime64[D]"), Y, None, "not numeric"),
+    "dates as y": (REGRESSOR, {}, X, np.full(150, "2020-01-01", "datetime64[D]"), None, "not numeric"),
+    "y beyond float32": (REGRESSOR, {"dtype": "float32"}, X, put(Y, 1e300), None, "too large for float32"),
     "continuous y": (CLASSIFIER, {}, X, X[:, 0], None, "Unknown label type: continuous"),
     "words in y": (REGRESSOR, {}, X, np.full(150, "word", object), None, "could not convert string to float"),
     "multiclass-multioutput y": (CLASSIFIER, {}, X, np.column_stack([Y, Y]), None, "Multioutput target data"),
@@ -150,3 +155,21 @@ def test_not_fitted():
     for method in ("predict", "predict_proba", "predict_log_proba"):
         with pytest.raises(NotFittedError):
             getattr(MLPClassifier(), method)(X)
+
+
+def test_a_warning_that_is_an_error_changes_nothing():
+    model = MLPClassifier((5,), max_iter=3, warm_start=True, random_state=0).fit(X, Y)
+    curve, weights = model.loss_curve_, model.coefs_
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ConvergenceWarning):
+            model.fit(X, Y)
+    assert model.loss_curve_ is curve
+    assert len(curve) == 3
+    assert model.coefs_ is weights
+
+
+def test_the_kind_of_target_cannot_change():
+    model = MLPClassifier((5,), max_iter=2, warm_start=True).fit(X, Y > 0)
+    with pytest.raises(ValueError, match="is multilabel-indicator, but training so far was on a binary target"):
+        model.fit(X, np.column_stack([Y > 0, Y == 0]).astype(int))

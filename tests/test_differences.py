@@ -24,7 +24,7 @@ def test_every_difference_has_a_line_and_a_test():
     page = (Path(__file__).parents[1] / "docs" / "differences.md").read_text()
     documented = re.findall(r"^\*\*([a-z])\.\*\*", page, flags=re.M)
     tested = sorted({name[5] for name in globals() if re.match(r"test_[a-z]_", name)})
-    assert documented == tested == list("abcdefghijklm")
+    assert documented == tested == list("abcdefghijklmn")
 
 
 def test_a_loss_is_keyword_only():
@@ -219,3 +219,25 @@ def test_m_coefs_are_the_only_copy():
     before = model.predict_proba(X_IRIS)
     model.coefs_[0][:] *= 2.0
     assert not np.allclose(model.predict_proba(X_IRIS), before)
+
+
+@ignore_convergence
+def test_i_pickling_does_not_disturb_the_original():
+    models = [MLPRegressor((5,), random_state=0, max_iter=5).fit(X_IRIS, Y_IRIS) for _ in range(2)]
+    pickle.dumps(models[0])
+    for model in models:
+        model.partial_fit(X_IRIS, Y_IRIS)
+    np.testing.assert_array_equal(models[0].coefs_[0], models[1].coefs_[0])
+
+
+@ignore_convergence
+def test_n_the_cross_entropy_of_saturated_outputs_is_exact():
+    X, y = load_breast_cancer(return_X_y=True)
+    options = {"max_iter": 2, "random_state": 0, "alpha": 0.0}
+    our, their = MLPClassifier(**options).fit(X, y), theirs.MLPClassifier(**options).fit(X, y)
+    np.testing.assert_allclose(our.coefs_[0], their.coefs_[0])
+    assert our.loss_curve_[0] > their.loss_curve_[0] + 1
+    one = MLPClassifier((), batch_size=569, shuffle=False, **options).fit(X, y)
+    start = MLPClassifier((), batch_size=569, shuffle=False, **(options | {"learning_rate_init": 1e-300})).fit(X, y)
+    raw = (X @ start.coefs_[0] + start.intercepts_[0])[:, 0]
+    np.testing.assert_allclose(one.loss_curve_[0], np.mean(np.logaddexp(0, raw) - y * raw))

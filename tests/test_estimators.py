@@ -270,3 +270,40 @@ def test_x_is_never_copied_as_a_whole(form, tmp_path):
         X = X.astype(float)
     assert peak_memory(lambda: model.fit(X, y)) < 4e6  # a copy of X would be 5 to 40 MB
     assert peak_memory(lambda: model.predict(X)) < 4e6
+
+
+def test_integer_weights_do_not_truncate():
+    model = MLPRegressor((), max_iter=1).fit(X_IRIS, Y_IRIS)
+    model.coefs_, model.intercepts_ = [np.array([[1], [2], [3], [4]])], [np.array([0])]
+    np.testing.assert_allclose(model.predict(X_IRIS), X_IRIS @ [1, 2, 3, 4])
+
+
+def test_partial_fit_goes_on_drawing_from_a_shared_generator():
+    rng = np.random.RandomState(0)
+    model = MLPRegressor((5,), random_state=rng)
+    positions = [model.partial_fit(X_IRIS, Y_IRIS) and rng.get_state()[2] for _ in range(3)]
+    assert len(set(positions)) == 3
+
+
+def test_partial_fit_takes_up_changed_parameters_at_once():
+    model = MLPRegressor((5,), solver="sgd", momentum=0.0, random_state=0).partial_fit(X_IRIS, Y_IRIS)
+    before = model.coefs_[0]
+    model.set_params(learning_rate_init=1e-12).partial_fit(X_IRIS, Y_IRIS)
+    assert np.abs(model.coefs_[0] - before).max() < 1e-9
+    model.set_params(solver="adam").partial_fit(X_IRIS, Y_IRIS)
+    assert model._training.optimizer.n_steps == 1
+
+
+@pytest.mark.filterwarnings("ignore:The loss became non-finite")
+def test_training_goes_on_after_a_diverged_fit():
+    model = MLPRegressor((5,), solver="sgd", learning_rate_init=0.5, early_stopping=True, random_state=0, max_iter=300)
+    model.fit(X_IRIS, Y_IRIS * 100)
+    assert not np.isfinite(model.loss_)
+    model.set_params(early_stopping=False, learning_rate_init=1e-9).partial_fit(X_IRIS, Y_IRIS)
+    assert np.isfinite(model.loss_)
+
+
+def test_lbfgs_that_starts_at_its_end():
+    model = MLPRegressor((5,), solver="lbfgs", tol=1e6, random_state=0).fit(X_IRIS, Y_IRIS)
+    assert (model.n_iter_, model.loss_curve_) == (0, [])
+    assert model.best_loss_ == model.loss_

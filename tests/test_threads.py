@@ -8,6 +8,7 @@ from threadpoolctl import ThreadpoolController
 
 from mlp_estimator import MLPRegressor
 from mlp_estimator.engine.losses import SquaredError
+from mlp_estimator.threads import OneThread
 
 BLAS = ThreadpoolController().select(user_api="blas")
 
@@ -36,3 +37,15 @@ def test_threads_within_and_after_a_fit(hidden, numpy_threads, solver, monkeypat
         assert threads() == before
     for path, n in seen[0].items():
         assert n == (numpy_threads if "numpy.libs" in path or len(before) == 1 else 1), path
+
+
+def test_overlapping_fits_restore_what_the_first_one_found():
+    with BLAS.limit(limits=2):
+        before = threads()
+        limit = OneThread(BLAS)
+        limit.__enter__()  # one fit
+        limit.__enter__()  # another, in another thread of Python
+        limit.__exit__()  # the first one ends first
+        assert set(threads().values()) == {1}
+        limit.__exit__()
+        assert threads() == before

@@ -48,22 +48,21 @@ class Monitor:
         ValueError
             If the loss is not finite and no validated parameters can be gone back to.
         """
+        score = None if self.validate is None else self.validate()
         self.n_iter += 1
         self.loss = loss
         self.loss_curve.append(loss)
         if self.verbose:
             print(f"Iteration {self.n_iter}, loss = {loss:.8f}")
-        if self.validate is None:
+        if score is None:
             improved = loss <= self.best_loss - self.tol
             self.best_loss = min(loss, self.best_loss)
         else:
-            improved = self._validated(theta)
+            improved = self._validated(score, theta)
         self.n_flat = 0 if improved else self.n_flat + 1
         self.check_finite(loss)
 
-    def _validated(self, theta: Array) -> bool:
-        assert self.validate is not None
-        score = self.validate()
+    def _validated(self, score: float, theta: Array) -> bool:
         self.validation_scores.append(score)
         if self.verbose:
             print(f"Validation score: {score:f}")

@@ -18,7 +18,7 @@ from .layout import Array
 from .monitor import Monitor
 from .objective import Objective
 from .optimizers import OPTIMIZERS, Optimizer
-from .schedules import SCHEDULES, Progress
+from .schedules import SCHEDULES, Progress, Schedule
 
 SMALLEST_RATE = 1e-6  # at or below it a plateau stops a run whose schedule lowers the rate on plateaus
 
@@ -80,7 +80,9 @@ class Minibatch:
         options: Mapping[str, Any],
     ) -> Outcome:
         at, n = training.progress, len(objective.rows)
-        if training.optimizer is None:
+        if isinstance(training.optimizer, self.optimizer):  # going on: at the rate that the options now ask for
+            training.optimizer.learning_rate = self._rate(training.optimizer, at, options)
+        else:
             hyperparameters = {name: options[name] for name in self.optimizer.reads}
             training.optimizer = self.optimizer(objective.theta, **hyperparameters)
         optimizer, order = training.optimizer, objective.rows
@@ -131,21 +133,29 @@ class Minibatch:
         return float(total.sum()) / (len(total) * n_done)
 
     @staticmethod
+    def _rate(optimizer: Optimizer, at: Progress, options: Mapping[str, Any]) -> float:
+        factor = _schedule(optimizer, options).factor(at, options["power_t"])
+        return options["learning_rate_init"] * factor
+
+    @staticmethod
     def _stops(monitor: Monitor, optimizer: Optimizer, at: Progress, options: Mapping[str, Any]) -> bool:
         """Set the next epoch's learning rate, or stop where progress has stalled."""
-        name = options["learning_rate"]
-        schedule = SCHEDULES["constant" if name in optimizer.keeps_rate else name]
+        schedule = _schedule(optimizer, options)
         stops, verdict = monitor.stalled, "Stopping."
         if stops and schedule.lowers_on_plateau:
             stops, verdict = optimizer.learning_rate <= SMALLEST_RATE, "Learning rate too small. Stopping."
             if not stops:
                 at.n_plateaus += 1
-        factor = schedule.factor(at, options["power_t"])
-        optimizer.learning_rate = options["learning_rate_init"] * factor
+        optimizer.learning_rate = Minibatch._rate(optimizer, at, options)
         if monitor.stalled:
             monitor.say_stalled(verdict if stops else f"Setting learning rate to {optimizer.learning_rate:f}")
             monitor.n_flat = monitor.n_flat if stops else 0
         return stops
+
+
+def _schedule(optimizer: Optimizer, options: Mapping[str, Any]) -> Schedule:
+    name = options["learning_rate"]
+    return SCHEDULES["constant" if name in optimizer.keeps_rate else name]
 
 
 class Minimize:
@@ -204,6 +214,7 @@ class Minimize:
         else:
             np.copyto(accepted[0], result.x)
             monitor.loss = float(result.fun)
+            monitor.best_loss = min(monitor.best_loss, monitor.loss)
             monitor.check_finite(result.fun)
         finally:
             np.copyto(objective.theta, accepted)
