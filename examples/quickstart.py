@@ -66,7 +66,7 @@ def main():
     rows = []
     for task in (grid_search, cross_validation, scaled_target, data_frame):
         (theirs, slow), (ours, fast) = (timed(task, module) for module in (sklearn.neural_network, mlp_estimator))
-        rows.append((task.__doc__.split(":")[0], task.__name__, theirs, ours, slow / fast))
+        rows.append((task.__doc__.split(":")[0], task.__name__, theirs, ours, f"{slow / fast:.1f}"))
     table = pd.DataFrame(rows, columns=["table", "task", "scikit-learn", "mlp_estimator", "times faster"])
     print(table.to_string(index=False, float_format="{:.4f}".format, justify="left"))
 
