@@ -252,10 +252,9 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         training = Training(check_random_state(self.random_state), Progress(self.t_ if resume else 0))
         if resume and incremental and hasattr(self, "_training"):
             # Copies, so that a failed call leaves what it went on from. Only a generator that an int seeded is our own.
-            before = copy.deepcopy(self._training) if isinstance(self.random_state, Integral) else None
-            training.rng = training.rng if before is None else before.rng
-            training.progress = copy.deepcopy(self._training.progress)
-            training.optimizer = copy.deepcopy(self._training.optimizer)
+            before = self._training
+            rng = copy.deepcopy(before.rng) if isinstance(self.random_state, Integral) else training.rng
+            training = Training(rng, copy.deepcopy(before.progress), copy.deepcopy(before.optimizer))
         training.under_way = incremental
         theta = np.empty((1, network.layout.size), dtype)
         if resume:
