@@ -294,18 +294,9 @@ class MultilayerPerceptron(BaseEstimator, ABC):
 
     def _validate(self, X, y, reset):
         # dtype="numeric" leaves integers, float16 and memory maps as they are: batches are cast, not X.
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype="numeric",
-            multi_output=True,
-            y_numeric=is_regressor(self),
-            reset=reset,
-        )
-        if X.dtype.kind not in "biuf":
-            raise ValueError(f"X has dtype {X.dtype}, which is not numeric: convert it to numbers first.")
+        options = {"multi_output": True, "y_numeric": is_regressor(self)}
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype="numeric", reset=reset, **options)
+        _check_numeric("X", X)
         return X, y
 
     def _computation_dtype(self, X, resume):
@@ -323,8 +314,11 @@ class MultilayerPerceptron(BaseEstimator, ABC):
             )
         return [int(size) for size in sizes]
 
+    def _fitted_sizes(self):
+        return (self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_))
+
     def _check_sizes(self, sizes):
-        fitted = [self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_)]
+        fitted = list(self._fitted_sizes())
         if fitted != sizes:
             raise ValueError(
                 f"The fitted network has layer sizes {fitted}, but the data and hidden_layer_sizes now ask for "
@@ -426,8 +420,8 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         """Return predictions, or another ``link`` of the network's output, (n, K)."""
         check_is_fitted(self, "coefs_")
         X = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
-        sizes = (self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_))
-        network = perceptron(sizes, ACTIVATIONS[self.activation], sparse.issparse(X))
+        _check_numeric("X", X)
+        network = perceptron(self._fitted_sizes(), ACTIVATIONS[self.activation], sparse.issparse(X))
         dtype = _float_type(self.coefs_[0])  # weights set by hand may be integers
         weights, biases = ([np.asarray(a, dtype) for a in arrays] for arrays in (self.coefs_, self.intercepts_))
         params = network.params(weights, biases)
@@ -448,6 +442,12 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _check_numeric(name, array) -> None:
+    """Turn away what scikit-learn lets through as numbers: dates, durations, strings of digits."""
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has dtype {array.dtype}, which is not numeric: convert it to numbers first.")
 
 
 def _float_type(array) -> np.dtype[Any]:

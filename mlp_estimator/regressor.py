@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 
 from .engine.losses import LOSSES
-from .perceptron import MultilayerPerceptron, StrOptions, _fit_context, incremental_fit
+from .perceptron import MultilayerPerceptron, StrOptions, _check_numeric, _fit_context, incremental_fit
 
 
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):
@@ -248,8 +248,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             raise ValueError("Sparse y is for multilabel classification: give the targets dense, as y.toarray().")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if y.dtype.kind not in "biuf":
-            raise ValueError(f"y has dtype {y.dtype}, which is not numeric: convert it to numbers first.")
+        _check_numeric("y", y)
         loss = LOSSES[self.loss]
         with np.errstate(over="ignore"):
             Y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)

@@ -149,6 +149,12 @@ def test_a_batch_larger_than_the_data_is_clipped():
     )
 
 
+def test_dates_in_predict():
+    model = MLPRegressor((5,), max_iter=2).fit(X, Y)
+    with pytest.raises(ValueError, match="not numeric"):
+        model.predict(np.full((2, 4), "2020-01-01", "datetime64[D]"))
+
+
 def test_not_fitted():
     from sklearn.exceptions import NotFittedError
 

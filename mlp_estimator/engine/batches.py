@@ -33,7 +33,7 @@ class DenseRows:
             self._source = np.require(self._source, X.dtype.newbyteorder("="), ["C", "A"])
         shape = (X.shape[1], n_rows) if by_columns else (n_rows, X.shape[1])
         self._batch = np.empty(shape, dtype)
-        self._taken = self._batch if self._source.dtype == dtype else np.empty(shape, X.dtype)
+        self._taken = self._batch if self._source.dtype == dtype else np.empty(shape, self._source.dtype)
         self.x: Array = (self._batch if by_columns else self._batch.T)[None]
 
     def gather(self, rows: Rows) -> None:

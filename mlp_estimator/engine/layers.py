@@ -52,8 +52,12 @@ class Layer(Protocol):
 
 @lru_cache(maxsize=32)
 def _ones(n_rows: int, dtype: np.dtype[Any]) -> Array:
-    """A column of ones: summing over the batch as a product takes 2.4 us at 256 x 200, add.reduce 10.7, einsum 4.4."""
     return np.ones((n_rows, 1), dtype)
+
+
+def _sum_over_batch(d_out: Array, out: Array) -> None:
+    """Sum (M, n_out, B) to (M, n_out, 1) as a product: 2.4 us at 256 x 200 where add.reduce takes 10.7, einsum 4.4."""
+    np.matmul(d_out, _ones(d_out.shape[2], d_out.dtype), out=out)
 
 
 class Dense:
@@ -88,7 +92,7 @@ class Dense:
     def backward(self, p: Params, x: Array, out: Array, d_out: Array, dp: Params, d_in: Array | None) -> None:
         (W, _), (dW, db) = p, dp
         np.matmul(x, d_out.swapaxes(1, 2), out=dW)
-        np.matmul(d_out, _ones(d_out.shape[2], d_out.dtype), out=db)
+        _sum_over_batch(d_out, db)
         if d_in is not None:
             # With one output it is an outer product: 3 us by broadcasting at 100 x 200, 23 to 28 by BLAS.
             (np.multiply if self.width == 1 else np.matmul)(W, d_out, out=d_in)
@@ -126,7 +130,7 @@ class SparseDense(Dense):
         dW, db = dp
         for dW_m, d_m in zip(dW, d_out, strict=True):
             np.copyto(dW_m, x.batch.T @ d_m.T)
-        np.matmul(d_out, _ones(d_out.shape[2], d_out.dtype), out=db)
+        _sum_over_batch(d_out, db)
 
     def tangent(  # type: ignore[override]
         self,

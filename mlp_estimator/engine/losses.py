@@ -33,7 +33,7 @@ class Loss(Protocol):
         ...
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
-        """T <- (d2 loss / d raw2) t, row by row, in place."""
+        """Multiply t by d2 loss / d raw2, row by row, in place."""
         ...
 
     def predict(self, raw: Array, out: Array) -> None:
@@ -41,10 +41,15 @@ class Loss(Protocol):
         ...
 
 
+def _weigh(array: Array, weight: Array | None) -> None:
+    """Weight the rows of (M, k, B) in place."""
+    if weight is not None:
+        np.multiply(array, weight, out=array)
+
+
 def _sum(terms: Array, weight: Array | None) -> Array:
     """Sum (M, k, B) to (M,), rows weighted; ``terms`` is spent."""
-    if weight is not None:
-        np.multiply(terms, weight, out=terms)
+    _weigh(terms, weight)
     return np.add.reduce(terms, axis=(-2, -1))
 
 
@@ -64,13 +69,11 @@ class SquaredError:
     def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         np.subtract(raw, y, out=d_raw)
         squares = np.square(d_raw, out=work[:, 1:])
-        if weight is not None:
-            np.multiply(d_raw, weight, out=d_raw)
+        _weigh(d_raw, weight)
         return 0.5 * _sum(squares, weight)
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
-        if weight is not None:
-            np.multiply(t, weight, out=t)
+        _weigh(t, weight)
 
     def predict(self, raw: Array, out: Array) -> None:
         if out is not raw:
@@ -102,8 +105,7 @@ class PoissonDeviance:
         np.add(terms, 1.0, out=terms)
         np.multiply(terms, d_raw, out=terms)  # exp(raw), then its tangent
         np.subtract(d_raw, y, out=d_raw)
-        if weight is not None:
-            np.multiply(d_raw, weight, out=d_raw)
+        _weigh(d_raw, weight)
         value = _sum(terms, weight)
         np.multiply(raw, y, out=terms)
         value -= _sum(terms, weight)
@@ -114,8 +116,7 @@ class PoissonDeviance:
         mean = np.exp(np.minimum(raw, self._limit(raw)))
         mean[raw > self._limit(raw)] = 0.0
         np.multiply(t, mean, out=t)
-        if weight is not None:
-            np.multiply(t, weight, out=t)
+        _weigh(t, weight)
 
     def predict(self, raw: Array, out: Array) -> None:
         np.minimum(raw, self._limit(raw), out=out)
@@ -138,16 +139,14 @@ class SigmoidCrossEntropy:
         np.subtract(terms, d_raw, out=terms)
         expit(raw, out=d_raw)
         np.subtract(d_raw, y, out=d_raw)
-        if weight is not None:
-            np.multiply(d_raw, weight, out=d_raw)
+        _weigh(d_raw, weight)
         return _sum(terms, weight)
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
         p = expit(raw)
         p *= 1.0 - p
         np.multiply(t, p, out=t)
-        if weight is not None:
-            np.multiply(t, weight, out=t)
+        _weigh(t, weight)
 
     def predict(self, raw: Array, out: Array) -> None:
         # In exact arithmetic never 0 nor 1: rounding stays inside, so that log(p) and log(1 - p) are finite.
@@ -171,8 +170,7 @@ class SoftmaxCrossEntropy:
         # 1[y = k], written out: a comparison takes 2 us at 10 x 200, three fancy indexings 13.
         np.equal(y, _class_codes(raw.shape[-2]), out=hit)
         np.subtract(d_raw, hit, out=d_raw)
-        if weight is not None:
-            np.multiply(d_raw, weight, out=d_raw)
+        _weigh(d_raw, weight)
         np.log(row, out=row)
         np.multiply(hit, raw, out=hit)
         return _sum(row, weight) - _sum(hit, weight)
@@ -182,8 +180,7 @@ class SoftmaxCrossEntropy:
         self.predict(raw, out=p)
         np.subtract(t, np.add.reduce(p * t, axis=-2, keepdims=True), out=t)
         np.multiply(t, p, out=t)
-        if weight is not None:
-            np.multiply(t, weight, out=t)
+        _weigh(t, weight)
 
     def predict(self, raw: Array, out: Array) -> None:
         np.exp(raw - np.maximum.reduce(raw, axis=-2, keepdims=True), out=out)
@@ -192,7 +189,7 @@ class SoftmaxCrossEntropy:
 
     @staticmethod
     def _shifted_exp(raw: Array, out: Array, row: Array) -> None:
-        """Raw <- raw - max_k raw_k, which no prediction sees; out <- exp(raw), at most 1."""
+        """Shift ``raw`` so that its maximum over classes is 0, which no prediction sees; ``out`` is its exponential."""
         np.maximum.reduce(raw, axis=-2, keepdims=True, out=row)
         np.subtract(raw, row, out=raw)
         np.exp(raw, out=out)

@@ -24,7 +24,7 @@ DIVERGED = (
 
 @dataclass
 class Monitor:
-    """What a run has shown so far; lists and bests may be handed in to continue an earlier run."""
+    """What a run has shown so far; bests may be handed in to continue an earlier run."""
 
     tol: float
     n_iter_no_change: float

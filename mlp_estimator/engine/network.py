@@ -57,7 +57,7 @@ class Sweeps:
         batch: int,
         space: Workspace,
     ):
-        self.network, self.x, self.batch, self._space = network, x, batch, space
+        self.network, self.batch, self._space = network, batch, space
         self._steps: list[tuple[Layer, Any, Any, Array]] = []  # layer, its p, x and out
         a: Any = x
         for i, (layer, p) in enumerate(zip(network.layers, params, strict=True)):
@@ -82,7 +82,7 @@ class Sweeps:
         return self._space.array((name, i % 2), width, self.batch, max(self.network.widths[1:]))
 
     def forward(self) -> None:
-        """X to ``raw``."""
+        """From ``x`` to ``raw``."""
         for run, arrays in self._forward:
             run(*arrays)
 
@@ -94,10 +94,11 @@ class Sweeps:
     def tangent(self, v: Array) -> Array:
         """The derivative (M, K, B) of ``raw`` along v (M, P); after ``forward``."""
         t_in: Array | None = None
+        directions = self.network.layout.views(v)
         for i, (layer, p, x, out) in enumerate(self._steps):
             width = self.network.widths[i + 1]
             t_out, work = self._delta("t", i, width), self._delta("d", i, width)
-            layer.tangent(p, x, out, self.network.layout.views(v)[i], t_in, t_out, work)
+            layer.tangent(p, x, out, directions[i], t_in, t_out, work)
             t_in = t_out
         assert t_in is not None
         return t_in
