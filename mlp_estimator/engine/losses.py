@@ -183,7 +183,8 @@ class SoftmaxCrossEntropy:
         _weigh(t, weight)
 
     def predict(self, raw: Array, out: Array) -> None:
-        np.exp(raw - np.maximum.reduce(raw, axis=-2, keepdims=True), out=out)
+        np.subtract(raw, np.maximum.reduce(raw, axis=-2, keepdims=True), out=out)
+        np.exp(out, out=out)
         np.divide(out, np.add.reduce(out, axis=-2, keepdims=True), out=out)
         np.maximum(out, float(np.finfo(out.dtype).tiny), out=out)  # log(p) is finite
 
