@@ -1,8 +1,9 @@
 """Multilayer perceptrons for scikit-learn: its parameters and its numbers, in a fraction of the time."""
 
 from .classifier import MLPClassifier
+from .engine.activations import Activation, check_activation
+from .engine.losses import Loss, check_loss
 from .regressor import MLPRegressor
 
+__all__ = ["Activation", "Loss", "MLPClassifier", "MLPRegressor", "__version__", "check_activation", "check_loss"]
 __version__ = "0.1.0"
-
-__all__ = ["MLPClassifier", "MLPRegressor", "__version__"]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from numbers import Real
+from typing import Any, ClassVar
+
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
-from .engine.losses import LOSSES
-from .perceptron import MultilayerPerceptron, _fit_context, incremental_fit
+from .incremental import incremental_fit
+from .parameters import loss_of
+from .perceptron import Interval, MultilayerPerceptron, StrOptions, _as_it_is, _fit_context
 
 
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
@@ -178,30 +182,141 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     array([[1., 0., 0.]])
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **MultilayerPerceptron._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dtype=None,
+        dropout=0.0,
+        weight_decay=0.0,
+        max_grad_norm=None,
+        scoring=None,
+        max_time=None,
+        class_weight=None,
+        label_smoothing=0.0,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            solver=solver,
+            alpha=alpha,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            learning_rate_init=learning_rate_init,
+            power_t=power_t,
+            max_iter=max_iter,
+            shuffle=shuffle,
+            random_state=random_state,
+            tol=tol,
+            verbose=verbose,
+            warm_start=warm_start,
+            momentum=momentum,
+            nesterovs_momentum=nesterovs_momentum,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            beta_1=beta_1,
+            beta_2=beta_2,
+            epsilon=epsilon,
+            n_iter_no_change=n_iter_no_change,
+            max_fun=max_fun,
+            dtype=dtype,
+            dropout=dropout,
+            weight_decay=weight_decay,
+            max_grad_norm=max_grad_norm,
+            scoring=scoring,
+            max_time=max_time,
+        )
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+
     def _encode(self, y, dtype, *, resume, incremental, classes):
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         if incremental:
             self._name_classes(y, classes)
         elif not resume:
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
-        kind = self._label_binarizer.y_type_
         if incremental or resume:
-            if kind.startswith("multilabel") != type_of_target(y).startswith("multilabel"):
-                raise ValueError(
-                    f"`y` is {type_of_target(y)}, but training so far was on a {kind} target: it can go on with the "
-                    "same kind of target only."
-                )
+            self._check_kind(y, "`y`")
             self._check_classes(unique_labels(y), incremental)
+        kind = self._label_binarizer.y_type_
+        if kind.startswith("multilabel") and self.label_smoothing:
+            raise ValueError(
+                "label_smoothing is for classes that exclude each other, but y is a multilabel indicator: "
+                "leave label_smoothing=0."
+            )
+        loss = loss_of(self, "softmax_cross_entropy" if kind == "multiclass" else "sigmoid_cross_entropy")
+        return self._targets(y, dtype), loss
+
+    def _encode_validation(self, y, Y, loss):
+        check_classification_targets(y)
+        self._check_kind(y, "`y_val`")
+        unseen = np.setdiff1d(unique_labels(y), self.classes_)
+        if len(unseen):
+            raise ValueError(f"y_val has the classes {unseen}, which y does not have: {self.classes_}.")
+        return self._targets(y, Y.dtype)
+
+    def _targets(self, y, dtype):
+        kind = self._label_binarizer.y_type_
         if kind.startswith("multilabel"):
-            Y = self._label_binarizer.transform(y)
-            return np.ascontiguousarray(Y, dtype), LOSSES["sigmoid_cross_entropy"]
+            return np.ascontiguousarray(self._label_binarizer.transform(y), dtype)
         codes = np.searchsorted(self.classes_, y)[:, None]
         if kind == "multiclass":
-            return codes, LOSSES["softmax_cross_entropy"]
-        return codes.astype(dtype), LOSSES["sigmoid_cross_entropy"]
+            return codes
+        s = float(self.label_smoothing)
+        return codes.astype(dtype) * (1 - s) + s / 2 if s else codes.astype(dtype)
+
+    def _weigh(self, Y, sample_weight):
+        if self.class_weight is None:
+            return sample_weight
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            per_row = compute_sample_weight(self.class_weight, Y)
+        else:
+            codes = Y[:, 0] if Y.dtype.kind == "i" else (Y[:, 0] > 0.5).astype(int)
+            y = self.classes_.take(codes, mode="clip")
+            with np.errstate(divide="ignore"):  # a class whose samples weigh nothing: neither does the class
+                per_class = compute_class_weight(
+                    self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight
+                )
+            per_class[np.isinf(per_class)] = 0.0
+            per_row = per_class.take(codes, mode="clip")
+        return per_row if sample_weight is None else sample_weight * per_row
+
+    def _check_kind(self, y, name):
+        kind = self._label_binarizer.y_type_
+        if kind.startswith("multilabel") != type_of_target(y).startswith("multilabel"):
+            raise ValueError(
+                f"{name} is {type_of_target(y)}, but training so far was on a {kind} target: it can go on with the "
+                "same kind of target only."
+            )
 
     def _name_classes(self, y, classes):
         """Take the classes from the first call of partial_fit, and see that later calls agree."""
@@ -235,7 +350,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     def _validation_score(self, Y, prediction, weight):
         codes = prediction.shape[1] > Y.shape[1]  # against one probability for each class
         decided = prediction.argmax(axis=1) if codes else (prediction > 0.5).astype(int)
-        return accuracy_score(Y.astype(int), decided, sample_weight=weight)
+        return accuracy_score(Y if codes else Y > 0.5, decided, sample_weight=weight)
 
     @incremental_fit
     @_fit_context(prefer_skip_nested_validation=True)
@@ -305,10 +420,27 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         """
         if getattr(self, "out_activation_", None) != "logistic" or self.n_outputs_ > 1:
             return self._predict(X)
-        raw = self._predict(X, _scores)
+        raw = self._predict(X, _as_it_is)
         both = np.concatenate([-raw, raw], axis=1)
-        self._fitted_loss().predict(both, both)
+        self._loss.predict(both, both)
         return both
+
+    def decision_function(self, X):
+        """Compute the raw scores of the classes, from which probabilities are made.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        score : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The network's output before softmax or logistic function. For two classes one number, the log-odds of
+            ``classes_[1]``.
+        """
+        raw = self._predict(X, _as_it_is)
+        return raw[:, 0] if len(self.classes_) <= 2 and raw.shape[1] == 1 else raw
 
     def predict_log_proba(self, X):
         """Predict the logarithm of class probabilities, finite for every sample.
@@ -328,9 +460,5 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
+        tags.classifier_tags.multi_label = not self.label_smoothing  # it is for classes that exclude each other
         return tags
-
-
-def _scores(raw, out):
-    """The link that leaves raw scores as they are, ``out`` being ``raw``."""

@@ -9,75 +9,45 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import update_wrapper
 from numbers import Integral, Real
-from types import MethodType
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context, is_regressor
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.metrics import get_scorer_names
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .engine.activations import ACTIVATIONS
+from .callbacks import EpochTasks
+from .engine.activations import ACTIVATIONS, Activation
 from .engine.layout import Array
-from .engine.losses import LOSSES, Loss
+from .engine.losses import Loss
 from .engine.monitor import Monitor
-from .engine.network import ROWS_AT_A_TIME, perceptron
+from .engine.network import ROWS_AT_A_TIME, Network
 from .engine.objective import Objective
 from .engine.schedules import SCHEDULES, Progress
 from .engine.solvers import SOLVERS, Training
+from .parameters import check_combination, dropout_rates, hidden_sizes, network_of, options_for
 from .threads import limited_threads
-
-BY_LINK = {loss.link: loss for loss in LOSSES.values()}
-
-
-class UnavailableError(AttributeError, ValueError):
-    """A method does not go with the parameters: an attribute that is missing, for a reason that can be named."""
+from .validation import HeldOut, collect, split_rows
 
 
-class incremental_fit:  # noqa: N801
-    """``partial_fit``, where the parameters allow it.
-
-    As with scikit-learn's ``available_if`` the attribute is missing otherwise, but the error says why.
-    """
-
-    def __init__(self, method: Callable[..., Any]):
-        self.method = method
-        update_wrapper(self, method)  # type: ignore[arg-type]
-
-    def __get__(self, estimator: MultilayerPerceptron | None, owner: type | None = None) -> Any:
-        if estimator is None:
-            return self.method
-        if estimator.solver in [name for name, solver in SOLVERS.items() if not solver.incremental]:
-            raise UnavailableError(
-                f"partial_fit is only available for stochastic optimizers: {estimator.solver} is not stochastic, "
-                "choose solver='adam' or 'sgd'."
-            )
-        if estimator.early_stopping:
-            raise UnavailableError(
-                "partial_fit does not support early_stopping=True: it sees one chunk of the data at a time. "
-                "Set early_stopping=False and score a validation set between the calls."
-            )
-        return MethodType(self.method, estimator)
-
-
-class MultilayerPerceptron(BaseEstimator, ABC):
+class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     """Base of the two estimators; not for use on its own."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS))],
+        "activation": [StrOptions(set(ACTIVATIONS)), Activation, "array-like"],
         "solver": [StrOptions(set(SOLVERS))],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate": [StrOptions(set(SCHEDULES)), callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -99,6 +69,11 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "dtype": [StrOptions({"float32", "float64"}), None],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
@@ -128,6 +103,11 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         n_iter_no_change=10,
         max_fun=15000,
         dtype=None,
+        dropout=0.0,
+        weight_decay=0.0,
+        max_grad_norm=None,
+        scoring=None,
+        max_time=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -153,14 +133,23 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
         self.dtype = dtype
+        self.dropout = dropout
+        self.weight_decay = weight_decay
+        self.max_grad_norm = max_grad_norm
+        self.scoring = scoring
+        self.max_time = max_time
 
     # What the two estimators differ in.
 
     @abstractmethod
     def _encode(
-        self, y: Any, dtype: np.dtype[Any], *, resume: bool, incremental: bool, classes: Any
+        self, y: np.ndarray, dtype: np.dtype[Any], *, resume: bool, incremental: bool, classes: Any
     ) -> tuple[np.ndarray, Loss]:
         """Return the targets as the engine reads them, (n, K) or (n, 1) codes, and the loss for them."""
+
+    @abstractmethod
+    def _encode_validation(self, y: np.ndarray, Y: np.ndarray, loss: Loss) -> np.ndarray:
+        """Return further targets in the form of those, Y, that ``_encode`` has returned."""
 
     @abstractmethod
     def _strata(self, Y: np.ndarray) -> np.ndarray | None:
@@ -170,10 +159,15 @@ class MultilayerPerceptron(BaseEstimator, ABC):
     def _validation_score(self, Y: np.ndarray, prediction: Array, weight: np.ndarray | None) -> float:
         """The score that early stopping watches, of ``prediction`` (n, K) for encoded targets."""
 
+    def _weigh(self, Y: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray | None:
+        """The weights of the rows in the loss."""
+        return sample_weight
+
     # Fitting.
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Fit the network to data.
 
         Parameters
@@ -189,6 +183,16 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the samples, not all zero; None weighs all samples alike.
 
+        X_val : {array-like, sparse matrix} of shape (n_val, n_features), default=None
+            Data for early stopping, in the place of a part of `X`: a later period, other groups. In a pipeline it
+            goes through the steps before with ``Pipeline(..., transform_input=["X_val"])`` and metadata routing.
+
+        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Their target values.
+
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
+
         Returns
         -------
         self : object
@@ -197,65 +201,95 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         Raises
         ------
         ValueError
-            If the data are empty, not numeric, not finite or of inconsistent length, or if the loss becomes non-finite
-            in training. A previously fitted estimator is then left as it was.
+            If the data are empty, not numeric, not finite or of inconsistent length, if parameters do not go together,
+            or if the loss becomes non-finite in training. A previously fitted estimator is then left as it was.
         """
-        return self._fit(X, y, sample_weight)
+        context = self._init_callback_context(max_subtasks=self.max_iter)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        data = {"X": X, "y": y, "metadata": metadata}
+        context.call_on_fit_task_begin(estimator=self, **data)
+        self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val), callbacks=(context, data))
+        context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **data)
+        return self
 
-    def _fit(self, X, y, sample_weight, *, incremental=False, classes=None):
+    def _fit(
+        self, X, y, sample_weight, *, validation=(None, None, None), callbacks=None, incremental=False, classes=None
+    ):
         with self._unchanged_on_error():
             resume = hasattr(self, "coefs_") and (incremental or self.warm_start)
             solver = SOLVERS[self.solver]
+            check_combination(self, solver, validation)
             X, y = self._validate(X, y, reset=not resume)
             dtype = self._computation_dtype(X, resume)
             Y, loss = self._encode(y, dtype, resume=resume, incremental=incremental, classes=classes)
-            weight = None
-            if sample_weight is not None:
-                weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
+            sample_weight = _checked_weight(sample_weight, X, dtype)
+            weight = self._weigh(Y, sample_weight)
 
             network, theta, training = self._start(X, Y, loss, dtype, resume, incremental)
-            rows, validation_rows = None, None
-            if self.early_stopping and solver.incremental:  # as in scikit-learn, lbfgs takes no notice of it
-                rows, validation_rows = self._split(Y, weight, training.rng)
+            rows, held_out = None, None
+            if self.early_stopping:
+                if validation[0] is None:
+                    rows, others = split_rows(
+                        len(Y), self.validation_fraction, self._strata(Y), sample_weight, training.rng
+                    )
+                    held_out = HeldOut(X, y, Y, sample_weight, weight, others)
+                else:
+                    held_out = self._validation_set(validation, Y, loss)
             n_rows = X.shape[0] if rows is None else len(rows)
-            options = self._options(solver.reads, n_rows)
+            options = options_for(self, solver, n_rows)
             if incremental:
                 options["max_iter"] = 1
             batch_size = options.get("batch_size", n_rows)
             objective = Objective(
-                network,
-                loss,
-                X,
-                Y,
-                weight,
+                *(network, loss, X, Y, weight),
                 theta=theta.astype(solver.dtype or dtype, copy=False),
                 alpha=float(self.alpha),
                 rows=rows,
                 max_batch=batch_size if batch_size < n_rows else ROWS_AT_A_TIME,
+                noise=training.noise,
             )
-            validate = None if validation_rows is None else self._validator(objective, validation_rows)
-            monitor = self._monitor(validate, theta, resume, incremental)
+
+            def fitted(copied: bool = False) -> dict[str, Any]:
+                """Attributes that predict with the parameters of this moment."""
+                return _fitted_attributes(network, objective.theta.astype(dtype) if copied else objective.theta, loss)
+
+            monitor = self._monitor(theta, resume, incremental, validated=held_out is not None)
+            if held_out is not None:
+                monitor.validate = held_out.score_of(self, network, loss, objective.theta, fitted)
+            if callbacks is not None and getattr(self, "_skl_callbacks", None):
+                context, data = callbacks
+                monitor.watcher = EpochTasks(context, self, lambda: fitted(copied=True), data)
             quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor looks at the loss
             with quiet, limited_threads(network, objective.max_batch):
                 outcome = solver.run(objective, monitor, training, options)
+            monitor.close()
             best = objective.theta if monitor.best_theta is None else monitor.best_theta
             monitor.check_finite(float(np.abs(best).max()))
-            self._keep(network, best.astype(dtype, copy=False), loss, monitor, training, resume)
-            self._warn(monitor, outcome, incremental)
+            self._keep(_fitted_attributes(network, best.astype(dtype, copy=False), loss), monitor, training, resume)
+            _warn(monitor.ended or outcome, incremental)
             return self
+
+    def _validation_set(self, given, Y_train, loss):
+        X, y, sample_weight = given
+        X, y = self._validate(X, y, reset=False)
+        Y, sample_weight = self._encode_validation(y, Y_train, loss), _checked_weight(sample_weight, X)
+        return HeldOut(X, y, Y, sample_weight, self._weigh(Y, sample_weight))
 
     def _start(self, X, Y, loss, dtype, resume, incremental):
         """The network, its parameters to start from (1, P), and the generator with what else a run goes on from."""
-        n_outputs = len(self.classes_) if loss.codes else Y.shape[1]
-        sizes = [X.shape[1], *self._hidden_sizes(), n_outputs]
-        network = perceptron(tuple(sizes), ACTIVATIONS[self.activation], sparse.issparse(X))
+        n_outputs = len(self.classes_) if loss.codes else Y.shape[1] * loss.n_outputs
+        hidden = hidden_sizes(self.hidden_layer_sizes)
+        sizes = [X.shape[1], *hidden, n_outputs]
+        dropout = dropout_rates(self.dropout, len(hidden))
+        network = network_of(self, sizes, sparse.issparse(X), dropout)
         training = Training(check_random_state(self.random_state), Progress(self.t_ if resume else 0))
         if resume and incremental and hasattr(self, "_training"):
             # Copies, so that a failed call leaves what it went on from. Only a generator that an int seeded is our own.
             before = self._training
             rng = copy.deepcopy(before.rng) if isinstance(self.random_state, Integral) else training.rng
-            training = Training(rng, copy.deepcopy(before.progress), copy.deepcopy(before.optimizer))
+            training = Training(rng, *copy.deepcopy((before.progress, before.optimizer, before.noise)))
         training.under_way = incremental
+        training.progress.n_planned = self.max_iter
         theta = np.empty((1, network.layout.size), dtype)
         if resume:
             self._check_sizes(sizes)
@@ -265,22 +299,9 @@ class MultilayerPerceptron(BaseEstimator, ABC):
                     np.copyto(view, array)
         else:
             network.init(theta, [training.rng])
+        if any(dropout) and training.noise is None:
+            training.noise = [np.random.default_rng(training.rng.randint(2**31))]
         return network, theta, training
-
-    @staticmethod
-    def _warn(monitor, outcome, incremental):
-        """Say how a run ended that did not converge."""
-        if monitor.diverged:
-            warnings.warn(
-                f"The loss became non-finite in epoch {monitor.n_iter}; the weights of the best "
-                "validation score before that are kept. Lower learning_rate_init or scale X and y.",
-                ConvergenceWarning,
-                stacklevel=5,
-            )
-        elif outcome.status == "interrupted":
-            warnings.warn(outcome.message, stacklevel=5)
-        elif outcome.status == "exhausted" and not incremental:
-            warnings.warn(outcome.message, ConvergenceWarning, stacklevel=5)
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
@@ -297,22 +318,14 @@ class MultilayerPerceptron(BaseEstimator, ABC):
         options = {"multi_output": True, "y_numeric": is_regressor(self)}
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype="numeric", reset=reset, **options)
         _check_numeric("X", X)
+        if y.ndim == 2 and y.shape[1] == 1 and not sparse.issparse(y):
+            y = column_or_1d(y, warn=True)
         return X, y
 
     def _computation_dtype(self, X, resume):
         if self.dtype is not None:
             return np.dtype(self.dtype)
         return _float_type(self.coefs_[0] if resume else X)
-
-    def _hidden_sizes(self):
-        sizes = self.hidden_layer_sizes
-        sizes = [sizes] if isinstance(sizes, Integral) else list(sizes)
-        if not all(isinstance(size, Integral) and not isinstance(size, bool) and int(size) > 0 for size in sizes):
-            raise ValueError(
-                f"hidden_layer_sizes must be > 0, got {sizes}: give one positive integer per hidden layer, "
-                "or () for a linear model."
-            )
-        return [int(size) for size in sizes]
 
     def _fitted_sizes(self):
         return (self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_))
@@ -325,62 +338,14 @@ class MultilayerPerceptron(BaseEstimator, ABC):
                 f"{sizes}. Training can go on with the same sizes only: set warm_start=False to start afresh."
             )
 
-    def _split(self, Y, weight, rng):
-        """Row numbers for training and for validation."""
-        rows, options = np.arange(len(Y)), {"test_size": self.validation_fraction, "random_state": rng}
-        try:
-            parts = train_test_split(rows, stratify=self._strata(Y), **options)
-        except ValueError:  # a class with one member, or more classes than rows in a part
-            parts = train_test_split(rows, **options)
-        if len(parts[1]) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-            )
-        for part, name in zip(parts, ("training", "validation"), strict=True):
-            if weight is not None and not weight[part].any():
-                raise ValueError(
-                    f"All sample weights in the {name} part of the early-stopping split are zero. Give more samples "
-                    "a positive weight, or set early_stopping=False."
-                )
-        return parts
-
-    def _options(self, names, n_rows):
-        """The parameters a solver reads, as plain numbers: a NumPy float64 would promote float32 arrays."""
-        options = {name: getattr(self, name) for name in names}
-        options = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items()}
-        if "batch_size" in options:
-            if self.batch_size == "auto":
-                options["batch_size"] = min(200, n_rows)
-            elif self.batch_size > n_rows:
-                warnings.warn(
-                    f"Got `batch_size` {self.batch_size}, larger than the {n_rows} samples trained on. It is going to "
-                    "be clipped.",
-                    stacklevel=5,
-                )
-                options["batch_size"] = n_rows
-        return options
-
-    def _validator(self, objective, rows):
-        Y = objective.Y[rows]
-        weight = None if objective.weight is None else objective.weight[rows, 0]
-        params = objective.network.layout.views(objective.theta)
-
-        def score() -> float:
-            prediction = _collect(objective.network, params, objective.X, objective.loss.predict, rows)
-            if not np.isfinite(prediction).all():
-                return float("nan")
-            return float(self._validation_score(Y, prediction, weight))
-
-        return score
-
-    def _monitor(self, validate, theta, resume, incremental):
+    def _monitor(self, theta, resume, incremental, validated):
         monitor = Monitor(
             tol=float(self.tol),
             n_iter_no_change=self.n_iter_no_change,
             verbose=bool(self.verbose),
-            validate=validate,
+            max_time=np.inf if self.max_time is None else float(self.max_time),
         )
-        if resume and validate is None:
+        if resume and not validated:
             best = getattr(self, "best_loss_", None)
             monitor.best_loss = np.inf if best is None else best
         elif resume and (score := getattr(self, "best_validation_score_", None)) is not None:
@@ -389,14 +354,9 @@ class MultilayerPerceptron(BaseEstimator, ABC):
             monitor.n_flat = getattr(self, "_no_improvement_count", 0)
         return monitor
 
-    def _keep(self, network, theta, loss, monitor, training, resume):
+    def _keep(self, fitted, monitor, training, resume):
         """Set the fitted attributes, all at once at the end."""
-        affine = [p for p in network.layout.views(theta) if p]
-        self.coefs_ = [W[0] for W, _ in affine]
-        self.intercepts_ = [b[0, :, 0] for _, b in affine]
-        self.n_layers_ = len(affine) + 1
-        self.n_outputs_ = network.widths[-1]
-        self.out_activation_ = loss.link
+        self.__dict__.update(fitted)
         self.n_iter_ = monitor.n_iter
         self.t_ = training.progress.n_seen
         self.loss_ = monitor.loss
@@ -416,20 +376,53 @@ class MultilayerPerceptron(BaseEstimator, ABC):
 
     # Predicting.
 
-    def _predict(self, X, link=None):
-        """Return predictions, or another ``link`` of the network's output, (n, K)."""
+    def _predict(self, X, link=None, layer=None):
+        """Return predictions (n, K), or another ``link``, of the network's output or that of its first layers."""
         check_is_fitted(self, "coefs_")
         X = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
         _check_numeric("X", X)
-        network = perceptron(self._fitted_sizes(), ACTIVATIONS[self.activation], sparse.issparse(X))
+        network = network_of(self, self._fitted_sizes(), sparse.issparse(X))
+        if layer is not None:
+            network = Network(network.layers[:layer], X.shape[1])
         dtype = _float_type(self.coefs_[0])  # weights set by hand may be integers
         weights, biases = ([np.asarray(a, dtype) for a in arrays] for arrays in (self.coefs_, self.intercepts_))
-        params = network.params(weights, biases)
-        return _collect(network, params, X, link or self._fitted_loss().predict)
+        return collect(network, network.params(weights, biases), X, link or self._loss.predict)
 
-    def _fitted_loss(self) -> Loss:
-        """A loss with the link that the network was fitted for."""
-        return BY_LINK[self.out_activation_]
+    def hidden_activations(self, X, layer=-1):
+        """Return the output of a hidden layer, as a representation of the samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        layer : int, default=-1
+            Which hidden layer: 0 is the one next to the input, -1 the one next to the output.
+
+        Returns
+        -------
+        activations : ndarray of shape (n_samples, n_units)
+            The activation of each unit of that layer.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from mlp_estimator import MLPClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = MLPClassifier((8, 3), solver="lbfgs", random_state=0).fit(X, y)
+        >>> model.hidden_activations(X).shape
+        (150, 3)
+        """
+        check_is_fitted(self, "coefs_")
+        n_hidden = len(self.coefs_) - 1
+        if layer not in range(-n_hidden, n_hidden):
+            raise ValueError(f"layer={layer!r} is not there: the network has {n_hidden} hidden layer(s), 0 the first.")
+        return self._predict(X, _as_it_is, 2 * (layer % n_hidden + 1))
 
     def __getstate__(self):
         # Optimizer state is twice the size of the weights: it is stored only where training is under way.
@@ -455,11 +448,32 @@ def _float_type(array) -> np.dtype[Any]:
     return array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
 
 
-def _collect(network, params, X, link, rows=None) -> Array:
-    """Run X through the network chunk by chunk; ``link(raw, out)`` of all of it, (n, K)."""
-    n = X.shape[0] if rows is None else len(rows)
-    result = np.empty((n, network.widths[-1]), params[0][0].dtype)
-    for part, raw in network.outputs(params, X, rows):
-        link(raw, raw)
-        np.copyto(result[part], raw[0].T)
-    return result
+def _as_it_is(raw: Array, out: Array) -> None:
+    """The link that leaves numbers as they are, ``out`` being ``raw``."""
+
+
+def _checked_weight(sample_weight, X, dtype=None):
+    if sample_weight is None:
+        return None
+    return _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
+
+
+def _fitted_attributes(network: Network, theta: Array, loss: Loss) -> dict[str, Any]:
+    """What prediction reads; weights and biases are views of theta (1, P)."""
+    affine = [p for p in network.layout.views(theta) if p]
+    return {
+        "coefs_": [W[0] for W, _ in affine],
+        "intercepts_": [b[0, :, 0] for _, b in affine],
+        "n_layers_": len(affine) + 1,
+        "n_outputs_": network.widths[-1],
+        "out_activation_": loss.link,
+        "_loss": loss,
+    }
+
+
+def _warn(outcome, incremental):
+    """Say how a run ended that did not converge."""
+    if outcome.status == "interrupted":
+        warnings.warn(outcome.message, stacklevel=6)
+    elif outcome.status == "exhausted" and not incremental:
+        warnings.warn(outcome.message, ConvergenceWarning, stacklevel=6)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
 
-from .engine.losses import LOSSES
-from .perceptron import MultilayerPerceptron, StrOptions, _check_numeric, _fit_context, incremental_fit
+from .engine.losses import LOSSES, Loss
+from .incremental import incremental_fit
+from .parameters import loss_of
+from .perceptron import Interval, MultilayerPerceptron, StrOptions, _check_numeric, _fit_context
 
 
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):
@@ -183,7 +185,9 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **MultilayerPerceptron._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "poisson"})],
+        "loss": [StrOptions({name for name, loss in LOSSES.items() if not loss.for_classes}), Loss],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
     }
 
     def __init__(
@@ -214,6 +218,13 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         n_iter_no_change=10,
         max_fun=15000,
         dtype=None,
+        dropout=0.0,
+        weight_decay=0.0,
+        max_grad_norm=None,
+        scoring=None,
+        max_time=None,
+        huber_delta=1.0,
+        quantile=0.5,
     ):
         super().__init__(
             hidden_layer_sizes,
@@ -240,26 +251,46 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             n_iter_no_change=n_iter_no_change,
             max_fun=max_fun,
             dtype=dtype,
+            dropout=dropout,
+            weight_decay=weight_decay,
+            max_grad_norm=max_grad_norm,
+            scoring=scoring,
+            max_time=max_time,
         )
         self.loss = loss
+        self.huber_delta = huber_delta
+        self.quantile = quantile
 
     def _encode(self, y, dtype, *, resume, incremental, classes):
+        loss = self.loss if isinstance(self.loss, Loss) else loss_of(self, self.loss)
+        Y = self._targets(y, dtype, loss)
+        if loss.n_outputs > 1:
+            if Y.shape[1] > 1:
+                raise ValueError(f"Several quantiles are for one target, but y has {Y.shape[1]} columns.")
+            if self.early_stopping and self.scoring is None:
+                raise ValueError("R2 cannot judge several quantiles: set scoring='loss' or a scorer of your own.")
+        return Y, loss
+
+    def _encode_validation(self, y, Y, loss):
+        Y_val = self._targets(y, Y.dtype, loss)
+        if Y_val.shape[1] != Y.shape[1]:
+            raise ValueError(f"y_val has {Y_val.shape[1]} column(s), y has {Y.shape[1]}.")
+        return Y_val
+
+    def _targets(self, y, dtype, loss):
         if sparse.issparse(y):
             raise ValueError("Sparse y is for multilabel classification: give the targets dense, as y.toarray().")
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
         _check_numeric("y", y)
-        loss = LOSSES[self.loss]
         with np.errstate(over="ignore"):
             Y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
         if not np.isfinite(Y).all():
             raise ValueError(f"Input y contains infinity or a value too large for {dtype}.")
-        if loss.non_negative and Y.min() < 0:
+        if not loss.allows(Y):
             raise ValueError(
-                f"loss={self.loss!r} is for targets that are never negative, but y goes down to {Y.min():g}. "
+                f"loss={self.loss!r} is for {loss.domain} targets, but y goes down to {Y.min():g}. "
                 "Use loss='squared_error', or check the target."
             )
-        return Y, loss
+        return Y
 
     def _strata(self, Y):
         return None
@@ -316,5 +347,6 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.target_tags.positive_only = self.loss in LOSSES and LOSSES[self.loss].non_negative
+        loss = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
+        tags.target_tags.positive_only = getattr(loss, "domain", "real") != "real"
         return tags

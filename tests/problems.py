@@ -18,7 +18,7 @@ def targets(loss, n, n_outputs, rng):
         return rng.integers(0, n_outputs, (n, 1))
     if loss.link == "logistic":
         return rng.integers(0, 2, (n, n_outputs)).astype(float)
-    return np.abs(rng.normal(size=(n, n_outputs))) if loss.non_negative else rng.normal(size=(n, n_outputs))
+    return 2 * rng.normal(size=(n, n_outputs)) if loss.domain == "real" else np.abs(rng.normal(size=(n, n_outputs)))
 
 
 def objective(
@@ -38,12 +38,13 @@ def objective(
     """A small random objective; parameters away from symmetry, biases not zero."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 4)).astype(dtype)
-    network = perceptron((4, *hidden, n_outputs), ACTIVATIONS[activation])
+    network = perceptron((4, *hidden, n_outputs), (ACTIVATIONS[activation],) * (len(hidden) + 1))
+    loss = LOSSES[loss]()
     theta = (0.7 * rng.normal(size=(n_members, network.layout.size))).astype(dtype)
-    Y = targets(LOSSES[loss], n, n_outputs, rng)
-    Y = Y if LOSSES[loss].codes else Y.astype(dtype)
+    Y = targets(loss, n, n_outputs, rng)
+    Y = Y if loss.codes else Y.astype(dtype)
     weight = rng.uniform(0, 2, n).astype(dtype) if weighted else None
-    return Objective(network, LOSSES[loss], X, Y, weight, theta=theta, alpha=alpha, **kw)
+    return Objective(network, loss, X, Y, weight, theta=theta, alpha=alpha, **kw)
 
 
 def along(function, theta, v, step=STEP):

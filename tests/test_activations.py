@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import erf, expit
 
+from mlp_estimator import Activation, check_activation
 from mlp_estimator.engine.activations import ACTIVATIONS
 
 INDEPENDENT = {
@@ -13,49 +14,71 @@ INDEPENDENT = {
     "logistic": expit,
     "tanh": np.tanh,
     "relu": lambda z: np.where(z > 0, z, 0.0),
+    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
+    "elu": lambda z: np.where(z > 0, z, np.exp(np.minimum(z, 0)) - 1),
+    "selu": lambda z: 1.0507009873554805 * np.where(z > 0, z, 1.6732632423543772 * (np.exp(np.minimum(z, 0)) - 1)),
+    "gelu": lambda z: 0.5 * z * (1 + erf(z / np.sqrt(2))),
+    "silu": lambda z: z / (1 + np.exp(-z)),
+    "mish": lambda z: z * np.tanh(np.log(1 + np.exp(z))),
+    "softplus": lambda z: np.log(1 + np.exp(z)),
 }
 
 each = pytest.mark.parametrize("name", ACTIVATIONS)
 
 
 def value_and_slope(name, z):
-    activation = ACTIVATIONS[name]
-    a, slope = np.empty_like(z), np.empty_like(z)
+    activation, z = ACTIVATIONS[name], z.copy()
+    a = z if activation.saves == "output" else np.empty_like(z)
+    slope, work = np.empty_like(z), np.empty_like(z)
     activation.apply(z, a)
-    activation.slope(a if activation.saves == "output" else z, slope)
+    activation.slope(z, slope, work)
     return a, slope
 
 
-@each
+@pytest.mark.parametrize("name", INDEPENDENT)
 def test_agrees_with_an_independent_implementation(name):
     z = np.linspace(-5, 5, 41)
-    np.testing.assert_allclose(value_and_slope(name, z)[0], INDEPENDENT[name](z), atol=1e-15, rtol=1e-14)
+    np.testing.assert_allclose(value_and_slope(name, z)[0], INDEPENDENT[name](z), atol=1e-15, rtol=5e-14)
 
 
 @each
-def test_slope_is_the_derivative(name):
-    z = np.linspace(-4, 4, 40)  # even: no point at a kink
-    h = 1e-6
-    differences = (value_and_slope(name, z + h)[0] - value_and_slope(name, z - h)[0]) / (2 * h)
-    np.testing.assert_allclose(value_and_slope(name, z)[1], differences, atol=1e-9)
+def test_keeps_the_promises_that_a_users_own_must_keep(name):
+    check_activation(ACTIVATIONS[name])
+
+
+def half(z, out):
+    np.multiply(z, 0.5, out=out)
+
+
+BROKEN = {
+    "slope at z = ": Activation(half, lambda a, out, work: out.fill(1.0)),
+    "not finite": Activation(np.exp, lambda a, out, work: np.copyto(out, a)),
+    "changes the array": Activation(half, lambda a, out, work: (out.fill(0.5), a.fill(0.0))),
+}
+
+
+@pytest.mark.parametrize("message", BROKEN)
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_broken_promise_is_named(message):
+    with pytest.raises(ValueError, match=message):
+        check_activation(BROKEN[message])
 
 
 @each
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_in_place_in_type_and_without_overflow(name, dtype):
+def test_in_type_and_without_overflow(name, dtype):
     z = np.array([-1e4, -1.0, 0.0, 1.0, 1e4], dtype)
     with np.errstate(all="raise", under="ignore"):
         a, slope = value_and_slope(name, z)
     assert a.dtype == slope.dtype == dtype
     assert np.isfinite(a).all()
     assert np.isfinite(slope).all()
-    ACTIVATIONS[name].apply(z, z)
-    np.testing.assert_array_equal(z, a)
 
 
 @each
 def test_nan_stays_visible(name):
-    assert np.isnan(value_and_slope(name, np.array([np.nan]))[0]).all()
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(value_and_slope(name, np.array([np.nan]))[0]).all()
 
 
 def test_relu_is_flat_at_its_kink():

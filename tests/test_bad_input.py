@@ -52,7 +52,14 @@ CASES = {
     "continuous y": (CLASSIFIER, {}, X, X[:, 0], None, "Unknown label type: continuous"),
     "words in y": (REGRESSOR, {}, X, np.full(150, "word", object), None, "could not convert string to float"),
     "multiclass-multioutput y": (CLASSIFIER, {}, X, np.column_stack([Y, Y]), None, "Multioutput target data"),
-    "negative counts": (REGRESSOR, {"loss": "poisson"}, X, put(Y, -1), None, "never negative, but y goes down to -1"),
+    "negative counts": (
+        REGRESSOR,
+        {"loss": "poisson"},
+        X,
+        put(Y, -1),
+        None,
+        "non-negative targets, but y goes down to -1",
+    ),
     "sparse y": (REGRESSOR, {}, X, sparse.csr_array(np.column_stack([Y, Y])), None, "give the targets dense"),
     "no units": (BOTH, {"hidden_layer_sizes": (5, 0)}, X, Y, None, r"hidden_layer_sizes must be > 0, got \[5, 0\]"),
     "negative units": (BOTH, {"hidden_layer_sizes": -5}, X, Y, None, "hidden_layer_sizes"),
@@ -65,6 +72,115 @@ CASES = {
     "alpha": (BOTH, {"alpha": -1}, X, Y, None, "'alpha' parameter"),
     "tiny validation set": (BOTH, {"early_stopping": True}, X[::15], Y[::15] > 0, None, "validation set is too small"),
     "validation_fraction": (BOTH, {"early_stopping": True, "validation_fraction": 0.0}, X, Y, None, "test_size=0.0"),
+    "activation list": (
+        BOTH,
+        {"activation": ["relu", "tanh"]},
+        X,
+        Y,
+        None,
+        "2 entries for 1 hidden layer.*one for each",
+    ),
+    "activation in list": (
+        BOTH,
+        {"activation": ["reul"]},
+        X,
+        Y,
+        None,
+        "entry 'reul': choose among .*'relu'.* Activation",
+    ),
+    "dropout": (BOTH, {"dropout": 1.0}, X, Y, None, "'dropout' parameter"),
+    "dropout list": (BOTH, {"dropout": [0.1, 0.1]}, X, Y, None, "dropout has 2 entries for 1 hidden layer"),
+    "dropout in list": (BOTH, {"dropout": [-0.1]}, X, Y, None, "numbers from 0 to below 1, one for each hidden layer"),
+    "dropout with lbfgs": (
+        BOTH,
+        {"dropout": 0.1, "solver": "lbfgs"},
+        X,
+        Y,
+        None,
+        "solver='adam' or 'sgd', not 'lbfgs'",
+    ),
+    "decay with lbfgs": (
+        BOTH,
+        {"weight_decay": 0.1, "solver": "lbfgs"},
+        X,
+        Y,
+        None,
+        "weight_decay belongs to training in",
+    ),
+    "clipping with lbfgs": (BOTH, {"max_grad_norm": 1.0, "solver": "lbfgs"}, X, Y, None, "max_grad_norm belongs to"),
+    "plan with lbfgs": (BOTH, {"learning_rate": "cosine", "solver": "lbfgs"}, X, Y, None, "'lbfgs' finds its steps by"),
+    "weight_decay": (BOTH, {"weight_decay": -1.0}, X, Y, None, "'weight_decay' parameter"),
+    "max_grad_norm": (BOTH, {"max_grad_norm": 0.0}, X, Y, None, "'max_grad_norm' parameter"),
+    "max_time": (BOTH, {"max_time": 0.0}, X, Y, None, "'max_time' parameter"),
+    "scoring": (
+        BOTH,
+        {"scoring": "accurate", "early_stopping": True},
+        X,
+        Y,
+        None,
+        "'scoring' parameter.*Got 'accurate'",
+    ),
+    "scoring alone": (BOTH, {"scoring": "loss"}, X, Y, None, "scoring has a use with early_stopping=True only"),
+    "label_smoothing": (CLASSIFIER, {"label_smoothing": 1.0}, X, Y, None, "'label_smoothing' parameter"),
+    "smooth multilabel": (
+        CLASSIFIER,
+        {"label_smoothing": 0.1},
+        X,
+        np.eye(3, dtype=int)[Y],
+        None,
+        "multilabel indicator",
+    ),
+    "class_weight": (CLASSIFIER, {"class_weight": "balance"}, X, Y, None, "'class_weight' parameter.*Got 'balance'"),
+    "weight of no class": (
+        CLASSIFIER,
+        {"class_weight": {"a": 2.0}},
+        X,
+        Y,
+        None,
+        r"classes, \[0, 1, 2\], are not in class_weight",
+    ),
+    "huber_delta": (REGRESSOR, {"loss": "huber", "huber_delta": 0.0}, X, Y, None, "'huber_delta' parameter"),
+    "quantile": (REGRESSOR, {"loss": "quantile", "quantile": 1.0}, X, Y, None, "'quantile' parameter"),
+    "quantiles": (
+        REGRESSOR,
+        {"loss": "quantile", "quantile": [0.5, 95]},
+        X,
+        Y,
+        None,
+        "a number between 0 and 1, or several",
+    ),
+    "falling quantiles": (
+        REGRESSOR,
+        {"loss": "quantile", "quantile": [0.9, 0.1]},
+        X,
+        Y,
+        None,
+        "must be in rising order",
+    ),
+    "quantiles of two": (
+        REGRESSOR,
+        {"loss": "quantile", "quantile": [0.1, 0.9]},
+        X,
+        X[:, :2],
+        None,
+        "for one target, but y has 2",
+    ),
+    "R2 of quantiles": (
+        REGRESSOR,
+        {"loss": "quantile", "quantile": [0.1, 0.9], "early_stopping": True},
+        X,
+        Y,
+        None,
+        "R2 cannot judge",
+    ),
+    "no gamma": (
+        REGRESSOR,
+        {"loss": "gamma"},
+        X,
+        Y,
+        None,
+        "loss='gamma' is for positive targets, but y goes down to 0",
+    ),
     "divergence": (REGRESSOR, {"solver": "sgd", "learning_rate_init": 1e30}, X, Y, None, "Lower learning_rate_init"),
 }
 
@@ -98,6 +214,40 @@ def test_all_weight_on_one_side_of_the_split(Estimator):
     weight = put(0 * W, 1.0)
     with pytest.raises(ValueError, match=r"All sample weights in the (training|validation) part"):
         Estimator(early_stopping=True, random_state=0).fit(X, Y, weight)
+
+
+VALIDATION = {
+    "X_val alone": ({"X_val": X}, "needs both X_val and y_val"),
+    "y_val alone": ({"y_val": Y}, "needs both X_val and y_val"),
+    "weights alone": ({"sample_weight_val": W}, "needs both X_val and y_val"),
+    "columns": ({"X_val": X[:, :3], "y_val": Y}, "X has 3 features, but MLP.* is expecting 4"),
+    "lengths": ({"X_val": X, "y_val": Y[:9]}, "inconsistent numbers of samples"),
+    "nan": ({"X_val": put(X, np.nan), "y_val": Y}, "Input X contains NaN"),
+    "weights": ({"X_val": X, "y_val": Y, "sample_weight_val": W[:9]}, "sample_weight.shape"),
+    "kind of y": ({"X_val": X, "y_val": np.eye(3, dtype=int)[Y]}, "`y_val` is multilabel|y_val has 3 column"),
+}
+
+
+@pytest.mark.parametrize("what", VALIDATION)
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_bad_validation_sets(Estimator, what):
+    validation, message = VALIDATION[what]
+    with pytest.raises(ValueError, match=message):
+        Estimator(early_stopping=True).fit(X, Y, **validation)
+
+
+def test_validation_sets_out_of_place():
+    with pytest.raises(ValueError, match="X_val has a use with early_stopping=True only"):
+        MLPClassifier().fit(X, Y, X_val=X, y_val=Y)
+    with pytest.raises(ValueError, match=r"y_val has the classes \[7\], which y does not have: \[0 1 2\]"):
+        MLPClassifier(early_stopping=True).fit(X, Y, X_val=X, y_val=np.where(Y == 2, 7, Y))
+
+
+def test_layers_that_are_not_there():
+    with pytest.raises(ValueError, match=r"layer=1 is not there: the network has 1 hidden layer\(s\)"):
+        MLPRegressor((5,), max_iter=2).fit(X, Y).hidden_activations(X, 1)
+    with pytest.raises(ValueError, match="the network has 0 hidden"):
+        MLPRegressor((), max_iter=2).fit(X, Y).hidden_activations(X)
 
 
 @pytest.mark.parametrize("Estimator", BOTH)
@@ -139,6 +289,8 @@ def test_classes_of_a_stream():
 def test_partial_fit_with_early_stopping():
     with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
         MLPRegressor(early_stopping=True).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="class_weight='balanced' needs all of y at once"):
+        MLPClassifier(class_weight="balanced").partial_fit(X, Y, classes=[0, 1, 2])
 
 
 def test_a_batch_larger_than_the_data_is_clipped():
@@ -158,7 +310,7 @@ def test_dates_in_predict():
 def test_not_fitted():
     from sklearn.exceptions import NotFittedError
 
-    for method in ("predict", "predict_proba", "predict_log_proba"):
+    for method in ("predict", "predict_proba", "predict_log_proba", "decision_function", "hidden_activations"):
         with pytest.raises(NotFittedError):
             getattr(MLPClassifier(), method)(X)
 

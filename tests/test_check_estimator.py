@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import (
 
 from mlp_estimator import MLPClassifier, MLPRegressor
 from mlp_estimator.engine.activations import ACTIVATIONS
+from mlp_estimator.engine.losses import LOSSES
 from mlp_estimator.engine.solvers import SOLVERS
 
 CONFIGURATIONS = [
@@ -23,11 +24,18 @@ CONFIGURATIONS = [
     {"dtype": "float64", "hidden_layer_sizes": (20, 10), "solver": "lbfgs"},
     {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 0.01},
     {"dtype": "float32", "solver": "lbfgs"},
+    {"activation": ["gelu", "elu"], "hidden_layer_sizes": (20, 10)},
+    {"dropout": 0.1, "learning_rate_init": 0.01},
+    {"weight_decay": 0.01, "max_grad_norm": 1.0, "learning_rate": "one_cycle", "max_time": 3600.0},
+    {"learning_rate": "cosine", "learning_rate_init": 0.01},
+    {"solver": "lbfgs", "early_stopping": True, "scoring": "loss", "validation_fraction": 0.3, "n_iter_no_change": 20},
 ]
 ESTIMATORS = [
     *(MLPClassifier(**kw) for kw in CONFIGURATIONS),
     *(MLPRegressor(**kw) for kw in CONFIGURATIONS),
-    MLPRegressor(loss="poisson", solver="lbfgs"),
+    *(MLPClassifier(class_weight="balanced", solver=solver) for solver in SOLVERS),
+    MLPClassifier(label_smoothing=0.1, solver="lbfgs"),
+    *(MLPRegressor(loss=name, solver="lbfgs") for name, loss in LOSSES.items() if not loss.for_classes),
 ]
 
 pytestmark = pytest.mark.filterwarnings(
@@ -48,6 +56,8 @@ def not_to_be_had(estimator):
     reasons = {}
     if estimator.early_stopping:
         reasons |= dict.fromkeys(WEIGHTS, "the random split sees rows: a row of weight 2 is not two rows to it")
+    if estimator.dropout:
+        reasons |= dict.fromkeys(WEIGHTS, "masks are drawn row by row: a row of weight 2 is not two rows to them")
     if estimator.dtype == "float32":
         if estimator.solver != "lbfgs":  # which works in float64
             reasons |= dict.fromkeys(WEIGHTS, "asks for rtol=1e-7 where float32 resolves 1.2e-7")

@@ -24,7 +24,7 @@ def test_every_difference_has_a_line_and_a_test():
     page = (Path(__file__).parents[1] / "docs" / "differences.md").read_text()
     documented = re.findall(r"^\*\*([a-z])\.\*\*", page, flags=re.M)
     tested = sorted({name[5] for name in globals() if re.match(r"test_[a-z]_", name)})
-    assert documented == tested == list("abcdefghijklmn")
+    assert documented == tested == list("abcdefghijklmno")
 
 
 def test_a_loss_is_keyword_only():
@@ -228,6 +228,15 @@ def test_i_pickling_does_not_disturb_the_original():
     for model in models:
         model.partial_fit(X_IRIS, Y_IRIS)
     np.testing.assert_array_equal(models[0].coefs_[0], models[1].coefs_[0])
+
+
+@ignore_convergence
+def test_o_lbfgs_heeds_early_stopping():
+    options = {"solver": "lbfgs", "early_stopping": True, "random_state": 0, "max_iter": 500, "n_iter_no_change": 3}
+    model = MLPClassifier((5,), **options).fit(X_IRIS, Y_IRIS)
+    assert len(model.validation_scores_) == model.n_iter_ < 500
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    assert not hasattr(theirs.MLPClassifier((5,), **options).fit(X_IRIS, Y_IRIS), "validation_scores_")
 
 
 @ignore_convergence

@@ -25,7 +25,8 @@ def evaluate(loss, Y, raw, weight=None):
 def problem(name, weighted, seed=0):
     rng = np.random.default_rng(seed)
     weight = rng.uniform(0.1, 2, B) if weighted else None
-    return LOSSES[name], targets(LOSSES[name], B, K, rng), rng.normal(size=(K, B)), weight
+    loss = LOSSES[name]()
+    return loss, targets(loss, B, K, rng), rng.normal(size=(K, B)), weight
 
 
 @each
@@ -77,25 +78,25 @@ def test_against_scikit_learn_metrics():
     rng = np.random.default_rng(2)
     raw = rng.normal(size=(K, B))
     Y = rng.uniform(size=(B, K))
-    np.testing.assert_allclose(evaluate(LOSSES["squared_error"], Y, raw)[0] / B, K * mean_squared_error(Y, raw.T) / 2)
+    np.testing.assert_allclose(evaluate(LOSSES["squared_error"](), Y, raw)[0] / B, K * mean_squared_error(Y, raw.T) / 2)
     poisson = sum(mean_poisson_deviance(Y[:, k], np.exp(raw[k])) for k in range(K)) / 2
-    np.testing.assert_allclose(evaluate(LOSSES["poisson"], Y, raw)[0] / B, poisson)
+    np.testing.assert_allclose(evaluate(LOSSES["poisson"](), Y, raw)[0] / B, poisson)
     codes = rng.integers(0, K, (B, 1))
     probability = np.exp(log_softmax(raw.T, axis=1))
     np.testing.assert_allclose(
-        evaluate(LOSSES["softmax_cross_entropy"], codes, raw)[0] / B,
+        evaluate(LOSSES["softmax_cross_entropy"](), codes, raw)[0] / B,
         log_loss(codes[:, 0], probability, labels=[0, 1, 2]),
     )
     binary = np.array([0.0, 1, 1, 0, 1, 0])[:, None]
     np.testing.assert_allclose(
-        evaluate(LOSSES["sigmoid_cross_entropy"], binary, raw[:1])[0] / B,
+        evaluate(LOSSES["sigmoid_cross_entropy"](), binary, raw[:1])[0] / B,
         log_loss(binary[:, 0], 1 / (1 + np.exp(-raw[0]))),
     )
 
 
 def test_cross_entropy_is_minus_the_log():
     # Write-ups that leave out the sign or the log make 1 the best value; it is 0, and log K where nothing is known.
-    loss = LOSSES["softmax_cross_entropy"]
+    loss = LOSSES["softmax_cross_entropy"]()
     codes = np.zeros((B, 1), int)
     certain = np.zeros((K, B))
     certain[0] = 50.0
@@ -106,5 +107,5 @@ def test_cross_entropy_is_minus_the_log():
 def test_softmax_gradient_is_p_minus_one_at_the_class():
     raw = np.random.default_rng(3).normal(size=(K, 1))
     p = np.exp(raw) / np.exp(raw).sum()
-    gradient = evaluate(LOSSES["softmax_cross_entropy"], np.array([[2]]), raw)[1]
+    gradient = evaluate(LOSSES["softmax_cross_entropy"](), np.array([[2]]), raw)[1]
     np.testing.assert_allclose(gradient, p - np.array([[0], [0], [1]]))

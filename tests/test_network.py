@@ -7,9 +7,9 @@ import pytest
 from problems import along, objective, relative_error
 from scipy import sparse
 
-from mlp_estimator.engine.activations import ACTIVATIONS
+from mlp_estimator.engine.activations import ACTIVATIONS, glorot
 from mlp_estimator.engine.batches import batches_of
-from mlp_estimator.engine.layers import Dense, Elementwise
+from mlp_estimator.engine.layers import Dense, Dropout, Elementwise
 from mlp_estimator.engine.losses import LOSSES
 from mlp_estimator.engine.network import ROWS_AT_A_TIME, Sweeps, Workspace, perceptron
 
@@ -37,7 +37,7 @@ def test_tangent_and_backward_are_adjoint(activation, hidden, n_members, contain
     # <u, J v> with J v by the tangent sweep, by differences, and as <J' u, v> by the backward sweep.
     o = objective(activation, hidden=hidden, n_members=n_members)
     o.X = container(o.X)
-    o.network = perceptron((4, *hidden, 3), ACTIVATIONS[activation], sparse=sparse.issparse(o.X))
+    o.network = perceptron((4, *hidden, 3), (ACTIVATIONS[activation],) * (len(hidden) + 1), sparse=sparse.issparse(o.X))
     grad = np.empty_like(o.theta)
     sweeps = sweeps_of(o, grad)
     rng = np.random.default_rng(1)
@@ -59,7 +59,7 @@ def test_tangent_and_backward_are_adjoint(activation, hidden, n_members, contain
     assert relative_error(forward, backward) < 1e-12
 
 
-@pytest.mark.parametrize("layer", [Dense(5, 6.0), *(Elementwise(a) for a in ACTIVATIONS.values())])
+@pytest.mark.parametrize("layer", [Dense(5, glorot), Dropout(0.4), *(Elementwise(a) for a in ACTIVATIONS.values())])
 def test_layer_alone(layer):
     # The same identities for one layer, with the gradient of its input.
     rng = np.random.default_rng(0)
@@ -67,16 +67,21 @@ def test_layer_alone(layer):
     p, v, dp = (tuple(rng.normal(size=(2, *q.shape)) for q in layer.params(4)) for _ in range(3))
     t_in, d_in = rng.normal(size=x.shape), np.empty_like(x)
     out, t_out, work, u = (rng.normal(size=(2, layer.n_out(4), 9)) for _ in range(4))
+    if layer.noisy:
+        p = (np.empty_like(out),)
+        layer.draw(p, [np.random.default_rng(m) for m in range(2)])
+    given = x.copy()
     layer.forward(p, x, out)
     layer.tangent(p, x, out, v, t_in, t_out, work)
-    layer.backward(p, x, out, u, dp, d_in)
+    layer.backward(p, x, out, u, dp, d_in, np.empty_like(d_in))
     left = (u * t_out).sum()
     right = (d_in * t_in).sum() + sum((a * b).sum() for a, b in zip(dp, v, strict=True))
     assert relative_error(left, right) < 1e-12
 
     def output(step):
         moved = np.empty_like(out)
-        layer.forward(tuple(a + step * b for a, b in zip(p, v, strict=True)), x + step * t_in, moved)
+        moving = p if layer.noisy else tuple(a + step * b for a, b in zip(p, v, strict=True))
+        layer.forward(moving, given + step * t_in, moved)
         return moved
 
     assert relative_error(t_out, (output(1e-6) - output(-1e-6)) / 2e-6) < 1e-7
@@ -85,9 +90,9 @@ def test_layer_alone(layer):
 def test_bias_gradient_is_the_sum_over_samples():
     # Some write-ups give the upstream matrix itself as the bias gradient; it has one entry per unit.
     rng = np.random.default_rng(0)
-    layer, x, d_out = Dense(2, 6.0), rng.normal(size=(1, 3, 4)), rng.normal(size=(1, 2, 4))
+    layer, x, d_out = Dense(2, glorot), rng.normal(size=(1, 3, 4)), rng.normal(size=(1, 2, 4))
     dW, db = np.empty((1, 3, 2)), np.empty((1, 2, 1))
-    layer.backward((np.zeros((1, 3, 2)), np.zeros((1, 2, 1))), x, d_out, d_out, (dW, db), None)
+    layer.backward((np.zeros((1, 3, 2)), np.zeros((1, 2, 1))), x, d_out, d_out, (dW, db), None, None)
     np.testing.assert_allclose(db[0, :, 0], d_out[0].sum(axis=1))
     np.testing.assert_allclose(dW[0], x[0] @ d_out[0].T)
 
@@ -110,7 +115,7 @@ def test_outputs_in_chunks_are_outputs_at_once(loss):
 
 
 def test_initialisation_is_within_glorot_bounds_and_per_member():
-    network = perceptron((30, 20, 5), ACTIVATIONS["logistic"])
+    network = perceptron((30, 20, 5), (ACTIVATIONS["logistic"],) * 2)
     theta = np.empty((2, network.layout.size))
     network.init(theta, [np.random.RandomState(0), np.random.RandomState(1)])
     (W, b), _, (V, c) = network.layout.views(theta)

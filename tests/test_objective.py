@@ -103,7 +103,7 @@ FORMS = {
 def test_any_form_of_x(form, max_batch):
     o = objective(n=13)
     other = Objective(
-        perceptron((4, 7, 5, 3), ACTIVATIONS["tanh"], sparse=form.startswith("cs")),
+        perceptron((4, 7, 5, 3), (ACTIVATIONS["tanh"],) * 3, sparse=form.startswith("cs")),
         o.loss, FORMS[form](o.X), o.Y, None, theta=o.theta, alpha=o.alpha, max_batch=max_batch,
     )  # fmt: skip
     for rows in (None, np.array([3, 0, 12, 7])):
@@ -117,7 +117,7 @@ def test_x_is_cast_batch_by_batch(dtype):
     # SciPy has no sparse matrices of float16 or of swapped bytes.
     dense_only = dtype == np.float16 or not np.dtype(dtype).isnative
     for form in (np.asarray, np.asfortranarray, *(() if dense_only else (sparse.csr_array,))):
-        network = perceptron((4, 7, 5, 3), ACTIVATIONS["tanh"], sparse=form is sparse.csr_array)
+        network = perceptron((4, 7, 5, 3), (ACTIVATIONS["tanh"],) * 3, sparse=form is sparse.csr_array)
         cast = Objective(network, o.loss, form(X), o.Y, None, theta=o.theta, alpha=0.1, max_batch=4)
         plain = Objective(o.network, o.loss, X.astype(float), o.Y, None, theta=o.theta, alpha=0.1)
         for rows in (None, np.array([3, 0, 12, 7])):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlp_estimator.engine.optimizers import OPTIMIZERS, SGD, Adam
+from mlp_estimator.engine.optimizers import OPTIMIZERS, SGD, Adam, Update
 
 OPTIONS = {
     "sgd": {"learning_rate_init": 0.1, "momentum": 0.9, "nesterovs_momentum": True},
@@ -14,18 +14,23 @@ OPTIONS = {
 each = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
-def quadratic_run(optimizer, theta, n_steps=50):
+def update(name, theta, n_decayed=0, **options):
+    optimizer = OPTIMIZERS[name](theta, **OPTIONS[name])
+    return Update(optimizer, theta, n_decayed, {"max_grad_norm": None, "weight_decay": 0.0} | options)
+
+
+def quadratic_run(change, theta, n_steps=50):
     """Steps on f(theta) = 1/2 sum c theta^2 with unequal c."""
     c = np.linspace(0.1, 3, theta.shape[1]).astype(theta.dtype)
     for _ in range(n_steps):
-        optimizer.step(theta, c * theta)
+        change(c * theta)
     return theta
 
 
 @each
 def test_descends(name):
     theta = np.ones((1, 5))
-    assert np.abs(quadratic_run(OPTIMIZERS[name](theta, **OPTIONS[name]), theta, 400)).max() < 0.05
+    assert np.abs(quadratic_run(update(name, theta), theta, 400)).max() < 0.05
 
 
 @each
@@ -33,11 +38,11 @@ def test_descends(name):
 def test_members_are_separate_and_keep_their_type(name, dtype):
     start = np.random.default_rng(0).normal(size=(3, 5)).astype(dtype)
     together = start.copy()
-    quadratic_run(OPTIMIZERS[name](together, **OPTIONS[name]), together)
+    quadratic_run(update(name, together), together)
     assert together.dtype == dtype
     for m in range(3):
         alone = start[m : m + 1].copy()
-        quadratic_run(OPTIMIZERS[name](alone, **OPTIONS[name]), alone)
+        quadratic_run(update(name, alone), alone)
         np.testing.assert_allclose(together[m], alone[0], rtol=1e-6)
 
 
@@ -49,7 +54,9 @@ def test_adam_is_the_papers_algorithm():
     adam = Adam(theta, **options)
     for t in range(1, 30):
         g = rng.normal(size=(1, 4))
-        adam.step(theta, g.copy())
+        step = g.copy()
+        adam.step(step)
+        theta += step
         m = 0.8 * m + 0.2 * g
         v = 0.99 * v + 0.01 * g**2
         # The efficient form at the end of the paper's section 2, epsilon outside the correction.
@@ -66,7 +73,37 @@ def test_sgd_is_momentum_as_written(nesterov):
     sgd = SGD(theta, learning_rate_init=0.1, momentum=0.7, nesterovs_momentum=nesterov)
     for _ in range(10):
         g = rng.normal(size=(1, 4))
-        sgd.step(theta, g.copy())
+        step = g.copy()
+        sgd.step(step)
+        theta += step
         v = 0.7 * v - 0.1 * g
         expected += 0.7 * v - 0.1 * g if nesterov else v
         np.testing.assert_allclose(theta, expected, rtol=1e-12)
+
+
+def test_adamw_is_the_papers_algorithm():
+    # Loshchilov and Hutter's algorithm 2, the learning rate standing before their lambda too, as in PyTorch.
+    rng = np.random.default_rng(0)
+    theta = rng.normal(size=(1, 4))
+    expected, m, v = theta.copy(), 0.0, 0.0
+    change = update("adam", theta, n_decayed=3, weight_decay=0.3)
+    for t in range(1, 30):
+        g = rng.normal(size=(1, 4))
+        change.optimizer.learning_rate = 0.1 / t  # whatever a schedule makes of it
+        change(g.copy())
+        m = 0.8 * m + 0.2 * g
+        v = 0.99 * v + 0.01 * g**2
+        decay = 0.1 / t * 0.3 * expected * [1, 1, 1, 0]
+        rate = 0.1 / t * np.sqrt(1 - 0.99**t) / (1 - 0.8**t)
+        expected -= rate * m / (np.sqrt(v) + OPTIONS["adam"]["epsilon"]) + decay
+        np.testing.assert_allclose(theta, expected, rtol=1e-12)
+
+
+@each
+def test_a_long_gradient_is_shortened_and_a_short_one_left(name):
+    long, short, zero = np.array([[3.0, 4.0], [30.0, 40.0]]), np.array([[0.3, 0.4], [0.0, 0.1]]), np.zeros((2, 2))
+    for gradient, clipped in ((long, np.array([[0.6, 0.8]] * 2)), (short, short), (zero, zero)):
+        ours, theirs = np.zeros((2, 2)), np.zeros((2, 2))
+        update(name, ours, max_grad_norm=1.0)(gradient.copy())
+        update(name, theirs)(clipped.copy())
+        np.testing.assert_allclose(ours, theirs, atol=1e-15)

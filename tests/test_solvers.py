@@ -20,7 +20,7 @@ from mlp_estimator.engine.solvers import SOLVERS, Training
 OPTIONS = {
     "learning_rate_init": 0.01, "momentum": 0.9, "nesterovs_momentum": True, "beta_1": 0.9, "beta_2": 0.999,
     "epsilon": 1e-8, "batch_size": 4, "max_iter": 30, "shuffle": True, "learning_rate": "constant", "power_t": 0.5,
-    "max_fun": 1000, "tol": 1e-8,
+    "max_fun": 1000, "tol": 1e-8, "max_grad_norm": None, "weight_decay": 0.0,
 }  # fmt: skip
 
 
@@ -127,7 +127,8 @@ def test_an_interrupt_leaves_the_last_completed_update(solver, at):
             for i in range(0, 20, 4):
                 if n_done < at - 1:
                     replay.value_and_grad(order[i : i + 4])
-                    optimizer.step(replay.theta, replay.grad)
+                    optimizer.step(replay.grad)
+                    replay.theta += replay.grad
                     n_done += 1
         np.testing.assert_array_equal(interrupted.theta, replay.theta)
 

@@ -7,6 +7,7 @@ Letters: see ``network.py``.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -23,6 +24,7 @@ class Layer(Protocol):
     """What a network asks of a layer; ``n_in`` is the width below it."""
 
     in_place: bool  # the output may take the place of the input
+    noisy: bool  # p is an array like the output, of random numbers that ``draw(p, rngs)`` writes for each batch
 
     def n_out(self, n_in: int) -> int: ...
 
@@ -32,8 +34,10 @@ class Layer(Protocol):
 
     def forward(self, p: Params, x: Array, out: Array) -> None: ...
 
-    def backward(self, p: Params, x: Array, out: Array, d_out: Array, dp: Params, d_in: Array | None) -> None:
-        """Write dp and, unless None, d_in; ``x`` and ``out`` are what ``forward`` read and wrote."""
+    def backward(
+        self, p: Params, x: Array, out: Array, d_out: Array, dp: Params, d_in: Array | None, work: Array | None
+    ) -> None:
+        """Write dp and, unless None, d_in; ``x`` and ``out`` are those of ``forward``, ``work`` is like d_in."""
         ...
 
     def tangent(
@@ -64,10 +68,11 @@ class Dense:
     """The affine layer z = W' x + b, W (M, n_in, n_out), b (M, n_out, 1), one column of x a sample."""
 
     in_place = False
+    noisy = False
 
-    def __init__(self, width: int, gain: float):
+    def __init__(self, width: int, bound: Callable[[int, int], float]):
         self.width = width
-        self.gain = gain
+        self.bound = bound
 
     def n_out(self, n_in: int) -> int:
         return self.width
@@ -79,8 +84,8 @@ class Dense:
         )
 
     def init(self, p: Params, rng: np.random.RandomState) -> None:
-        """Uniform within sqrt(gain / (n_in + n_out)), biases too: scikit-learn's draws in its order."""
-        bound = (self.gain / sum(p[0].shape[1:])) ** 0.5
+        """Uniform within the bound, biases too: scikit-learn's draws in its order."""
+        bound = self.bound(*p[0].shape[1:])
         for array in p:
             array[0] = rng.uniform(-bound, bound, array.shape[1:])
 
@@ -89,7 +94,9 @@ class Dense:
         np.matmul(W.swapaxes(1, 2), x, out=out)
         np.add(out, b, out=out)
 
-    def backward(self, p: Params, x: Array, out: Array, d_out: Array, dp: Params, d_in: Array | None) -> None:
+    def backward(
+        self, p: Params, x: Array, out: Array, d_out: Array, dp: Params, d_in: Array | None, work: Array | None
+    ) -> None:
         (W, _), (dW, db) = p, dp
         np.matmul(x, d_out.swapaxes(1, 2), out=dW)
         _sum_over_batch(d_out, db)
@@ -125,7 +132,7 @@ class SparseDense(Dense):
         np.add(out, b, out=out)
 
     def backward(  # type: ignore[override]
-        self, p: Params, x: SparseRows, out: Array, d_out: Array, dp: Params, d_in: None
+        self, p: Params, x: SparseRows, out: Array, d_out: Array, dp: Params, d_in: None, work: None
     ) -> None:
         dW, db = dp
         for dW_m, d_m in zip(dW, d_out, strict=True):
@@ -148,6 +155,9 @@ class SparseDense(Dense):
 class Elementwise:
     """An activation as a layer: out = f(x); its Jacobian is diagonal, so backward and tangent are one product."""
 
+    in_place: bool
+    noisy = False
+
     def __init__(self, activation: Activation):
         self.activation = activation
         self.in_place = activation.saves == "output"
@@ -164,9 +174,11 @@ class Elementwise:
     def forward(self, p: Params, x: Array, out: Array) -> None:
         self.activation.apply(x, out)
 
-    def backward(self, p: Params, x: Array, out: Array, d_out: Array, dp: Params, d_in: Array | None) -> None:
-        if d_in is not None:
-            self.activation.slope(out if self.in_place else x, d_in)
+    def backward(
+        self, p: Params, x: Array, out: Array, d_out: Array, dp: Params, d_in: Array | None, work: Array | None
+    ) -> None:
+        if d_in is not None and work is not None:
+            self.activation.slope(out if self.in_place else x, d_in, work)
             np.multiply(d_in, d_out, out=d_in)
 
     def tangent(
@@ -182,4 +194,35 @@ class Elementwise:
         if t_in is None:
             t_out.fill(0.0)
         else:
-            self.backward(p, x, out, t_in, (), t_out)
+            self.backward(p, x, out, t_in, (), t_out, work)
+
+
+class Dropout(Elementwise):
+    """Inverted dropout: out = mask * x, the mask 0 with probability ``rate``, else 1 / (1 - rate).
+
+    The expectation of out is x (Srivastava et al. 2014). ``p`` is the mask; sweeps without noise (prediction,
+    validation) leave the layer out.
+    """
+
+    in_place = False
+    noisy = True
+
+    def __init__(self, rate: float):
+        self.rate = rate
+
+    def draw(self, p: Params, rngs: Sequence[np.random.Generator]) -> None:
+        """Draw the mask of each member from its generator, sample by sample."""
+        (mask,) = p
+        for mask_m, rng in zip(mask, rngs, strict=True):
+            rng.random(dtype=mask.dtype, out=mask_m.T)
+        np.greater_equal(mask, self.rate, out=mask)
+        np.multiply(mask, 1.0 / (1.0 - self.rate), out=mask)
+
+    def forward(self, p: Params, x: Array, out: Array) -> None:
+        np.multiply(x, p[0], out=out)
+
+    def backward(
+        self, p: Params, x: Array, out: Array, d_out: Array, dp: Params, d_in: Array | None, work: Array | None
+    ) -> None:
+        if d_in is not None:
+            np.multiply(d_out, p[0], out=d_in)

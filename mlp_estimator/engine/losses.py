@@ -8,8 +8,11 @@ divides. Shapes: ``raw`` (M, K, B), feature-major; ``y`` (1 or M, K, B), or (1 o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from numbers import Real
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy.special import expit, xlogy
@@ -17,12 +20,28 @@ from scipy.special import expit, xlogy
 from .layout import Array
 
 
-class Loss(Protocol):
-    """What a loss offers to the objective and the estimators."""
+class Loss:
+    """What a loss offers to the objective and the estimators; a loss of one's own derives from it.
 
-    codes: bool  # targets are class codes (one row of integers) instead of one row per output
-    non_negative: bool  # targets below zero have no meaning
-    link: str  # scikit-learn's name of the inverse link, ``out_activation_``
+    Only ``value_and_grad`` and ``curvature`` must be given. A loss with parameters is a frozen dataclass, its fields
+    being the estimators' parameters named in ``reads``.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    for_classes: ClassVar[bool] = False  # a loss of the classifier
+    codes: ClassVar[bool] = False  # targets are class codes (one row of integers) instead of one row per output
+    domain: ClassVar[Literal["real", "non-negative", "positive"]] = "real"  # targets that have a meaning
+    link: ClassVar[str] = "identity"  # scikit-learn's name of the inverse link, ``out_activation_``
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs for each column of targets."""
+        return 1
+
+    def allows(self, Y: Array) -> bool:
+        """Whether all targets lie in the domain."""
+        lowest = Y.min()
+        return self.domain == "real" or lowest > 0 or (lowest == 0 and self.domain == "non-negative")
 
     def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         """Return the summed loss (M,) and write its gradient to ``d_raw``.
@@ -30,15 +49,16 @@ class Loss(Protocol):
         ``work`` is (M, K + 1, B) to compute in; ``raw`` may be spent, but only by a shift that leaves
         ``curvature`` and ``predict`` as they were.
         """
-        ...
+        raise NotImplementedError
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
         """Multiply t by d2 loss / d raw2, row by row, in place."""
-        ...
+        raise NotImplementedError
 
     def predict(self, raw: Array, out: Array) -> None:
         """The inverse link: raw output to prediction; ``out`` may be ``raw``."""
-        ...
+        if out is not raw:
+            np.copyto(out, raw)
 
 
 def _weigh(array: Array, weight: Array | None) -> None:
@@ -54,17 +74,19 @@ def _sum(terms: Array, weight: Array | None) -> Array:
 
 
 @lru_cache(maxsize=16)
+def _column(numbers: tuple[float, ...], dtype: np.dtype[Any]) -> Array:
+    """Numbers, one for each output, as a column."""
+    return np.array(numbers, dtype)[:, None]
+
+
+@lru_cache(maxsize=16)
 def _class_codes(n_classes: int) -> np.ndarray:
     """The codes 0 .. K - 1 as a column, to compare a row of targets with."""
     return np.arange(n_classes)[:, None]
 
 
-class SquaredError:
+class SquaredError(Loss):
     """Half squared error, summed over outputs: 1/2 sum_k (raw_k - y_k)^2."""
-
-    codes = False
-    non_negative = False
-    link = "identity"
 
     def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         np.subtract(raw, y, out=d_raw)
@@ -75,35 +97,124 @@ class SquaredError:
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
         _weigh(t, weight)
 
+
+class AbsoluteError(Loss):
+    """Absolute error, summed over outputs: sum_k |raw_k - y_k|; its best prediction is the median."""
+
+    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
+        np.subtract(raw, y, out=d_raw)
+        sizes = np.abs(d_raw, out=work[:, 1:])
+        np.sign(d_raw, out=d_raw)
+        _weigh(d_raw, weight)
+        return _sum(sizes, weight)
+
+    def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
+        t.fill(0.0)
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Huber's loss of r = raw_k - y_k, summed over outputs: 1/2 r^2 up to |r| = delta, delta (|r| - delta / 2) beyond.
+
+    With c the residual clipped to +-delta that is c (r - c / 2), and c is its derivative (Huber 1964).
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("huber_delta",)
+    huber_delta: float = 1.0
+
+    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
+        terms = np.subtract(raw, y, out=work[:, 1:])
+        terms.clip(-self.huber_delta, self.huber_delta, out=d_raw)
+        np.multiply(d_raw, -0.5, out=d_raw)
+        np.add(terms, d_raw, out=terms)
+        np.multiply(d_raw, -2.0, out=d_raw)
+        np.multiply(terms, d_raw, out=terms)
+        _weigh(d_raw, weight)
+        return _sum(terms, weight)
+
+    def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
+        np.multiply(t, np.abs(raw - y) <= self.huber_delta, out=t)
+        _weigh(t, weight)
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """Pinball loss of one or several quantiles q: sum_k r (1[r > 0] - q_k) with r = raw_k - y.
+
+    One output for each quantile (Koenker and Bassett 1978). Outputs that cross are sorted in predictions, which never
+    raises the loss (Chernozhukov, Fernandez-Val and Galichon 2010).
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("quantile",)
+    quantile: float | Sequence[float] = 0.5
+
+    def __post_init__(self) -> None:
+        levels: list[Any] = [self.quantile] if isinstance(self.quantile, Real) else list(self.quantile)  # type: ignore[arg-type]
+        if not levels or not all(isinstance(q, Real) and 0 < float(q) < 1 for q in levels):
+            raise ValueError(f"quantile={self.quantile!r}: give a number between 0 and 1, or several.")
+        if sorted(set(levels)) != levels:
+            raise ValueError(f"quantile={self.quantile!r}: several quantiles must be in rising order.")
+        object.__setattr__(self, "quantile", tuple(float(q) for q in levels))
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.quantile)  # type: ignore[arg-type]
+
+    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
+        terms = np.subtract(raw, y, out=work[:, 1:])
+        np.greater(terms, 0.0, out=d_raw)
+        np.subtract(d_raw, _column(self.quantile, raw.dtype), out=d_raw)
+        np.multiply(terms, d_raw, out=terms)
+        _weigh(d_raw, weight)
+        return _sum(terms, weight)
+
+    def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
+        t.fill(0.0)
+
     def predict(self, raw: Array, out: Array) -> None:
-        if out is not raw:
-            np.copyto(out, raw)
+        super().predict(raw, out)
+        if self.n_outputs > 1:
+            out.sort(axis=-2)
 
 
-class PoissonDeviance:
-    """Half Poisson deviance with log link, summed over outputs: y log(y / mu) - y + mu, mu = exp(raw).
+class _LogLink(Loss):
+    """A loss whose prediction is exp(raw).
 
     Beyond ``raw = limit`` the exponential goes on as its tangent, so that no raw output overflows and
     value and gradient stay those of one convex function. The limit is far from any mean that data have:
     half of the largest exponent, exp(354) in float64, exp(44) in float32.
     """
 
-    codes = False
-    non_negative = True
     link = "exp"
 
     @staticmethod
     def _limit(raw: Array) -> float:
         return float(np.log(np.finfo(raw.dtype).max)) / 2
 
-    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
+    def _exp(self, z: Array, value: Array, slope: Array) -> None:
+        """The exponential that goes on as its tangent, and its slope; ``z`` may be ``value``."""
+        limit = self._limit(z)
+        np.minimum(z, limit, out=slope)
+        np.exp(slope, out=slope)
+        np.subtract(z, limit, out=value)
+        np.maximum(value, 0.0, out=value)
+        np.add(value, 1.0, out=value)
+        np.multiply(value, slope, out=value)
+
+    def predict(self, raw: Array, out: Array) -> None:
         limit = self._limit(raw)
+        raw.clip(-limit, limit, out=out)
+        np.exp(out, out=out)
+
+
+class PoissonDeviance(_LogLink):
+    """Half Poisson deviance with log link, summed over outputs: y log(y / mu) - y + mu, mu = exp(raw)."""
+
+    domain = "non-negative"
+
+    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         terms = work[:, 1:]
-        self.predict(raw, out=d_raw)
-        np.subtract(raw, limit, out=terms)
-        np.maximum(terms, 0.0, out=terms)
-        np.add(terms, 1.0, out=terms)
-        np.multiply(terms, d_raw, out=terms)  # exp(raw), then its tangent
+        self._exp(raw, terms, d_raw)
         np.subtract(d_raw, y, out=d_raw)
         _weigh(d_raw, weight)
         value = _sum(terms, weight)
@@ -118,19 +229,38 @@ class PoissonDeviance:
         np.multiply(t, mean, out=t)
         _weigh(t, weight)
 
-    def predict(self, raw: Array, out: Array) -> None:
-        np.minimum(raw, self._limit(raw), out=out)
-        np.exp(out, out=out)
+
+class GammaDeviance(_LogLink):
+    """Half gamma deviance with log link, summed over outputs: log(mu / y) + y / mu - 1, mu = exp(raw)."""
+
+    domain = "positive"
+
+    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
+        terms = np.negative(raw, out=work[:, 1:])
+        self._exp(terms, terms, d_raw)
+        np.multiply(d_raw, y, out=d_raw)
+        np.subtract(1.0, d_raw, out=d_raw)
+        _weigh(d_raw, weight)
+        np.multiply(terms, y, out=terms)
+        np.add(terms, raw, out=terms)
+        value = _sum(terms, weight)
+        np.add(np.log(y, out=terms), 1.0, out=terms)
+        return value - _sum(terms, weight)
+
+    def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
+        ratio = y * np.exp(np.minimum(-raw, self._limit(raw)))
+        ratio[-raw > self._limit(raw)] = 0.0
+        np.multiply(t, ratio, out=t)
+        _weigh(t, weight)
 
 
-class SigmoidCrossEntropy:
-    """Binary cross-entropy of each output, summed over outputs: log(1 + e^raw) - y raw.
+class SigmoidCrossEntropy(Loss):
+    """Binary cross-entropy of each output, summed over outputs: log(1 + e^raw) - y raw, y in [0, 1].
 
     For two classes (one output) and for multilabel targets (independent labels).
     """
 
-    codes = False
-    non_negative = False
+    for_classes = True
     link = "logistic"
 
     def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
@@ -155,12 +285,18 @@ class SigmoidCrossEntropy:
         out.clip(float(limits.tiny), 1.0 - float(limits.epsneg), out=out)
 
 
-class SoftmaxCrossEntropy:
-    """Cross-entropy of mutually exclusive classes: log sum_k e^raw_k - raw_y, y a class code."""
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(Loss):
+    """Cross-entropy of mutually exclusive classes: log sum_k e^raw_k - raw_y, y a class code.
 
+    Label smoothing by s puts (1 - s) 1[y = k] + s / K in the place of 1[y = k] (Szegedy et al. 2016).
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("label_smoothing",)
+    for_classes = True
     codes = True
-    non_negative = False
     link = "softmax"
+    label_smoothing: float = 0.0
 
     def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         row, hit = work[:, :1], work[:, 1:]
@@ -169,6 +305,9 @@ class SoftmaxCrossEntropy:
         np.divide(d_raw, row, out=d_raw)
         # 1[y = k], written out: a comparison takes 2 us at 10 x 200, three fancy indexings 13.
         np.equal(y, _class_codes(raw.shape[-2]), out=hit)
+        if self.label_smoothing:
+            np.multiply(hit, 1.0 - self.label_smoothing, out=hit)
+            np.add(hit, self.label_smoothing / raw.shape[-2], out=hit)
         np.subtract(d_raw, hit, out=d_raw)
         _weigh(d_raw, weight)
         np.log(row, out=row)
@@ -196,9 +335,63 @@ class SoftmaxCrossEntropy:
         np.exp(raw, out=out)
 
 
-LOSSES: dict[str, Loss] = {
-    "squared_error": SquaredError(),
-    "poisson": PoissonDeviance(),
-    "sigmoid_cross_entropy": SigmoidCrossEntropy(),
-    "softmax_cross_entropy": SoftmaxCrossEntropy(),
+LOSSES: dict[str, type[Loss]] = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": Quantile,
+    "poisson": PoissonDeviance,
+    "gamma": GammaDeviance,
+    "sigmoid_cross_entropy": SigmoidCrossEntropy,
+    "softmax_cross_entropy": SoftmaxCrossEntropy,
 }
+
+
+def check_loss(loss: Loss, *, tol: float = 1e-6) -> None:
+    """Check a loss: gradient and curvature against central differences, and weights against repetitions.
+
+    Parameters
+    ----------
+    loss : Loss
+        The loss, of the regressor.
+
+    tol : float, default=1e-6
+        The largest relative difference allowed, in float64.
+
+    Raises
+    ------
+    ValueError
+        For the first promise that is not kept.
+
+    Examples
+    --------
+    >>> from mlp_estimator import check_loss
+    >>> from mlp_estimator.engine.losses import Huber
+    >>> check_loss(Huber(huber_delta=0.5))
+    """
+    rng = np.random.default_rng(0)
+    raw, v = rng.normal(size=(2, 1, loss.n_outputs, 40))
+    y = rng.normal(size=(1, 1, 40))
+    y = y if loss.domain == "real" else np.abs(y)
+    weight = rng.integers(1, 4, size=(1, 1, 40)).astype(float)
+
+    def value_and_grad(raw: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+        raw, d_raw = raw.copy(), np.empty_like(raw)
+        work = np.empty((1, raw.shape[1] + 1, raw.shape[2]))
+        return float(loss.value_and_grad(y, raw, weight, d_raw, work)[0]), d_raw
+
+    step = 1e-6
+    (ahead, d_ahead), (behind, d_behind) = (value_and_grad(raw + move * v, y, weight) for move in (step, -step))
+    value, d_raw = value_and_grad(raw, y, weight)
+    t = v.copy()
+    loss.curvature(y, raw, weight, t)
+    repeats = weight[0, 0].astype(int)
+    repeated = value_and_grad(raw.repeat(repeats, axis=2), y.repeat(repeats, axis=2), None)[0]
+    for what, found, expected in (
+        ("gradient", (d_raw * v).sum(), (ahead - behind) / (2.0 * step)),
+        ("curvature", t, (d_ahead - d_behind) / (2.0 * step)),
+        ("value of weighted rows", value, repeated),
+    ):
+        size = max(float(np.max(np.abs(expected))), 1.0)
+        if not np.max(np.abs(found - expected)) <= tol * size:
+            raise ValueError(f"The {what} of {loss!r} differs by {np.max(np.abs(found - expected)) / size:.2g}.")

@@ -1,4 +1,4 @@
-"""The only observer of a run: loss curve, validation, best parameters, patience.
+"""The only observer of a run: loss curve, validation, best parameters, patience, time, and who else wants to know.
 
 A solver reports each epoch (or iteration) to its monitor and asks it whether progress has stalled; optimizers and
 schedules never decide that. The stopping rule is scikit-learn's: more than ``n_iter_no_change`` epochs in a row without
@@ -10,8 +10,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
+from typing import Literal, NamedTuple, Protocol
 
 from .layout import Array
+
+
+class Outcome(NamedTuple):
+    """How a run ended, with a message where it ended before it had converged."""
+
+    status: Literal["converged", "stopped", "exhausted", "interrupted"]
+    message: str = ""
+
+
+class Watcher(Protocol):
+    """Somebody who is told of every epoch."""
+
+    def begin(self) -> None: ...
+
+    def end(self) -> bool:
+        """Return True to stop the run."""
+        ...
+
 
 DIVERGED = (
     "The loss became non-finite in epoch {epoch}: the steps are too large for these data, most often "
@@ -29,7 +49,9 @@ class Monitor:
     tol: float
     n_iter_no_change: float
     verbose: bool = False
+    max_time: float = math.inf  # seconds
     validate: Callable[[], float] | None = None  # the score of the current parameters
+    watcher: Watcher | None = None
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
     best_loss: float = math.inf
@@ -39,6 +61,21 @@ class Monitor:
     n_iter: int = 0
     n_flat: int = 0  # epochs in a row without improvement
     diverged: bool = False
+    ended: Outcome | None = None  # what ended the run, unless its solver did
+    under_way: bool = False  # an epoch has begun
+    _start: float = field(default_factory=monotonic)
+
+    def begin(self) -> None:
+        """An epoch begins, if none is under way."""
+        if self.watcher is not None and not self.under_way:
+            self.under_way = True
+            self.watcher.begin()
+
+    def close(self) -> None:
+        """The run is over; an epoch that it left unfinished ends here."""
+        if self.watcher is not None and self.under_way:
+            self.under_way = False
+            self.watcher.end()
 
     def record(self, loss: float, theta: Array) -> None:
         """An epoch has ended with this mean loss and these parameters.
@@ -61,6 +98,16 @@ class Monitor:
             improved = self._validated(score, theta)
         self.n_flat = 0 if improved else self.n_flat + 1
         self.check_finite(loss)
+        if self.watcher is not None:
+            self.under_way = False
+            if self.watcher.end():
+                self.ended = Outcome("stopped")
+        if monotonic() - self._start > self.max_time:
+            self.ended = Outcome(
+                "exhausted",
+                f"max_time={self.max_time:g} seconds were over after {self.n_iter} epochs, before the optimization had "
+                "converged; what was reached by then is kept.",
+            )
 
     def _validated(self, score: float, theta: Array) -> bool:
         self.validation_scores.append(score)
@@ -72,11 +119,17 @@ class Monitor:
         return improved
 
     def check_finite(self, value: float) -> None:
-        """Stop where a value is not finite: for good, or by ``diverged`` where a validated optimum exists."""
-        if not math.isfinite(value):
-            self.diverged = True
-            if not math.isfinite(self.best_score):
-                raise ValueError(DIVERGED.format(epoch=self.n_iter))
+        """Stop where a value is not finite: for good, or by ``ended`` where a validated optimum exists."""
+        if math.isfinite(value):
+            return
+        if not math.isfinite(self.best_score):
+            raise ValueError(DIVERGED.format(epoch=self.n_iter))
+        self.diverged = True
+        self.ended = Outcome(
+            "exhausted",
+            f"The loss became non-finite in epoch {self.n_iter}; the weights of the best validation score before that "
+            "are kept. Lower learning_rate_init or scale X and y.",
+        )
 
     @property
     def stalled(self) -> bool:

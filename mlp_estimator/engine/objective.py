@@ -7,6 +7,7 @@ minibatch, as scikit-learn does it, so that a sum of minibatch losses is the los
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ class _Batch:
         o, space = objective, objective._space
         self.source = batches_of(o.X, n_rows, o.theta.dtype)
         params, gradients = (o.network.layout.views(flat) for flat in (o.theta, o.grad))
-        self.sweeps = Sweeps(o.network, params, gradients, self.source.x, n_rows, space)
+        self.sweeps = Sweeps(o.network, params, gradients, self.source.x, n_rows, space, o.noise)
         self.work = space.array("work", o.network.widths[-1] + 1, n_rows)
         self._taken = [
             (array, np.empty((n_rows, array.shape[1]), array.dtype)) for array in (o.Y, o.weight) if array is not None
@@ -60,8 +61,9 @@ class Objective:
         alpha: float,
         rows: np.ndarray | None = None,
         max_batch: int = ROWS_AT_A_TIME,
+        noise: Sequence[np.random.Generator] | None = None,
     ):
-        self.network, self.loss, self.X, self.Y = network, loss, X, Y
+        self.network, self.loss, self.X, self.Y, self.noise = network, loss, X, Y, noise
         self.weight = None if weight is None else weight[:, None]
         self.theta, self.grad, self.alpha = theta, np.empty_like(theta), alpha
         decayed = slice(network.layout.n_decayed)
@@ -98,12 +100,16 @@ class Objective:
 
     def _evaluate(self, batch: _Batch, weight: float) -> Array:
         """The data term and its gradient, ``weight`` being what the sums are divided by."""
+        value = self._loss_of(batch)
+        np.multiply(batch.sweeps.d_raw, 1.0 / weight, out=batch.sweeps.d_raw)
+        batch.sweeps.backward()
+        return value / weight
+
+    def _loss_of(self, batch: _Batch) -> Array:
+        """The summed loss; its gradient is in ``batch.sweeps.d_raw``."""
         sweeps = batch.sweeps
         sweeps.forward()
-        value = self.loss.value_and_grad(batch.y, sweeps.raw, batch.weight, sweeps.d_raw, batch.work)
-        np.multiply(sweeps.d_raw, 1.0 / weight, out=sweeps.d_raw)
-        sweeps.backward()
-        return value / weight
+        return self.loss.value_and_grad(batch.y, sweeps.raw, batch.weight, sweeps.d_raw, batch.work)
 
     def _penalise(self, weight: float) -> Array | float:
         """The L2 term; its gradient joins ``grad``."""
@@ -126,11 +132,25 @@ class Objective:
             self._sum = np.empty_like(self.grad)
         self._sum.fill(0.0)
         value = np.zeros(len(self.theta), self.theta.dtype)
-        for start in range(0, n, self.max_batch):
-            stop = min(start + self.max_batch, n)
-            batch = self._batch(stop - start)
-            batch.gather(slice(start, stop) if self._all_rows else self.rows[start:stop])
+        for batch in self._chunks():
             value += self._evaluate(batch, total)
             np.add(self._sum, self.grad, out=self._sum)
         np.copyto(self.grad, self._sum)
         return value + self._penalise(total)
+
+    def _chunks(self) -> Iterator[_Batch]:
+        """All rows, a batch at a time."""
+        n = len(self.rows)
+        for start in range(0, n, self.max_batch):
+            stop = min(start + self.max_batch, n)
+            batch = self._batch(stop - start)
+            batch.gather(slice(start, stop) if self._all_rows else self.rows[start:stop])
+            yield batch
+
+    def loss_without_penalty(self) -> Array:
+        """The mean loss (M,) over all rows, without its gradient: what a validation set is for."""
+        self._loaded = None
+        total = np.zeros(len(self.theta), self.theta.dtype)
+        for batch in self._chunks():
+            total += self._loss_of(batch)
+        return total / self.total_weight

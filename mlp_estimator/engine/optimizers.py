@@ -1,18 +1,18 @@
 """One update of the parameters from a gradient, in place.
 
-An optimizer owns what it remembers between steps (momentum, moments) and the learning rate now in
-force; it knows nothing of layers, since all parameters are one (M, P) array. ``step`` may spend the gradient as
-its scratch memory, and changes ``theta`` in its last call only: an interrupt between two calls leaves the parameters
-of the last whole step. Hyperparameters are numbers, or (M, 1) arrays for members that differ.
+An optimizer turns a gradient into a step; what else changes a step stands before it (clipping) or behind it (weight
+decay), and ``Update`` puts them in order. All parameters being one (M, P) array, none of this knows of layers.
+Hyperparameters are numbers, or (M, 1) arrays for members that differ.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from .layout import Array
+from .layout import Array, squared_norm
 
 
 class Optimizer(Protocol):
@@ -22,14 +22,16 @@ class Optimizer(Protocol):
     keeps_rate: ClassVar[tuple[str, ...]]  # schedules that scikit-learn does not apply to it
     learning_rate: float
 
-    def step(self, theta: Array, grad: Array) -> None: ...
+    def step(self, grad: Array) -> None:
+        """Put the step in the place of the gradient."""
+        ...
 
 
 class SGD:
     """Stochastic gradient descent with (Nesterov) momentum.
 
-    v <- momentum v - rate g, then theta <- theta + v, or with Nesterov's look-ahead
-    theta <- theta + momentum v - rate g (Sutskever et al. 2013).
+    v <- momentum v - rate g, and the step is v, or with Nesterov's look-ahead momentum v - rate g (Sutskever et al.
+    2013).
 
     ============  =================
     symbol        attribute
@@ -56,7 +58,7 @@ class SGD:
         self.nesterovs_momentum = nesterovs_momentum
         self.velocity = np.zeros_like(theta)
 
-    def step(self, theta: Array, grad: Array) -> None:
+    def step(self, grad: Array) -> None:
         np.multiply(grad, -self.learning_rate, out=grad)
         if self.nesterovs_momentum:
             np.add(self.velocity, grad, out=self.velocity)
@@ -65,7 +67,6 @@ class SGD:
         else:
             np.add(grad, self.velocity, out=grad)
             np.multiply(grad, self.momentum, out=self.velocity)
-        np.add(theta, grad, out=theta)
 
 
 class Adam:
@@ -73,7 +74,7 @@ class Adam:
 
     m <- beta_1 m + g and v <- beta_2 v + g^2 are the paper's moments divided by 1 - beta_1 and 1 - beta_2: two
     passes over memory less per step. With r = rate sqrt(1 - beta_2^t) / (1 - beta_1^t),
-    theta <- theta - r (1 - beta_1) m / (sqrt((1 - beta_2) v) + epsilon).
+    the step is -r (1 - beta_1) m / (sqrt((1 - beta_2) v) + epsilon).
 
     ============  =====================================
     symbol        attribute
@@ -104,7 +105,7 @@ class Adam:
         self.mean = np.zeros_like(theta)
         self.square = np.zeros_like(theta)
 
-    def step(self, theta: Array, grad: Array) -> None:
+    def step(self, grad: Array) -> None:
         self.n_steps += 1
         t, root = self.n_steps, (1.0 - self.beta_2) ** 0.5
         rate = self.learning_rate * (1.0 - self.beta_2**t) ** 0.5 / (1.0 - self.beta_1**t)
@@ -117,7 +118,43 @@ class Adam:
         np.add(grad, self.epsilon / root, out=grad)
         np.divide(self.mean, grad, out=grad)
         np.multiply(grad, -rate * (1.0 - self.beta_1) / root, out=grad)
-        np.add(theta, grad, out=theta)
+
+
+class Update:
+    """One change of theta: the gradient clipped, made a step by the optimizer, joined by the decay, and added.
+
+    ``max_grad_norm`` bounds the Euclidean length of the whole gradient, penalty included (Pascanu, Mikolov and Bengio
+    2013). ``weight_decay`` takes rate * weight_decay * W from the weights W at every step, whatever optimizer and batch
+    size: with Adam that is AdamW (Loshchilov and Hutter 2019). The gradient is spent, and theta changes in the last
+    call only: an interrupt leaves the parameters of the last whole step.
+    """
+
+    reads: ClassVar = ("max_grad_norm", "weight_decay")
+
+    def __init__(self, optimizer: Optimizer, theta: Array, n_decayed: int, options: Mapping[str, Any]):
+        self.optimizer = optimizer
+        self.theta, self._W = theta, theta[:, :n_decayed]
+        self.max_grad_norm, self.weight_decay = (options[name] for name in self.reads)
+        self._changes: list[Callable[[Array], None]] = [optimizer.step]
+        if self.max_grad_norm is not None:
+            self._changes.insert(0, self._clip)
+        if np.any(self.weight_decay):
+            self._decayed = np.empty_like(self._W)
+            self._changes.append(self._decay)
+
+    def __call__(self, grad: Array) -> None:
+        for change in self._changes:
+            change(grad)
+        np.add(self.theta, grad, out=self.theta)
+
+    def _clip(self, grad: Array) -> None:
+        norm = np.sqrt(squared_norm(grad))[:, None]
+        np.multiply(grad, self.max_grad_norm / np.maximum(norm, self.max_grad_norm), out=grad)
+
+    def _decay(self, step: Array) -> None:
+        np.multiply(self._W, self.optimizer.learning_rate * self.weight_decay, out=self._decayed)
+        decayed = step[:, : self._W.shape[1]]
+        np.subtract(decayed, self._decayed, out=decayed)
 
 
 OPTIMIZERS: dict[str, type[Any]] = {"sgd": SGD, "adam": Adam}

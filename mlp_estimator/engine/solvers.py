@@ -9,37 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from .layout import Array
-from .monitor import Monitor
+from .monitor import Monitor, Outcome
 from .objective import Objective
-from .optimizers import OPTIMIZERS, Optimizer
-from .schedules import SCHEDULES, Progress, Schedule
+from .optimizers import OPTIMIZERS, Optimizer, Update
+from .schedules import SCHEDULES, Progress, Schedule, of_fraction
 
 SMALLEST_RATE = 1e-6  # at or below it a plateau stops a run whose schedule lowers the rate on plateaus
 
 
-class Outcome(NamedTuple):
-    """How a run ended, with a message where it ended before it had converged."""
-
-    status: Literal["converged", "exhausted", "interrupted"]
-    message: str = ""
-
-
+CONVERGED = Outcome("converged")
 INTERRUPTED = Outcome("interrupted", "Training interrupted by user.")
 
 
 @dataclass
 class Training:
-    """What a run needs to go on where it stopped: generator, progress, and the optimizer with its memory."""
+    """What a run needs to go on where it stopped: generators, progress, and the optimizer with its memory."""
 
     rng: np.random.RandomState
     progress: Progress = field(default_factory=Progress)
     optimizer: Optimizer | None = None
+    noise: list[np.random.Generator] | None = None  # of dropout, one for each member
     under_way: bool = False  # more is to come: the state belongs into a pickle
 
 
@@ -69,7 +64,8 @@ class Minibatch:
         self.optimizer = optimizer
         self.reads = (
             *optimizer.reads,
-            *("batch_size", "max_iter", "shuffle", "learning_rate", "power_t"),
+            *Update.reads,
+            *("batch_size", "max_iter", "shuffle", "learning_rate", "power_t", "dropout"),
         )
 
     def run(
@@ -80,35 +76,44 @@ class Minibatch:
         options: Mapping[str, Any],
     ) -> Outcome:
         at, n = training.progress, len(objective.rows)
-        if isinstance(training.optimizer, self.optimizer):  # going on: at the rate that the options now ask for
-            training.optimizer.learning_rate = self._rate(training.optimizer, at, options)
-        else:
-            hyperparameters = {name: options[name] for name in self.optimizer.reads}
-            training.optimizer = self.optimizer(objective.theta, **hyperparameters)
-        optimizer, order = training.optimizer, objective.rows
+        optimizer = training.optimizer = self._optimizer(objective.theta, training, options)
+        update = Update(optimizer, objective.theta, objective.network.layout.n_decayed, options)
+        order = objective.rows
         try:
             while monitor.n_iter < options["max_iter"]:
+                monitor.begin()
                 if options["shuffle"]:
                     order = order[training.rng.permutation(n)]
-                loss = self._epoch(objective, optimizer, order, options["batch_size"], monitor)
+                loss = self._epoch(objective, update, order, options["batch_size"], monitor)
                 at.n_seen += n
+                at.n_epochs += 1
                 monitor.record(loss, objective.theta)
-                if monitor.diverged or self._stops(monitor, optimizer, at, options):
-                    return Outcome("converged")
+                if self._stops(monitor, optimizer, at, options) or monitor.ended:
+                    return monitor.ended or CONVERGED
         except KeyboardInterrupt:
             if np.isnan(monitor.loss):  # before the first update
                 monitor.loss = float(objective.value_and_grad().mean())  # type: ignore[union-attr]
             return INTERRUPTED
+        if _schedule(optimizer, options).budgeted:
+            return CONVERGED
         return Outcome(
             "exhausted",
             f"Stochastic Optimizer: Maximum iterations ({options['max_iter']}) reached and the "
             "optimization hasn't converged yet.",
         )
 
+    def _optimizer(self, theta: Array, training: Training, options: Mapping[str, Any]) -> Optimizer:
+        """The optimizer that goes on, at the rate that the options now ask for, or a new one."""
+        at, optimizer = training.progress, training.optimizer
+        if not isinstance(optimizer, self.optimizer):
+            at, optimizer = Progress(), self.optimizer(theta, **{name: options[name] for name in self.optimizer.reads})
+        optimizer.learning_rate = self._rate(optimizer, at, options)
+        return optimizer
+
     @staticmethod
     def _epoch(
         objective: Objective,
-        optimizer: Optimizer,
+        update: Update,
         order: np.ndarray,
         batch_size: int,
         monitor: Monitor,
@@ -122,7 +127,7 @@ class Minibatch:
                 value = objective.value_and_grad(rows)
                 if value is None:  # these rows weigh nothing
                     continue
-                optimizer.step(objective.theta, objective.grad)
+                update(objective.grad)
                 n_rows = n if rows is None else len(rows)
                 total += value * n_rows
                 n_done += n_rows
@@ -154,8 +159,10 @@ class Minibatch:
 
 
 def _schedule(optimizer: Optimizer, options: Mapping[str, Any]) -> Schedule:
-    name = options["learning_rate"]
-    return SCHEDULES["constant" if name in optimizer.keeps_rate else name]
+    chosen = options["learning_rate"]
+    if callable(chosen):
+        return of_fraction(chosen)
+    return SCHEDULES["constant" if chosen in optimizer.keeps_rate else chosen]
 
 
 class Minimize:
@@ -182,6 +189,7 @@ class Minimize:
         accepted = objective.theta.copy()
 
         def value_and_grad(x: Array) -> tuple[float, Array]:
+            monitor.begin()
             np.copyto(objective.theta[0], x)
             value = objective.value_and_grad()
             assert value is not None
@@ -192,7 +200,8 @@ class Minimize:
 
         def callback(intermediate_result: OptimizeResult) -> None:
             np.copyto(accepted[0], intermediate_result.x)
-            monitor.record(float(intermediate_result.fun), accepted)
+            np.copyto(objective.theta, accepted)
+            self._record(float(intermediate_result.fun), accepted, monitor)
 
         try:
             result = minimize(
@@ -218,8 +227,8 @@ class Minimize:
             monitor.check_finite(result.fun)
         finally:
             np.copyto(objective.theta, accepted)
-        if result.success:
-            return Outcome("converged")
+        if monitor.ended or result.success:
+            return monitor.ended or CONVERGED
         message = (
             f"{self.name} failed to converge after {monitor.n_iter} iteration(s) "
             f"(status={result.status}):\n{result.message}\n"
@@ -229,6 +238,16 @@ class Minimize:
                 f"\nIncrease the number of iterations to improve the convergence (max_iter={options['max_iter']})."
             )
         return Outcome("exhausted", message + "\nScaling the data often helps as well.")
+
+    @staticmethod
+    def _record(loss: float, theta: Array, monitor: Monitor) -> None:
+        """Report an iteration; stop the method where the monitor says so. Its own rule looks at the gradient only."""
+        monitor.record(loss, theta)
+        if monitor.validate is not None and monitor.stalled:
+            monitor.say_stalled("Stopping.")
+            monitor.ended = monitor.ended or CONVERGED
+        if monitor.ended:
+            raise StopIteration
 
 
 SOLVERS: dict[str, Solver] = {

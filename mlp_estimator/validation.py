@@ -1,0 +1,85 @@
+"""What early stopping watches: the rows set aside or given for it, and their score after each epoch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+
+from .engine.layout import Array
+from .engine.losses import Loss
+from .engine.network import Network
+from .engine.objective import Objective
+
+
+def split_rows(n, fraction, strata, weight, rng):
+    """Row numbers for training and for validation."""
+    rows, options = np.arange(n), {"test_size": fraction, "random_state": rng}
+    try:
+        parts = train_test_split(rows, stratify=strata, **options)
+    except ValueError:  # a class with one member, or more classes than rows in a part
+        parts = train_test_split(rows, **options)
+    if len(parts[1]) < 2:
+        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+    for part, name in zip(parts, ("training", "validation"), strict=True):
+        if weight is not None and not weight[part].any():
+            raise ValueError(
+                f"All sample weights in the {name} part of the early-stopping split are zero. Give more samples "
+                "a positive weight, or set early_stopping=False."
+            )
+    return parts
+
+
+@dataclass
+class HeldOut:
+    """Rows that are not trained on: all of X, or those named by ``rows``."""
+
+    X: Any
+    y: np.ndarray  # as scorers read it
+    Y: np.ndarray  # as the loss reads it
+    sample_weight: np.ndarray | None
+    weight: np.ndarray | None  # sample and class weights together
+    rows: np.ndarray | None = None
+
+    def taken(self, array: Any) -> Any:
+        return array if array is None or self.rows is None else array[self.rows]
+
+    def score_of(
+        self, estimator: Any, network: Network, loss: Loss, theta: Array, fitted: Callable[[], dict[str, Any]]
+    ) -> Callable[[], float]:
+        """The score of the parameters that ``theta`` holds when it is called, by the estimator's ``scoring``."""
+        if estimator.scoring == "loss":
+            objective = Objective(network, loss, self.X, self.Y, self.weight, theta=theta, alpha=0.0, rows=self.rows)
+            return lambda: -float(objective.loss_without_penalty().mean())
+        if estimator.scoring is None:
+            Y, weight, params = self.taken(self.Y), self.taken(self.weight), network.layout.views(theta)
+
+            def default_score() -> float:
+                prediction = collect(network, params, self.X, loss.predict, self.rows)
+                if not np.isfinite(prediction).all():
+                    return float("nan")
+                return float(estimator._validation_score(Y, prediction, weight))
+
+            return default_score
+        scorer = check_scoring(estimator, estimator.scoring)
+        candidate = copy.copy(estimator)
+        vars(candidate).update(fitted())  # views of theta
+        vars(candidate).pop("feature_names_in_", None)  # X has been validated and has no names any more
+        X, y, weight = self.taken(self.X), self.taken(self.y), self.taken(self.sample_weight)
+        weights = {} if weight is None else {"sample_weight": weight}
+        return lambda: float(scorer(candidate, X, y, **weights)) if np.isfinite(theta).all() else float("nan")
+
+
+def collect(network: Network, params: Any, X: Any, link: Callable[[Array, Array], object], rows=None) -> Array:
+    """Run X through the network chunk by chunk; ``link(raw, out)`` of all of it, (n, K)."""
+    n = X.shape[0] if rows is None else len(rows)
+    result = np.empty((n, network.widths[-1]), params[0][0].dtype)
+    for part, raw in network.outputs(params, X, rows):
+        link(raw, raw)
+        np.copyto(result[part], raw[0].T)
+    return result

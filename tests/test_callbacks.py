@@ -1,0 +1,120 @@
+"""scikit-learn's callbacks see every epoch, alone, in a pipeline and in a search, and may stop it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.datasets import load_iris
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mlp_estimator import MLPClassifier, MLPRegressor
+from mlp_estimator.engine.solvers import SOLVERS
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+X, Y = load_iris(return_X_y=True)
+
+
+class Recorder:
+    """Notes what it is told; stops the fit at the end of an epoch if asked to."""
+
+    def __init__(self, stop_at=None):
+        self.stop_at, self.begun, self.ended, self.scores, self.calls = stop_at, [], [], [], []
+
+    def setup(self, estimator, context):
+        self.calls.append("setup")
+
+    def teardown(self, estimator, context):
+        self.calls.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun.append((context.task_name, context.task_id))
+
+    def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None, fitted_estimator=None):
+        self.ended.append((context.task_name, context.task_id))
+        if context.task_name == "epoch" and fitted_estimator is not None:
+            self.scores.append(fitted_estimator.score(X, y))
+            return context.task_id == self.stop_at
+        return False
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_fit_is_a_task_and_each_epoch_one_below(solver):
+    recorder = Recorder()
+    model = MLPClassifier((5,), solver=solver, max_iter=4, random_state=0).set_callbacks(recorder).fit(X, Y)
+    epochs = [("epoch", i) for i in range(4)]
+    assert recorder.begun == [("fit", 0), *epochs]
+    assert recorder.ended == [*epochs, ("fit", 0)]
+    assert recorder.calls == ["setup", "teardown"]
+    assert recorder.scores[-1] == model.score(X, Y)
+    silent = MLPClassifier((5,), solver=solver, max_iter=4, random_state=0).fit(X, Y)
+    np.testing.assert_array_equal(model.coefs_[0], silent.coefs_[0])
+    assert not any(name.startswith("_callback") for name in vars(model))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
+def test_a_hook_that_returns_true_stops_the_fit(solver):
+    recorder = Recorder(stop_at=2)
+    model = MLPRegressor((5,), solver=solver, max_iter=50, random_state=0).set_callbacks(recorder).fit(X, Y)
+    assert model.n_iter_ == 3
+    assert recorder.ended[-1] == ("fit", 0)
+
+
+def test_a_failed_fit_is_torn_down():
+    recorder = Recorder()
+    model = MLPRegressor((5,), solver="sgd", learning_rate_init=1e30, random_state=0).set_callbacks(recorder)
+    with pytest.raises(ValueError, match="non-finite"):
+        model.fit(X, Y)
+    assert recorder.calls == ["setup", "teardown"]
+    assert set(vars(model)) == {*model.get_params(), "_skl_callbacks"}
+
+
+def test_a_scoring_monitor_has_one_line_for_each_epoch():
+    pytest.importorskip("pandas")
+    monitor = ScoringMonitor(scoring="accuracy")
+    model = MLPClassifier((5,), max_iter=6, random_state=0).set_callbacks(monitor).fit(X, Y)
+    data = monitor.get_logs().data_as_pandas
+    scores = data[data["task_name"] == "epoch"]["accuracy"].to_numpy()
+    assert len(scores) == 6
+    assert scores[-1] == accuracy_score(Y, model.predict(X))
+
+
+def test_frames_keep_their_names():
+    pd = pytest.importorskip("pandas")
+    recorder = Recorder()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    MLPClassifier((5,), max_iter=3, random_state=0).set_callbacks(recorder).fit(frame, Y)
+    assert len(recorder.scores) == 3
+
+
+def test_a_pipelines_callbacks_reach_the_epochs():
+    class Propagated(Recorder):
+        max_propagation_depth = None
+
+    recorder = Propagated()
+    network = MLPClassifier((5,), max_iter=3, random_state=0)
+    make_pipeline(StandardScaler(), network).set_callbacks(recorder).fit(X, Y)
+    assert [task for task in recorder.ended if task[0] == "epoch"] == [("epoch", i) for i in range(3)]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_searchs_progress_bar_shows_the_epochs(n_jobs, capsys):
+    pytest.importorskip("rich")
+    network = MLPClassifier((5,), max_iter=3, random_state=0)
+    search = GridSearchCV(network, {"alpha": [0.1, 1.0]}, cv=2, n_jobs=n_jobs)
+    search.set_callbacks(ProgressBar()).fit(X, Y)
+    assert "MLPClassifier" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_networks_monitor_works_in_a_search(n_jobs):
+    pytest.importorskip("pandas")
+    monitor = ScoringMonitor(scoring="accuracy")
+    network = MLPClassifier((5,), max_iter=3, random_state=0).set_callbacks(monitor)
+    GridSearchCV(network, {"alpha": [0.1, 1.0]}, cv=2, n_jobs=n_jobs, refit=False).fit(X, Y)
+    logs = monitor.get_logs(select="all")
+    assert sum((log.data_as_pandas["task_name"] == "epoch").sum() for log in logs) == 3 * 2 * 2

@@ -1,0 +1,143 @@
+"""Early stopping: what is scored, on which rows, with which weights, and what is kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sklearn
+from scipy import sparse
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.metrics import (
+    accuracy_score,
+    log_loss,
+    make_scorer,
+    mean_pinball_loss,
+    mean_squared_error,
+    r2_score,
+    roc_auc_score,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
+
+from mlp_estimator import MLPClassifier, MLPRegressor
+from mlp_estimator.engine.solvers import SOLVERS
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+X, Y = load_breast_cancer(return_X_y=True)
+X = scale(X)
+X_DIAB, Y_DIAB = load_diabetes(return_X_y=True)
+X_DIAB, Y_DIAB = scale(X_DIAB), scale(Y_DIAB)
+TRAIN, TEST = slice(0, 400), slice(400, None)
+W = np.random.default_rng(0).uniform(0.2, 2, 569)
+OPTIONS = {"hidden_layer_sizes": (8,), "early_stopping": True, "random_state": 0, "max_iter": 30}
+GIVEN = {"X_val": X[TEST], "y_val": Y[TEST]}
+
+MEASURES = {
+    None: lambda m, w: accuracy_score(Y[TEST], m.predict(X[TEST]), sample_weight=w),
+    "loss": lambda m, w: -log_loss(Y[TEST], m.predict_proba(X[TEST]), sample_weight=w),
+    "roc_auc": lambda m, w: roc_auc_score(Y[TEST], m.decision_function(X[TEST]), sample_weight=w),
+    make_scorer(log_loss, greater_is_better=False, response_method="predict_proba"): (
+        lambda m, w: -log_loss(Y[TEST], m.predict_proba(X[TEST]), sample_weight=w)
+    ),
+}
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("scoring", MEASURES, ids=str)
+def test_the_kept_weights_have_the_best_score_of_a_given_set(solver, scoring, weighted):
+    weight = W[TEST] if weighted else None
+    model = MLPClassifier(solver=solver, scoring=scoring, **OPTIONS)
+    model.fit(X[TRAIN], Y[TRAIN], **GIVEN, sample_weight_val=weight)
+    assert len(model.validation_scores_) == len(model.loss_curve_) == model.n_iter_
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    assert MEASURES[scoring](model, weight) == pytest.approx(model.best_validation_score_, rel=1e-6)
+
+
+def test_a_given_set_leaves_all_rows_to_training():
+    alone = MLPClassifier(**(OPTIONS | {"early_stopping": False, "max_iter": 1})).fit(X[TRAIN], Y[TRAIN])
+    beside = MLPClassifier(**(OPTIONS | {"max_iter": 1})).fit(X[TRAIN], Y[TRAIN], **GIVEN)
+    np.testing.assert_array_equal(alone.coefs_[0], beside.coefs_[0])
+
+
+@pytest.mark.parametrize("scoring", [None, "loss", "neg_mean_squared_error"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_part_of_the_rows_is_scored_with_its_weights(scoring, weighted):
+    weight = np.random.default_rng(0).uniform(0.2, 2, 442) if weighted else None
+    model = MLPRegressor(scoring=scoring, **OPTIONS).fit(X_DIAB, Y_DIAB, weight)
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    twin = MLPRegressor(scoring=scoring, **(OPTIONS | {"max_iter": 1}))
+    held = _held_out_rows(twin, X_DIAB, Y_DIAB, weight)
+    measure = {None: r2_score, "loss": _minus_half_mse, "neg_mean_squared_error": _minus_mse}[scoring]
+    part = None if weight is None else weight[held]
+    found = measure(Y_DIAB[held], model.predict(X_DIAB[held]), sample_weight=part)
+    assert found == pytest.approx(model.best_validation_score_, rel=1e-9)
+
+
+def _held_out_rows(model, X, y, weight):
+    """The rows that a fit sets aside, looked at on their way to the scorer."""
+    from mlp_estimator import validation
+
+    seen = {}
+    original = validation.HeldOut.score_of
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            validation.HeldOut, "score_of", lambda self, *a: seen.update(rows=self.rows) or original(self, *a)
+        )
+        model.fit(X, y, weight)
+    return seen["rows"]
+
+
+def _minus_mse(*given, **weight):
+    return -mean_squared_error(*given, **weight)
+
+
+def _minus_half_mse(*given, **weight):
+    return -mean_squared_error(*given, **weight) / 2
+
+
+def test_class_weight_counts_in_the_default_score():
+    model = MLPClassifier(class_weight={0: 3.0}, **OPTIONS).fit(X[TRAIN], Y[TRAIN], **GIVEN)
+    weight = np.where(Y[TEST] == 0, 3.0, 1.0)
+    assert MEASURES[None](model, weight) == pytest.approx(model.best_validation_score_)
+
+
+def test_scorers_see_frames_sparse_matrices_and_labels():
+    pd = pytest.importorskip("pandas")
+    frame, labels = pd.DataFrame(X, columns=[f"c{i}" for i in range(30)]), np.array(["no", "yes"])[Y]
+    model = MLPClassifier(scoring="balanced_accuracy", **(OPTIONS | {"max_iter": 100})).fit(frame[TRAIN], labels[TRAIN])
+    given = model.fit(frame[TRAIN], labels[TRAIN], X_val=frame[TEST], y_val=labels[TEST])
+    assert given.best_validation_score_ > 0.9
+    rows = sparse.csr_array(np.where(np.abs(X) < 1, 0, X))
+    model.fit(rows, labels, X_val=rows[TEST], y_val=labels[TEST])
+    assert model.best_validation_score_ > 0.9
+
+
+def test_quantiles_stop_early_by_their_loss():
+    model = MLPRegressor(loss="quantile", quantile=[0.1, 0.9], scoring="loss", **OPTIONS)
+    model.fit(X_DIAB[:300], Y_DIAB[:300], X_val=X_DIAB[300:], y_val=Y_DIAB[300:])
+    prediction = model.predict(X_DIAB[300:])
+    pinball = sum(mean_pinball_loss(Y_DIAB[300:], prediction[:, k], alpha=q) for k, q in enumerate([0.1, 0.9]))
+    assert (np.diff(prediction, axis=1) >= 0).all()
+    assert -pinball >= model.best_validation_score_ - 1e-12  # columns that crossed are sorted, which lowers the loss
+    assert -pinball == pytest.approx(model.best_validation_score_, rel=0.2)
+
+
+def test_verbose_prints_both_lines(capsys):
+    MLPClassifier(verbose=True, **(OPTIONS | {"max_iter": 2})).fit(X, Y)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("Iteration 1, loss = ")
+    assert lines[1].startswith("Validation score: ")
+
+
+def test_a_validation_set_is_routed_through_a_pipeline():
+    raw, y = load_breast_cancer(return_X_y=True)
+    with sklearn.config_context(enable_metadata_routing=True):
+        network = MLPClassifier(**OPTIONS).set_fit_request(X_val=True, y_val=True)
+        pipeline = make_pipeline(StandardScaler(), network, transform_input=["X_val"])
+        pipeline.fit(raw[TRAIN], y[TRAIN], X_val=raw[TEST], y_val=y[TEST])
+    scaler = StandardScaler().fit(raw[TRAIN])
+    expected = MLPClassifier(**OPTIONS)
+    expected.fit(scaler.transform(raw[TRAIN]), y[TRAIN], X_val=scaler.transform(raw[TEST]), y_val=y[TEST])
+    assert pipeline[-1].validation_scores_ == expected.validation_scores_
+    np.testing.assert_array_equal(pipeline[-1].coefs_[0], expected.coefs_[0])
