@@ -28,8 +28,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units of each hidden layer; an int is one layer, ``()`` a linear model.
 
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Function of the hidden layers: f(z) = z, 1 / (1 + exp(-z)), tanh(z) or max(0, z).
+    activation : {'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu', 'selu', 'gelu', 'silu', 'mish', \
+            'softplus'}, Activation, or sequence of these, default='relu'
+        Function of the hidden layers; a sequence has one entry for each. The first weights are drawn to suit it. An
+        :class:`~mlp_estimator.Activation` is a function of your own.
 
     solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
         'adam' and 'sgd' take a step per minibatch [3]_, 'lbfgs' is the quasi-Newton method of
@@ -42,10 +44,13 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     batch_size : int or 'auto', default='auto'
         Samples in a minibatch; 'auto' is min(200, n_samples). Not used by 'lbfgs'.
 
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'one_cycle'} or callable, default='constant'
         Schedule of 'sgd': 'constant'; 'invscaling', learning_rate_init / (t_ + 1)^power_t after each
         epoch; 'adaptive', constant until patience (see `n_iter_no_change`) runs out, then a fifth, and so on down
-        to 1e-6.
+        to 1e-6. Plans for `max_iter` epochs, of 'sgd' and 'adam': 'cosine' falls to 0 by half a cosine wave,
+        'one_cycle' rises from 1/25 to 1 in the first 0.3 of the epochs and falls to 4e-6 in the rest; a callable is
+        given the fraction of the epochs done, in [0, 1], and returns a factor. A plan that is carried out is no failure
+        to converge. With `partial_fit` each call is an epoch.
 
     learning_rate_init : float, default=0.001
         Initial step size of 'sgd' and 'adam'.
@@ -82,7 +87,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     early_stopping : bool, default=False
         Whether to set a part of the samples aside, to stop when the accuracy on them no longer improves, and to
         keep the weights that were best there. The split is stratified, except where a class is too rare for
-        that. Not used by 'lbfgs'.
+        that. See also `scoring`, and `X_val` of `fit`.
 
     validation_fraction : float, default=0.1
         The part to set aside, in [0, 1).
@@ -102,6 +107,32 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     dtype : {'float32', 'float64'} or None, default=None
         Type of the computation, the weights and the predictions. None takes that of `X`, and float64 where `X` is
         neither. float32 is about twice as fast; 'lbfgs' works in float64 inside.
+
+    dropout : float or sequence of float, default=0.0
+        Probability with which each unit of a hidden layer is left out of a training step, in [0, 1); a sequence has one
+        for each layer. The others are scaled up, and prediction uses all. For 'sgd' and 'adam'.
+
+    weight_decay : float, default=0.0
+        Decoupled decay: each step of 'sgd' or 'adam' also takes learning rate * weight_decay * W from the weights,
+        whatever the batch size; with 'adam' that is AdamW.
+
+    max_grad_norm : float or None, default=None
+        Longest gradient that 'sgd' or 'adam' is given; a longer one is shortened to it.
+
+    scoring : 'loss', str, callable or None, default=None
+        What early stopping watches: None is the accuracy, weighted by `class_weight` too; 'loss' is the negative loss
+        without penalty; or any scorer of scikit-learn. Sample weights count.
+
+    max_time : float or None, default=None
+        Seconds after which training stops, at the end of an epoch or iteration, with what it has reached.
+
+    class_weight : 'balanced', dict, list of dict or None, default=None
+        Weights of the classes in the loss, multiplied with the sample weights: a dict ``{label: weight}``, 1 where a
+        label is missing; 'balanced' weighs a class by n_samples / (n_classes * its weighted count). For multilabel
+        targets a list of one dict for each label.
+
+    label_smoothing : float, default=0.0
+        Part of each target that is spread evenly over the classes, in [0, 1). Not for multilabel targets.
 
     Attributes
     ----------
@@ -142,7 +173,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Smallest loss of an epoch; None with early stopping.
 
     validation_scores_ : list of float or None
-        Accuracy on the samples set aside, after each epoch; None without early stopping.
+        Score on the samples set aside, by `scoring`, after each epoch; None without early stopping.
 
     best_validation_score_ : float or None
         The largest of them.

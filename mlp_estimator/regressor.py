@@ -17,7 +17,7 @@ from .perceptron import Interval, MultilayerPerceptron, StrOptions, _check_numer
 
 
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):
-    """Multilayer perceptron regressor, trained on squared error or Poisson deviance.
+    """Multilayer perceptron regressor, trained on squared error or another loss.
 
     Several targets share the hidden layers, and their losses are summed [1]_, [2]_. Same parameters, defaults
     and numbers as :class:`sklearn.neural_network.MLPRegressor`, but for `loss`, which is keyword-only.
@@ -27,12 +27,17 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Number of units of each hidden layer; an int is one layer, ``()`` a linear model.
 
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Function of the hidden layers: f(z) = z, 1 / (1 + exp(-z)), tanh(z) or max(0, z).
+    activation : {'identity', 'logistic', 'tanh', 'relu', 'leaky_relu', 'elu', 'selu', 'gelu', 'silu', 'mish', \
+            'softplus'}, Activation, or sequence of these, default='relu'
+        Function of the hidden layers; a sequence has one entry for each. The first weights are drawn to suit it. An
+        :class:`~mlp_estimator.Activation` is a function of your own.
 
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        'squared_error' is half the squared error; 'poisson' is half the Poisson deviance with a log link, for targets
-        that are counts or rates (never negative).
+    loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'poisson', 'gamma'} or Loss, \
+            default='squared_error'
+        'squared_error' is half the squared error, whose best prediction is the mean; 'absolute_error' (the median) and
+        'huber' (see `huber_delta`) heed outliers less; 'quantile' is the pinball loss (see `quantile`); 'poisson'
+        and 'gamma' are half the deviances with a log link, for counts or rates (never negative) and for positive
+        amounts. A :class:`~mlp_estimator.Loss` is one of your own.
 
     solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
         'adam' and 'sgd' take a step per minibatch [3]_, 'lbfgs' is the quasi-Newton method of
@@ -45,10 +50,13 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     batch_size : int or 'auto', default='auto'
         Samples in a minibatch; 'auto' is min(200, n_samples). Not used by 'lbfgs'.
 
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'one_cycle'} or callable, default='constant'
         Schedule of 'sgd': 'constant'; 'invscaling', learning_rate_init / (t_ + 1)^power_t after each
         epoch; 'adaptive', constant until patience (see `n_iter_no_change`) runs out, then a fifth, and so on down
-        to 1e-6.
+        to 1e-6. Plans for `max_iter` epochs, of 'sgd' and 'adam': 'cosine' falls to 0 by half a cosine wave,
+        'one_cycle' rises from 1/25 to 1 in the first 0.3 of the epochs and falls to 4e-6 in the rest; a callable is
+        given the fraction of the epochs done, in [0, 1], and returns a factor. A plan that is carried out is no failure
+        to converge. With `partial_fit` each call is an epoch.
 
     learning_rate_init : float, default=0.001
         Initial step size of 'sgd' and 'adam'.
@@ -84,7 +92,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     early_stopping : bool, default=False
         Whether to set a part of the samples aside, to stop when R2 on them no longer improves, and to keep the
-        weights that were best there.  Not used by 'lbfgs'.
+        weights that were best there. See also `scoring`, and `X_val` of `fit`.
 
     validation_fraction : float, default=0.1
         The part to set aside, in [0, 1).
@@ -104,6 +112,30 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     dtype : {'float32', 'float64'} or None, default=None
         Type of the computation, the weights and the predictions. None takes that of `X`, and float64 where `X` is
         neither. float32 is about twice as fast; 'lbfgs' works in float64 inside.
+
+    dropout : float or sequence of float, default=0.0
+        Probability with which each unit of a hidden layer is left out of a training step, in [0, 1); a sequence has one
+        for each layer. The others are scaled up, and prediction uses all. For 'sgd' and 'adam'.
+
+    weight_decay : float, default=0.0
+        Decoupled decay: each step of 'sgd' or 'adam' also takes learning rate * weight_decay * W from the weights,
+        whatever the batch size; with 'adam' that is AdamW.
+
+    max_grad_norm : float or None, default=None
+        Longest gradient that 'sgd' or 'adam' is given; a longer one is shortened to it.
+
+    scoring : 'loss', str, callable or None, default=None
+        What early stopping watches: None is R2, 'loss' is the negative loss without penalty; or any scorer of
+        scikit-learn. Sample weights count.
+
+    max_time : float or None, default=None
+        Seconds after which training stops, at the end of an epoch or iteration, with what it has reached.
+
+    huber_delta : float, default=1.0
+        Residual beyond which 'huber' is linear, in the unit of `y`.
+
+    quantile : float or sequence of float, default=0.5
+        For 'quantile', in (0, 1). A rising sequence gives one column of predictions for each, which never cross.
 
     Attributes
     ----------
@@ -129,7 +161,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Number of outputs of the network.
 
     out_activation_ : str
-        Name of the function from raw outputs to predictions: 'identity', or 'exp' for Poisson.
+        Name of the function from raw outputs to predictions: 'identity', or 'exp' for 'poisson' and 'gamma'.
 
     loss_ : float
         Loss of the last epoch: the mean over its minibatches at the weights of that time, penalty included.
@@ -141,7 +173,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Smallest loss of an epoch; None with early stopping.
 
     validation_scores_ : list of float or None
-        R2 on the samples set aside, after each epoch; None without early stopping.
+        Score on the samples set aside, by `scoring`, after each epoch; None without early stopping.
 
     best_validation_score_ : float or None
         The largest of them.
@@ -340,7 +372,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            The predicted (conditional mean) targets.
+            The predicted targets: conditional means, medians or quantiles, as `loss` asks; with several quantiles one
+            column for each.
         """
         prediction = self._predict(X)
         return prediction[:, 0] if prediction.shape[1] == 1 else prediction

@@ -33,18 +33,22 @@ def objective(
     n_members=1,
     seed=0,
     dtype=np.float64,
+    dropout=0.0,
     **kw,
 ):
     """A small random objective; parameters away from symmetry, biases not zero."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 4)).astype(dtype)
-    network = perceptron((4, *hidden, n_outputs), (ACTIVATIONS[activation],) * (len(hidden) + 1))
+    network = perceptron(
+        (4, *hidden, n_outputs), (ACTIVATIONS[activation],) * (len(hidden) + 1), (dropout,) * len(hidden)
+    )
+    noise = [np.random.default_rng(m) for m in range(n_members)]
     loss = LOSSES[loss]()
     theta = (0.7 * rng.normal(size=(n_members, network.layout.size))).astype(dtype)
     Y = targets(loss, n, n_outputs, rng)
     Y = Y if loss.codes else Y.astype(dtype)
     weight = rng.uniform(0, 2, n).astype(dtype) if weighted else None
-    return Objective(network, loss, X, Y, weight, theta=theta, alpha=alpha, **kw)
+    return Objective(network, loss, X, Y, weight, theta=theta, alpha=alpha, noise=noise, **kw)
 
 
 def along(function, theta, v, step=STEP):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,18 @@ def test_adamw_is_the_papers_algorithm():
         rate = 0.1 / t * np.sqrt(1 - 0.99**t) / (1 - 0.8**t)
         expected -= rate * m / (np.sqrt(v) + OPTIONS["adam"]["epsilon"]) + decay
         np.testing.assert_allclose(theta, expected, rtol=1e-12)
+
+
+@each
+def test_a_step_allocates_nothing_that_grows(name):
+    theta, gradient = np.ones((2, 100_000)), np.ones((2, 100_000))
+    change = update(name, theta, n_decayed=90_000, max_grad_norm=1.0, weight_decay=0.1)
+    change(gradient)
+    tracemalloc.start()
+    change(gradient)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5000
 
 
 @each

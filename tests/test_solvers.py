@@ -11,6 +11,7 @@ from problems import objective
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 
 from mlp_estimator import MLPClassifier, MLPRegressor
+from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.losses import LOSSES
 from mlp_estimator.engine.monitor import Monitor
 from mlp_estimator.engine.objective import Objective
@@ -47,13 +48,16 @@ def test_the_loss_falls_and_the_curve_is_complete(solver, loss):
 
 @pytest.mark.parametrize("solver", OPTIMIZERS)
 @pytest.mark.parametrize("batch_size", [4, 20])
-@pytest.mark.parametrize("loss", LOSSES)
-def test_a_steady_step_allocates_nothing_that_grows(solver, batch_size, loss):
+@pytest.mark.parametrize(
+    ("loss", "activation", "dropout"),
+    [*((loss, "relu", 0.0) for loss in LOSSES), *(("squared_error", name, 0.1) for name in ACTIVATIONS)],
+)
+def test_a_steady_step_allocates_nothing_that_grows(solver, batch_size, loss, activation, dropout):
     # Peak memory of a further epoch at one size and at 9 times as many parameters and rows. Where NumPy casts it
     # goes through a buffer of 8192 elements, whatever the size: both sizes are above that.
     peaks = []
     for scale in (20, 180):
-        o = objective(loss=loss, hidden=(10 * scale,), n=20 * scale, weighted=True)
+        o = objective(activation, loss, hidden=(10 * scale,), n=20 * scale, weighted=True, dropout=dropout)
         o.theta *= 0.01
         training = Training(np.random.RandomState(0))
         options = OPTIONS | {
