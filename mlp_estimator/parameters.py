@@ -86,6 +86,18 @@ def options_for(estimator: Any, solver: Solver, n_rows: int) -> dict[str, Any]:
     return options
 
 
+NEEDS = {"curvature": "a loss with a second derivative", "residuals": "squared error, of MLPRegressor"}
+
+
+def check_needs(estimator: Any, solver: Solver, loss: Loss) -> None:
+    """Turn away a loss that does not offer what the solver needs."""
+    if solver.needs and solver.needs not in loss.offers:
+        raise ValueError(
+            f"solver={estimator.solver!r} needs {NEEDS[solver.needs]}, which {type(loss).__name__} is not: choose "
+            "solver='lbfgs' or 'adam' for it."
+        )
+
+
 def check_combination(estimator: Any, solver: Solver, validation: tuple[Any, Any, Any]) -> None:
     """Turn away parameters, and a validation set (X, y, weights), that do not go together."""
     for name in ("dropout", "weight_decay", "max_grad_norm"):
@@ -99,6 +111,8 @@ def check_combination(estimator: Any, solver: Solver, validation: tuple[Any, Any
             f"learning_rate={plan!r} is a plan for solver='adam' or 'sgd'; {estimator.solver!r} finds its "
             "steps by itself: leave learning_rate='constant'."
         )
+    if estimator.alpha == "auto" and "alpha" not in solver.reads:
+        raise ValueError(f"alpha='auto' is found by solver='lm' only: give {estimator.solver!r} a number.")
     X_val, y_val, sample_weight_val = validation
     if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
         raise ValueError("A validation set needs both X_val and y_val (and may have sample_weight_val).")

@@ -33,7 +33,7 @@ from .engine.network import ROWS_AT_A_TIME, Network
 from .engine.objective import Objective
 from .engine.schedules import SCHEDULES, Progress
 from .engine.solvers import SOLVERS, Training
-from .parameters import check_combination, dropout_rates, hidden_sizes, network_of, options_for
+from .parameters import check_combination, check_needs, dropout_rates, hidden_sizes, network_of, options_for
 from .threads import limited_threads
 from .validation import HeldOut, collect, split_rows
 
@@ -45,7 +45,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS)), Activation, "array-like"],
         "solver": [StrOptions(set(SOLVERS))],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "learning_rate": [StrOptions(set(SCHEDULES)), callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
@@ -222,6 +222,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             X, y = self._validate(X, y, reset=not resume)
             dtype = self._computation_dtype(X, resume)
             Y, loss = self._encode(y, dtype, resume=resume, incremental=incremental, classes=classes)
+            check_needs(self, solver, loss)
             sample_weight = _checked_weight(sample_weight, X, dtype)
             weight = self._weigh(Y, sample_weight)
 
@@ -243,7 +244,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             objective = Objective(
                 *(network, loss, X, Y, weight),
                 theta=theta.astype(solver.dtype or dtype, copy=False),
-                alpha=float(self.alpha),
+                alpha=0.0 if self.alpha == "auto" else float(self.alpha),  # which the solver then finds
                 rows=rows,
                 max_batch=batch_size if batch_size < n_rows else ROWS_AT_A_TIME,
                 noise=training.noise,
@@ -266,6 +267,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             best = objective.theta if monitor.best_theta is None else monitor.best_theta
             monitor.check_finite(float(np.abs(best).max()))
             self._keep(_fitted_attributes(network, best.astype(dtype, copy=False), loss), monitor, training, resume)
+            self._found(outcome.found)
             _warn(monitor.ended or outcome, incremental)
             return self
 
@@ -281,7 +283,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         hidden = hidden_sizes(self.hidden_layer_sizes)
         sizes = [X.shape[1], *hidden, n_outputs]
         dropout = dropout_rates(self.dropout, len(hidden))
-        network = network_of(self, sizes, sparse.issparse(X), dropout)
+        network = network_of(self, sizes, sparse.issparse(X) and SOLVERS[self.solver].needs != "residuals", dropout)
         training = Training(check_random_state(self.random_state), Progress(self.t_ if resume else 0))
         if resume and incremental and hasattr(self, "_training"):
             # Copies, so that a failed call leaves what it went on from. Only a generator that an int seeded is our own.
@@ -290,14 +292,11 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             training = Training(rng, *copy.deepcopy((before.progress, before.optimizer, before.noise)))
         training.under_way = incremental
         training.progress.n_planned = self.max_iter
-        theta = np.empty((1, network.layout.size), dtype)
         if resume:
             self._check_sizes(sizes)
-            fitted = network.params(self.coefs_, self.intercepts_)
-            for views, arrays in zip(network.layout.views(theta), fitted, strict=True):
-                for view, array in zip(views, arrays, strict=True):
-                    np.copyto(view, array)
+            theta = self._fitted_theta(network, dtype)
         else:
+            theta = np.empty((1, network.layout.size), dtype)
             network.init(theta, [training.rng])
         if any(dropout) and training.noise is None:
             training.noise = [np.random.default_rng(training.rng.randint(2**31))]
@@ -329,6 +328,15 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _fitted_sizes(self):
         return (self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_))
+
+    def _fitted_theta(self, network, dtype):
+        """The fitted parameters as one vector, (1, P)."""
+        theta = np.empty((1, network.layout.size), dtype)
+        fitted = network.params(self.coefs_, self.intercepts_)
+        for views, arrays in zip(network.layout.views(theta), fitted, strict=True):
+            for view, array in zip(views, arrays, strict=True):
+                np.copyto(view, array)
+        return theta
 
     def _check_sizes(self, sizes):
         fitted = list(self._fitted_sizes())
@@ -374,19 +382,29 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             training.optimizer = None  # its memory is not finite
         self._training = training
 
+    def _found(self, found):
+        """Keep what the solver found besides weights, and forget what an earlier one did."""
+        for name in ("alpha_", "n_effective_params_", "noise_variance_", "_posterior"):
+            self.__dict__.pop(name, None)
+        self.__dict__.update(found)
+
     # Predicting.
 
     def _predict(self, X, link=None, layer=None):
         """Return predictions (n, K), or another ``link``, of the network's output or that of its first layers."""
-        check_is_fitted(self, "coefs_")
-        X = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
-        _check_numeric("X", X)
+        X = self._validate_further(X)
         network = network_of(self, self._fitted_sizes(), sparse.issparse(X))
         if layer is not None:
             network = Network(network.layers[:layer], X.shape[1])
         dtype = _float_type(self.coefs_[0])  # weights set by hand may be integers
         weights, biases = ([np.asarray(a, dtype) for a in arrays] for arrays in (self.coefs_, self.intercepts_))
         return collect(network, network.params(weights, biases), X, link or self._loss.predict)
+
+    def _validate_further(self, X):
+        check_is_fitted(self, "coefs_")
+        X = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
+        _check_numeric("X", X)
+        return X
 
     def hidden_activations(self, X, layer=-1):
         """Return the output of a hidden layer, as a representation of the samples.
@@ -472,8 +490,7 @@ def _fitted_attributes(network: Network, theta: Array, loss: Loss) -> dict[str, 
 
 
 def _warn(outcome, incremental):
-    """Say how a run ended that did not converge."""
-    if outcome.status == "interrupted":
-        warnings.warn(outcome.message, stacklevel=6)
-    elif outcome.status == "exhausted" and not incremental:
-        warnings.warn(outcome.message, ConvergenceWarning, stacklevel=6)
+    """Say what there is to say of how a run ended."""
+    if outcome.message and not (incremental and outcome.status == "exhausted"):
+        category = ConvergenceWarning if outcome.status == "exhausted" else UserWarning
+        warnings.warn(outcome.message, category, stacklevel=6)

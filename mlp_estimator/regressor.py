@@ -7,13 +7,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import solve_triangular
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
 from .engine.losses import LOSSES, Loss
+from .engine.objective import Objective
 from .incremental import incremental_fit
-from .parameters import loss_of
-from .perceptron import Interval, MultilayerPerceptron, StrOptions, _check_numeric, _fit_context
+from .parameters import loss_of, network_of
+from .perceptron import Interval, MultilayerPerceptron, StrOptions, _check_numeric, _fit_context, _float_type
 
 
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):
@@ -361,7 +363,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         """
         return self._fit(X, y, sample_weight, incremental=True)
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Predict target values.
 
         Parameters
@@ -369,14 +371,44 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
 
+        return_std : bool, default=False
+            Whether to return the standard deviation of the targets around the prediction, too: that of the noise
+            and of the weights, in Laplace's approximation. For fits with ``solver="lm"`` and ``alpha="auto"``.
+
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             The predicted targets: conditional means, medians or quantiles, as `loss` asks; with several quantiles one
             column for each.
+
+        std : ndarray of the same shape
+            Standard deviations in the unit of the targets, if `return_std`.
+
+        Raises
+        ------
+        ValueError
+            If `return_std` is asked of a fit that has no noise variance.
         """
         prediction = self._predict(X)
-        return prediction[:, 0] if prediction.shape[1] == 1 else prediction
+        prediction = prediction[:, 0] if prediction.shape[1] == 1 else prediction
+        return (prediction, self._std(X).reshape(prediction.shape)) if return_std else prediction
+
+    def _std(self, X):
+        """Laplace's approximation: variance of the noise times 1 + g' A^-1 g, g the gradient of an output."""
+        if not hasattr(self, "_posterior"):
+            raise ValueError(
+                "return_std needs a fit with solver='lm' and alpha='auto', which finds the noise variance."
+            )
+        X = self._validate_further(X)
+        network = network_of(self, self._fitted_sizes(), False)
+        theta, Y = self._fitted_theta(network, np.float64), np.zeros((X.shape[0], self.n_outputs_))
+        objective = Objective(network, self._loss, X, Y, None, theta=theta, alpha=0.0)
+        columns = [
+            1.0 + (solve_triangular(self._posterior, J.T, lower=True, check_finite=False) ** 2).sum(axis=0)
+            for J, _ in objective.residuals()
+        ]
+        chunks = [np.stack(columns[i : i + self.n_outputs_], 1) for i in range(0, len(columns), self.n_outputs_)]
+        return np.sqrt(self.noise_variance_ * np.concatenate(chunks)).astype(_float_type(self.coefs_[0]))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -63,6 +63,23 @@ class SparseRows:
         self.batch = self._source[rows].astype(self._dtype, copy=False)
 
 
-def batches_of(X: Any, n_rows: int, dtype: np.dtype[Any]) -> DenseRows | SparseRows:
-    """The reader of batches of ``n_rows`` rows that suits X."""
-    return (SparseRows if sparse.issparse(X) else DenseRows)(X, n_rows, dtype)
+class DensifiedRows:
+    """Batches of a sparse X for layers that read dense rows."""
+
+    def __init__(self, X: Any, n_rows: int, dtype: np.dtype[Any]):
+        self._source = X.tocsr()
+        self._batch = np.empty((n_rows, X.shape[1]), dtype)
+        self.x: Array = self._batch.T[None]
+
+    def gather(self, rows: Rows) -> None:
+        np.copyto(self._batch, self._source[rows].toarray())
+
+
+Batches = DenseRows | SparseRows | DensifiedRows
+
+
+def batches_of(X: Any, n_rows: int, dtype: np.dtype[Any], reads_sparse: bool = True) -> Batches:
+    """The reader of batches of ``n_rows`` rows that suits X and the layer that reads them."""
+    if not sparse.issparse(X):
+        return DenseRows(X, n_rows, dtype)
+    return (SparseRows if reads_sparse else DensifiedRows)(X, n_rows, dtype)

@@ -31,6 +31,7 @@ class Loss:
     for_classes: ClassVar[bool] = False  # a loss of the classifier
     codes: ClassVar[bool] = False  # targets are class codes (one row of integers) instead of one row per output
     domain: ClassVar[Literal["real", "non-negative", "positive"]] = "real"  # targets that have a meaning
+    offers: ClassVar[frozenset[str]] = frozenset({"curvature"})  # what solvers may need beyond a gradient
     link: ClassVar[str] = "identity"  # scikit-learn's name of the inverse link, ``out_activation_``
 
     @property
@@ -88,6 +89,8 @@ def _class_codes(n_classes: int) -> np.ndarray:
 class SquaredError(Loss):
     """Half squared error, summed over outputs: 1/2 sum_k (raw_k - y_k)^2."""
 
+    offers = frozenset({"curvature", "residuals"})
+
     def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         np.subtract(raw, y, out=d_raw)
         squares = np.square(d_raw, out=work[:, 1:])
@@ -100,6 +103,8 @@ class SquaredError(Loss):
 
 class AbsoluteError(Loss):
     """Absolute error, summed over outputs: sum_k |raw_k - y_k|; its best prediction is the median."""
+
+    offers = frozenset()
 
     def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
         np.subtract(raw, y, out=d_raw)
@@ -146,6 +151,7 @@ class Quantile(Loss):
     """
 
     reads: ClassVar[tuple[str, ...]] = ("quantile",)
+    offers = frozenset()
     quantile: float | Sequence[float] = 0.5
 
     def __post_init__(self) -> None:

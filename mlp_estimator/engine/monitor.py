@@ -8,10 +8,10 @@ an improvement of ``tol`` on the best so far.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from .layout import Array
 
@@ -21,6 +21,11 @@ class Outcome(NamedTuple):
 
     status: Literal["converged", "stopped", "exhausted", "interrupted"]
     message: str = ""
+    found: Mapping[str, Any] = {}
+
+
+CONVERGED = Outcome("converged")
+INTERRUPTED = Outcome("interrupted", "Training interrupted by user.")
 
 
 class Watcher(Protocol):
@@ -135,6 +140,13 @@ class Monitor:
     def stalled(self) -> bool:
         """Whether patience has run out."""
         return self.n_flat > self.n_iter_no_change
+
+    def gives_up(self) -> bool:
+        """Whether the validation score has stalled, for solvers whose own rule looks at the gradient only."""
+        if self.validate is None or not self.stalled:
+            return False
+        self.say_stalled("Stopping.")
+        return True
 
     def say_stalled(self, verdict: str) -> None:
         """Print, if verbose, scikit-learn's sentence on patience that ran out."""

@@ -85,14 +85,22 @@ class Sweeps:
             self._forward.append((layer.forward, (p, a, out)))
             a = out
         self.raw: Array = a
-        self._backward: list[Step] = []
         if gradients is not None:
-            self.d_raw = d_out = space.array("d_raw", network.widths[-1], batch)
-            for k in reversed(range(len(self._steps))):
-                i, layer, p, x, out = self._steps[k]
-                d_in, work = (self._delta(name, k, network.widths[i]) if k else None for name in ("d", "t"))
-                self._backward.append((layer.backward, (p, x, out, d_out, gradients[i], d_in, work)))
-                d_out = d_in  # type: ignore[assignment]
+            self.d_raw = space.array("d_raw", network.widths[-1], batch)
+            self._backward = self._backward_plan(gradients, lambda array: array)
+        self._row_backward: list[Step] | None = None
+
+    def _backward_plan(self, gradients: Sequence[Params], view: Callable[[Array], Array]) -> list[Step]:
+        """Backward calls from the top down, on ``view`` of the activations and errors."""
+        plan: list[Step] = []
+        d_out: Any = view(self.d_raw)
+        for k in reversed(range(len(self._steps))):
+            i, layer, p, x, out = self._steps[k]
+            width = self.network.widths[i]
+            d_in, work = (view(self._delta(name, k, width)) if k else None for name in ("d", "t"))
+            plan.append((layer.backward, (p, view(x), view(out), d_out, gradients[i], d_in, work)))
+            d_out = d_in
+        return plan
 
     def _delta(self, name: str, k: int, width: int) -> Array:
         """One of two arrays that take turns: a step reads the one and writes the other."""
@@ -108,6 +116,22 @@ class Sweeps:
         """``d_raw`` to the gradient given at planning; after ``forward``."""
         for run, arrays in self._backward:
             run(*arrays)
+
+    def row_gradients(self) -> Array:
+        """``d_raw`` to a gradient for each row by itself, (B, P); after ``forward``, of one member.
+
+        The rows take the place of the members: theirs are the first axis of all arrays, and their batches have one row.
+        The same layers, on transposed views, so give the Jacobian of the raw output, one output at a time.
+        """
+        if self._row_backward is None:
+            flat = self._space.array("rows", self.network.layout.size, self.batch, order="F")
+            self._rows = flat[0].T
+            self._row_backward = self._backward_plan(
+                self.network.layout.views(self._rows), lambda a: a.transpose(2, 1, 0)
+            )
+        for run, arrays in self._row_backward:
+            run(*arrays)
+        return self._rows
 
     def tangent(self, v: Array) -> Array:
         """The derivative (M, K, B) of ``raw`` along v (M, P); after ``forward``."""
@@ -153,7 +177,7 @@ class Network:
             part = slice(start, min(start + space.max_batch, n))
             if start == 0 or part.stop == n:
                 batch = part.stop - part.start
-                source = batches_of(X, batch, dtype)
+                source = batches_of(X, batch, dtype, self.layers[0].reads_sparse)
                 sweeps = Sweeps(self, params, None, source.x, batch, space)
             source.gather(part if rows is None else rows[part])
             sweeps.forward()

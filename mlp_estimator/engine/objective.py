@@ -23,7 +23,7 @@ class _Batch:
 
     def __init__(self, objective: Objective, n_rows: int):
         o, space = objective, objective._space
-        self.source = batches_of(o.X, n_rows, o.theta.dtype)
+        self.source = batches_of(o.X, n_rows, o.theta.dtype, o.network.layers[0].reads_sparse)
         params, gradients = (o.network.layout.views(flat) for flat in (o.theta, o.grad))
         self.sweeps = Sweeps(o.network, params, gradients, self.source.x, n_rows, space, o.noise)
         self.work = space.array("work", o.network.widths[-1] + 1, n_rows)
@@ -146,6 +146,43 @@ class Objective:
             batch = self._batch(stop - start)
             batch.gather(slice(start, stop) if self._all_rows else self.rows[start:stop])
             yield batch
+
+    def value(self) -> Array:
+        """The objective (M,) over all rows, at the price of a forward sweep; ``grad`` is left alone."""
+        return self.loss_without_penalty() + (0.5 * self.alpha / self.total_weight) * squared_norm(self._W)
+
+    def curvature_product(self, v: Array, out: Array) -> None:
+        """Write the Gauss-Newton product J' H J v + alpha v, over all rows and divided as f is, to out (M, P).
+
+        H is the loss's curvature: the matrix is symmetric, and positive semidefinite for a convex loss. ``grad`` is
+        spent.
+        """
+        np.multiply(v, self.alpha / self.total_weight, out=out)
+        out[:, self._W.shape[1] :] = 0.0
+        for batch in self._chunks():
+            sweeps = batch.sweeps
+            sweeps.forward()
+            t = sweeps.tangent(v)
+            self.loss.curvature(batch.y, sweeps.raw, batch.weight, t)
+            np.multiply(t, 1.0 / self.total_weight, out=sweeps.d_raw)
+            sweeps.backward()
+            np.add(out, self.grad, out=out)
+        self._loaded = None
+
+    def residuals(self) -> Iterator[tuple[Array, Array]]:
+        """Yield (J (B, P), r (B,)) for a stretch of rows and one output, of one member and a sum of squares.
+
+        r = sqrt(w) (raw - y), and J is its Jacobian; both are the caller's until the next.
+        """
+        for batch in self._chunks():
+            sweeps = batch.sweeps
+            sweeps.forward()
+            root = 1.0 if batch.weight is None else np.sqrt(batch.weight[0, 0])
+            for k in range(sweeps.raw.shape[1]):
+                sweeps.d_raw.fill(0.0)
+                sweeps.d_raw[0, k] = root
+                yield sweeps.row_gradients(), (sweeps.raw[0, k] - batch.y[0, k]) * root
+        self._loaded = None
 
     def loss_without_penalty(self) -> Array:
         """The mean loss (M,) over all rows, without its gradient: what a validation set is for."""

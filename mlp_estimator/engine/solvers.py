@@ -15,16 +15,13 @@ import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
 from .layout import Array
-from .monitor import Monitor, Outcome
+from .least_squares import LevenbergMarquardt
+from .monitor import CONVERGED, INTERRUPTED, Monitor, Outcome
 from .objective import Objective
 from .optimizers import OPTIMIZERS, Optimizer, Update
 from .schedules import SCHEDULES, Progress, Schedule, of_fraction
 
 SMALLEST_RATE = 1e-6  # at or below it a plateau stops a run whose schedule lowers the rate on plateaus
-
-
-CONVERGED = Outcome("converged")
-INTERRUPTED = Outcome("interrupted", "Training interrupted by user.")
 
 
 @dataclass
@@ -43,6 +40,7 @@ class Solver(Protocol):
 
     reads: tuple[str, ...]
     incremental: bool
+    needs: str  # what a loss must offer, or ""
     dtype: Any  # a NumPy type, or None for the data's
 
     def run(
@@ -58,6 +56,7 @@ class Minibatch:
     """Epochs of shuffled minibatches, one optimizer step for each."""
 
     incremental = True
+    needs = ""
     dtype: Any = None
 
     def __init__(self, optimizer: type[Any]):
@@ -165,19 +164,54 @@ def _schedule(optimizer: Optimizer, options: Mapping[str, Any]) -> Schedule:
     return SCHEDULES["constant" if chosen in optimizer.keeps_rate else chosen]
 
 
-class Minimize:
-    """A method of ``scipy.optimize.minimize`` on all data at once.
+class _Evaluations:
+    """The objective as scipy's methods call it: of one vector, each answer in fresh memory, because they keep it."""
 
-    Works in float64, because scipy's methods pass on the type of their starting point; each evaluation hands out fresh
-    memory, because they keep the gradients they are given.
+    def __init__(self, objective: Objective, monitor: Monitor):
+        self._objective, self._monitor = objective, monitor
+        self._product = np.empty_like(objective.theta)
+        self.n_calls = 0
+        self._x = np.full_like(objective.theta[0], np.nan)
+        self._slope = np.nan
+
+    def value_and_grad(self, x: Array) -> tuple[float, Array]:
+        self._monitor.begin()
+        self.n_calls += 1
+        np.copyto(self._objective.theta[0], x)
+        value = self._objective.value_and_grad()
+        assert value is not None
+        if np.isnan(self._monitor.loss):
+            self._monitor.loss = float(value[0])
+            self._monitor.check_finite(self._monitor.loss)
+        np.copyto(self._x, x)
+        self._slope = float(np.abs(self._objective.grad).max())
+        return float(value[0]), self._objective.grad[0].copy()
+
+    def curvature_product(self, x: Array, v: Array) -> Array:
+        np.copyto(self._objective.theta[0], x)
+        self._objective.curvature_product(v[None], self._product)
+        return self._product[0].copy()
+
+    def slope_at(self, x: Array) -> float:
+        """The largest component of the gradient."""
+        if not np.array_equal(x, self._x):
+            self.value_and_grad(x)
+        return self._slope
+
+
+class Minimize:
+    """A method of ``scipy.optimize.minimize`` on all data at once, in float64: methods pass on the type they get.
+
+    ``limits`` says under which names the method knows ``max_iter``, ``max_fun`` and ``tol``, the largest component of
+    the gradient; what it does not know is looked after here. Some methods need the products of the curvature matrix.
     """
 
     incremental = False
     dtype: Any = np.float64
     reads: tuple[str, ...] = ("max_iter", "max_fun", "tol")
 
-    def __init__(self, name: str, method: str):
-        self.name, self.method = name, method
+    def __init__(self, name: str, method: str, limits: Mapping[str, str], needs: str = ""):
+        self.name, self.method, self.limits, self.needs = name, method, limits, needs
 
     def run(
         self,
@@ -187,38 +221,27 @@ class Minimize:
         options: Mapping[str, Any],
     ) -> Outcome:
         accepted = objective.theta.copy()
-
-        def value_and_grad(x: Array) -> tuple[float, Array]:
-            monitor.begin()
-            np.copyto(objective.theta[0], x)
-            value = objective.value_and_grad()
-            assert value is not None
-            if np.isnan(monitor.loss):
-                monitor.loss = float(value[0])
-                monitor.check_finite(monitor.loss)
-            return float(value[0]), objective.grad[0].copy()
+        evaluations = _Evaluations(objective, monitor)
 
         def callback(intermediate_result: OptimizeResult) -> None:
             np.copyto(accepted[0], intermediate_result.x)
             np.copyto(objective.theta, accepted)
-            self._record(float(intermediate_result.fun), accepted, monitor)
+            monitor.record(float(intermediate_result.fun), accepted)
+            self._look_after(evaluations, accepted[0], monitor, options)
 
         try:
             result = minimize(
-                value_and_grad,
+                evaluations.value_and_grad,
                 accepted[0].copy(),
                 method=self.method,
                 jac=True,
+                hessp=evaluations.curvature_product if self.needs else None,
                 callback=callback,
-                options={
-                    "maxiter": options["max_iter"],
-                    "maxfun": options["max_fun"],
-                    "gtol": options["tol"],
-                },
+                options={theirs: options[ours] for theirs, ours in self.limits.items()},
             )
         except KeyboardInterrupt:
             if np.isnan(monitor.loss):  # before the first evaluation
-                monitor.loss = value_and_grad(accepted[0])[0]
+                monitor.loss = evaluations.value_and_grad(accepted[0])[0]
             return INTERRUPTED
         else:
             np.copyto(accepted[0], result.x)
@@ -239,18 +262,26 @@ class Minimize:
             )
         return Outcome("exhausted", message + "\nScaling the data often helps as well.")
 
-    @staticmethod
-    def _record(loss: float, theta: Array, monitor: Monitor) -> None:
-        """Report an iteration; stop the method where the monitor says so. Its own rule looks at the gradient only."""
-        monitor.record(loss, theta)
-        if monitor.validate is not None and monitor.stalled:
-            monitor.say_stalled("Stopping.")
+    def _look_after(self, evaluations: _Evaluations, x: Array, monitor: Monitor, options: Mapping[str, Any]) -> None:
+        """Stop the method where the monitor says so, or a limit of which it does not know."""
+        if monitor.gives_up():
             monitor.ended = monitor.ended or CONVERGED
+        theirs = self.limits.values()
+        if "tol" not in theirs and evaluations.slope_at(x) <= options["tol"]:
+            monitor.ended = monitor.ended or CONVERGED
+        if "max_fun" not in theirs and evaluations.n_calls >= options["max_fun"]:
+            monitor.ended = monitor.ended or Outcome(
+                "exhausted", f"{self.name} failed to converge within max_fun={options['max_fun']} evaluations."
+            )
         if monitor.ended:
             raise StopIteration
 
 
 SOLVERS: dict[str, Solver] = {
     **{name: Minibatch(optimizer) for name, optimizer in OPTIMIZERS.items()},
-    "lbfgs": Minimize("lbfgs", "L-BFGS-B"),
+    "lbfgs": Minimize("lbfgs", "L-BFGS-B", {"maxiter": "max_iter", "maxfun": "max_fun", "gtol": "tol"}),
+    "cg": Minimize("cg", "CG", {"maxiter": "max_iter", "gtol": "tol"}),
+    "newton-cg": Minimize("newton-cg", "Newton-CG", {"maxiter": "max_iter"}, needs="curvature"),
+    "lm": LevenbergMarquardt(),
+    "trust-krylov": Minimize("trust-krylov", "trust-krylov", {"maxiter": "max_iter"}, needs="curvature"),
 }

@@ -1,0 +1,151 @@
+"""Solvers on small regression tables: time to an objective, regularisation by evidence, intervals; and a picture.
+
+    python benchmarks/solvers.py FOLDER [--picture docs/solvers.png]
+
+FOLDER holds the tables with a ``load.py`` whose ``load(name)`` returns X, y, splits and a dict of facts. X and y are
+standardised; networks have one hidden layer of 20 tanh units. Start it with OPENBLAS_NUM_THREADS=1. The picture
+(extra ``plot``) shows the training loss of each solver against the seconds of this run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.metrics import root_mean_squared_error
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
+
+from mlp_estimator import MLPRegressor
+
+warnings.simplefilter("ignore")
+HIDDEN = {"hidden_layer_sizes": (20,), "activation": "tanh"}
+
+
+class Clock:
+    """A callback that notes the seconds since the fit began at each iteration's end."""
+
+    def setup(self, estimator, context):
+        self.start, self.seconds = time.perf_counter(), []
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "epoch":
+            self.seconds.append(time.perf_counter() - self.start)
+
+
+def timed(X, y, **options):
+    """The network, its losses and when they were reached."""
+    clock = Clock()
+    network = MLPRegressor(**HIDDEN, **options).set_callbacks(clock).fit(X, y)
+    return network, np.minimum.accumulate(network.loss_curve_), np.array(clock.seconds)
+
+
+def reach(load):
+    print("lm, time to come within 5 % of the objective of lbfgs after 2000 iterations / time of lbfgs")
+    ratios = []
+    for name in ("energy", "concrete", "power_plant", "boston"):
+        X, y = scale(load(name)[0].astype(float)), scale(load(name)[1])
+        for alpha in (0.01, 1.0):
+            of_table = []
+            for seed in range(5):
+                options = {"alpha": alpha, "random_state": seed, "max_fun": 10**6, "tol": 1e-7}
+                _, theirs, their_time = timed(X, y, solver="lbfgs", max_iter=2000, **options)
+                _, ours, our_time = timed(X, y, solver="lm", max_iter=300, **options)
+                there = ours <= 1.05 * theirs[-1]
+                of_table.append(our_time[there.argmax()] / their_time[-1] if there.any() else np.inf)
+            ratios += of_table
+            print(f"  {name:<12} alpha {alpha:<5} " + " ".join(f"{r:.3f}" for r in of_table))
+    print(f"  median {np.median(ratios):.3f}")
+
+
+def scaled(network):
+    return TransformedTargetRegressor(make_pipeline(StandardScaler(), network), transformer=StandardScaler())
+
+
+def evidence(load):
+    print(
+        "alpha='auto' / best of 8 by 5-fold search: test RMSE over 5 published splits, ratio of times, effective / rows"
+    )
+    for name in ("concrete", "energy", "wine_red", "power_plant", "boston"):
+        X, y, splits, _ = load(name)
+        X, errors, times, effective = X.astype(float), [], [], []
+        for train, test in splits[:5]:
+            auto = scaled(MLPRegressor(**HIDDEN, solver="lm", alpha="auto", max_iter=1000, random_state=0))
+            fixed = scaled(MLPRegressor(**HIDDEN, solver="lm", max_iter=200, random_state=0))
+            grid = {"regressor__mlpregressor__alpha": [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30]}
+            search = GridSearchCV(fixed, grid, scoring="neg_root_mean_squared_error")
+            for model in (auto, search):
+                start = time.perf_counter()
+                model.fit(X[train], y[train])
+                times.append(time.perf_counter() - start)
+                errors.append(root_mean_squared_error(y[test], model.predict(X[test])))
+            effective.append(auto.regressor_[-1].n_effective_params_ / len(train))
+        ours, theirs = np.reshape(errors, (5, 2)).mean(axis=0)
+        fast, slow = np.reshape(times, (5, 2)).sum(axis=0)
+        print(f"  {name:<12} {ours:.3f} / {theirs:.3f}   {fast / slow:.3f}   {np.mean(effective):.2f}")
+
+
+def intervals(load):
+    print("predict(return_std=True): share of test rows within 1 and 2 standard deviations, all published splits")
+    for name in ("concrete", "power_plant"):
+        X, y, splits, _ = load(name)
+        inside = []
+        for train, test in splits:
+            scaler, mean, size = StandardScaler().fit(X[train]), y[train].mean(), y[train].std()
+            network = MLPRegressor(**HIDDEN, solver="lm", alpha="auto", max_iter=1000, random_state=0)
+            network.fit(scaler.transform(X[train]).astype(float), (y[train] - mean) / size)
+            found, std = network.predict(scaler.transform(X[test]).astype(float), return_std=True)
+            off = np.abs(found - (y[test] - mean) / size) / std
+            inside.append([np.mean(off < 1), np.mean(off < 2)])
+        print(f"  {name:<12} {np.mean(inside, axis=0).round(3)}")
+
+
+def picture(load, path):
+    import matplotlib.pyplot as plt
+
+    solvers = {
+        "lm": {"max_iter": 300}, "lbfgs": {"max_iter": 3000}, "trust-krylov": {"max_iter": 200},
+        "newton-cg": {"max_iter": 200}, "cg": {"max_iter": 3000},
+        "adam": {"max_iter": 400, "learning_rate_init": 0.01, "n_iter_no_change": 400},
+        "sgd": {"max_iter": 400, "learning_rate_init": 0.05, "n_iter_no_change": 400},
+    }  # fmt: skip
+    figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
+    for axis, name in zip(axes, ("energy", "concrete", "power_plant"), strict=True):
+        X, y, _, _ = load(name)
+        X, y = scale(X.astype(float)), scale(y)
+        for solver, options in solvers.items():
+            _, losses, seconds = timed(
+                X, y, solver=solver, random_state=0, alpha=0.1, max_fun=10**6, tol=1e-7, **options
+            )
+            axis.plot(seconds, losses, label=solver, linewidth=1.5)
+        axis.set(xscale="log", yscale="log", xlabel="seconds", title=f"{name}: {len(y)} x {X.shape[1]}")
+    axes[0].set_ylabel("best training loss so far")
+    axes[0].legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder")
+    parser.add_argument("--picture")
+    args = parser.parse_args()
+    spec = importlib.util.spec_from_file_location("load", Path(args.folder) / "load.py")
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    if args.picture:
+        picture(tables.load, args.picture)
+    else:
+        for measure in (reach, evidence, intervals):
+            measure(tables.load)
