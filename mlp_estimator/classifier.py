@@ -12,9 +12,10 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
+from .fitted import as_it_is
 from .incremental import incremental_fit
 from .parameters import loss_of
-from .perceptron import Interval, MultilayerPerceptron, StrOptions, _as_it_is, _fit_context
+from .perceptron import Interval, MultilayerPerceptron, StrOptions, _fit_context
 
 
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
@@ -451,7 +452,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         """
         if getattr(self, "out_activation_", None) != "logistic" or self.n_outputs_ > 1:
             return self._predict(X)
-        raw = self._predict(X, _as_it_is)
+        raw = self._predict(X, as_it_is)
         both = np.concatenate([-raw, raw], axis=1)
         self._loss.predict(both, both)
         return both
@@ -470,7 +471,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             The network's output before softmax or logistic function. For two classes one number, the log-odds of
             ``classes_[1]``.
         """
-        raw = self._predict(X, _as_it_is)
+        raw = self._predict(X, as_it_is)
         return raw[:, 0] if len(self.classes_) <= 2 and raw.shape[1] == 1 else raw
 
     def predict_log_proba(self, X):

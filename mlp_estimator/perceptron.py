@@ -33,9 +33,10 @@ from .engine.network import ROWS_AT_A_TIME, Network
 from .engine.objective import Objective
 from .engine.schedules import SCHEDULES, Progress
 from .engine.solvers import SOLVERS, Training
+from .fitted import as_it_is, attributes_of, collect, theta_of
 from .parameters import check_combination, check_needs, dropout_rates, hidden_sizes, network_of, options_for
 from .threads import limited_threads
-from .validation import HeldOut, collect, split_rows
+from .validation import HeldOut, split_rows
 
 
 class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
@@ -252,7 +253,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
             def fitted(copied: bool = False) -> dict[str, Any]:
                 """Attributes that predict with the parameters of this moment."""
-                return _fitted_attributes(network, objective.theta.astype(dtype) if copied else objective.theta, loss)
+                return attributes_of(network, objective.theta.astype(dtype) if copied else objective.theta, loss)
 
             monitor = self._monitor(theta, resume, incremental, validated=held_out is not None)
             if held_out is not None:
@@ -266,7 +267,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             monitor.close()
             best = objective.theta if monitor.best_theta is None else monitor.best_theta
             monitor.check_finite(float(np.abs(best).max()))
-            self._keep(_fitted_attributes(network, best.astype(dtype, copy=False), loss), monitor, training, resume)
+            self._keep(attributes_of(network, best.astype(dtype, copy=False), loss), monitor, training, resume)
             self._found(outcome.found)
             _warn(monitor.ended or outcome, incremental)
             return self
@@ -294,7 +295,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         training.progress.n_planned = self.max_iter
         if resume:
             self._check_sizes(sizes)
-            theta = self._fitted_theta(network, dtype)
+            theta = theta_of(self, network, dtype)
         else:
             theta = np.empty((1, network.layout.size), dtype)
             network.init(theta, [training.rng])
@@ -328,15 +329,6 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
     def _fitted_sizes(self):
         return (self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_))
-
-    def _fitted_theta(self, network, dtype):
-        """The fitted parameters as one vector, (1, P)."""
-        theta = np.empty((1, network.layout.size), dtype)
-        fitted = network.params(self.coefs_, self.intercepts_)
-        for views, arrays in zip(network.layout.views(theta), fitted, strict=True):
-            for view, array in zip(views, arrays, strict=True):
-                np.copyto(view, array)
-        return theta
 
     def _check_sizes(self, sizes):
         fitted = list(self._fitted_sizes())
@@ -440,7 +432,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         n_hidden = len(self.coefs_) - 1
         if layer not in range(-n_hidden, n_hidden):
             raise ValueError(f"layer={layer!r} is not there: the network has {n_hidden} hidden layer(s), 0 the first.")
-        return self._predict(X, _as_it_is, 2 * (layer % n_hidden + 1))
+        return self._predict(X, as_it_is, 2 * (layer % n_hidden + 1))
 
     def __getstate__(self):
         # Optimizer state is twice the size of the weights: it is stored only where training is under way.
@@ -466,27 +458,10 @@ def _float_type(array) -> np.dtype[Any]:
     return array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)
 
 
-def _as_it_is(raw: Array, out: Array) -> None:
-    """The link that leaves numbers as they are, ``out`` being ``raw``."""
-
-
 def _checked_weight(sample_weight, X, dtype=None):
     if sample_weight is None:
         return None
     return _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
-
-
-def _fitted_attributes(network: Network, theta: Array, loss: Loss) -> dict[str, Any]:
-    """What prediction reads; weights and biases are views of theta (1, P)."""
-    affine = [p for p in network.layout.views(theta) if p]
-    return {
-        "coefs_": [W[0] for W, _ in affine],
-        "intercepts_": [b[0, :, 0] for _, b in affine],
-        "n_layers_": len(affine) + 1,
-        "n_outputs_": network.widths[-1],
-        "out_activation_": loss.link,
-        "_loss": loss,
-    }
 
 
 def _warn(outcome, incremental):

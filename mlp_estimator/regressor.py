@@ -13,6 +13,7 @@ from sklearn.metrics import r2_score
 
 from .engine.losses import LOSSES, Loss
 from .engine.objective import Objective
+from .fitted import theta_of
 from .incremental import incremental_fit
 from .parameters import loss_of, network_of
 from .perceptron import Interval, MultilayerPerceptron, StrOptions, _check_numeric, _fit_context, _float_type
@@ -401,7 +402,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             )
         X = self._validate_further(X)
         network = network_of(self, self._fitted_sizes(), False)
-        theta, Y = self._fitted_theta(network, np.float64), np.zeros((X.shape[0], self.n_outputs_))
+        theta, Y = theta_of(self, network, np.float64), np.zeros((X.shape[0], self.n_outputs_))
         objective = Objective(network, self._loss, X, Y, None, theta=theta, alpha=0.0)
         columns = [
             1.0 + (solve_triangular(self._posterior, J.T, lower=True, check_finite=False) ** 2).sum(axis=0)

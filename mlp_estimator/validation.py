@@ -15,6 +15,7 @@ from .engine.layout import Array
 from .engine.losses import Loss
 from .engine.network import Network
 from .engine.objective import Objective
+from .fitted import collect
 
 
 def split_rows(n, fraction, strata, weight, rng):
@@ -73,13 +74,3 @@ class HeldOut:
         X, y, weight = self.taken(self.X), self.taken(self.y), self.taken(self.sample_weight)
         weights = {} if weight is None else {"sample_weight": weight}
         return lambda: float(scorer(candidate, X, y, **weights)) if np.isfinite(theta).all() else float("nan")
-
-
-def collect(network: Network, params: Any, X: Any, link: Callable[[Array, Array], object], rows=None) -> Array:
-    """Run X through the network chunk by chunk; ``link(raw, out)`` of all of it, (n, K)."""
-    n = X.shape[0] if rows is None else len(rows)
-    result = np.empty((n, network.widths[-1]), params[0][0].dtype)
-    for part, raw in network.outputs(params, X, rows):
-        link(raw, raw)
-        np.copyto(result[part], raw[0].T)
-    return result

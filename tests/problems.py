@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from mlp_estimator.engine.activations import ACTIVATIONS
-from mlp_estimator.engine.losses import LOSSES
+from mlp_estimator.engine.losses import LOSSES, SoftmaxCrossEntropy
 from mlp_estimator.engine.network import perceptron
 from mlp_estimator.engine.objective import Objective
+from mlp_estimator.engine.solvers import SOLVERS
 
+CLASSIFIER_SOLVERS = [name for name, solver in SOLVERS.items() if solver.needs in SoftmaxCrossEntropy.offers | {""}]
 STEP = 1e-5  # central differences: truncation and rounding are both near 1e-10
 
 

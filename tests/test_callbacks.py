@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from problems import CLASSIFIER_SOLVERS
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
 from sklearn.metrics import accuracy_score
@@ -41,7 +42,7 @@ class Recorder:
         return False
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", CLASSIFIER_SOLVERS)
 def test_a_fit_is_a_task_and_each_epoch_one_below(solver):
     recorder = Recorder()
     model = MLPClassifier((5,), solver=solver, max_iter=4, random_state=0).set_callbacks(recorder).fit(X, Y)

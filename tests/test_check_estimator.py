@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from problems import CLASSIFIER_SOLVERS
 from sklearn.utils.estimator_checks import (
     check_dataframe_column_names_consistency,
     check_param_validation,
@@ -17,7 +18,6 @@ from mlp_estimator.engine.solvers import SOLVERS
 
 CONFIGURATIONS = [
     {},
-    *({"solver": solver} for solver in SOLVERS),
     *({"activation": activation, "solver": "lbfgs"} for activation in ACTIVATIONS),
     {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 20},
     {"dtype": "float32"},
@@ -32,8 +32,12 @@ CONFIGURATIONS = [
 ]
 ESTIMATORS = [
     *(MLPClassifier(**kw) for kw in CONFIGURATIONS),
+    *(MLPClassifier(solver=solver) for solver in CLASSIFIER_SOLVERS),
     *(MLPRegressor(**kw) for kw in CONFIGURATIONS),
-    *(MLPClassifier(class_weight="balanced", solver=solver) for solver in SOLVERS),
+    *(MLPRegressor(solver=solver) for solver in SOLVERS),
+    MLPRegressor((10,), solver="lm", alpha="auto"),
+    MLPRegressor((10,), solver="lm", dtype="float32", early_stopping=True, n_iter_no_change=20),
+    *(MLPClassifier(class_weight="balanced", solver=solver) for solver in CLASSIFIER_SOLVERS),
     MLPClassifier(label_smoothing=0.1, solver="lbfgs"),
     *(MLPRegressor(loss=name, solver="lbfgs") for name, loss in LOSSES.items() if not loss.for_classes),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sklearn
+from problems import CLASSIFIER_SOLVERS
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import (
@@ -20,7 +21,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from mlp_estimator import MLPClassifier, MLPRegressor
-from mlp_estimator.engine.solvers import SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_breast_cancer(return_X_y=True)
@@ -42,7 +42,7 @@ MEASURES = {
 }
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", CLASSIFIER_SOLVERS)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("scoring", MEASURES, ids=str)
 def test_the_kept_weights_have_the_best_score_of_a_given_set(solver, scoring, weighted):

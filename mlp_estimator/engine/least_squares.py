@@ -21,7 +21,8 @@ from .objective import Objective
 
 FIRST_DAMPING = 1e-3  # in units of the largest diagonal entry of J'J
 MOST_PARAMETERS = 5000  # A has their square as entries, and a step takes the third power
-FIRST_ALPHA = 30.0  # of the evidence: from too much regularisation down, or the network overfits before it is held
+FIRST_ALPHA = 0.01  # in units of ||r||^2: from much regularisation down, or the network overfits before it is held
+MOST_ESTIMATES = 100  # of alpha; it falls for ever where the network fits all data exactly
 SETTLED = 0.01  # relative change of alpha at which it is found
 FLAT = 1e-4  # relative decrease of the objective by a step at which alpha is estimated anew
 MANY = 0.4  # effective parameters per row from which on the evidence is not to be trusted
@@ -112,9 +113,10 @@ class LevenbergMarquardt:
     @staticmethod
     def _with_evidence(descent: _Descent) -> Outcome:
         objective, quadratic = descent.objective, descent.quadratic
-        objective.alpha, last = FIRST_ALPHA, 0.0
+        quadratic.take()
+        objective.alpha, last = FIRST_ALPHA * quadratic.squared_residuals, 0.0
         n_rows = objective.total_weight * objective.network.widths[-1]
-        while True:
+        for _ in range(MOST_ESTIMATES):
             outcome = descent.run(FLAT)
             np.copyto(objective.theta, descent.accepted)
             quadratic.take()
@@ -124,6 +126,10 @@ class LevenbergMarquardt:
                 break
             last = objective.alpha
             objective.alpha = noise * n_effective_decayed / quadratic.squared_weights()
+        else:
+            outcome = Outcome(
+                "exhausted", f"alpha='auto' has not settled, its last value is {objective.alpha:.2g}: give a number."
+            )
         found = {
             "alpha_": objective.alpha,
             "n_effective_params_": n_effective,
@@ -132,8 +138,8 @@ class LevenbergMarquardt:
         }
         if n_effective > MANY * n_rows and outcome == CONVERGED:
             outcome = outcome._replace(
-                message=f"alpha='auto' found {n_effective:.0f} effective parameters for {n_rows:.0f} rows: so many that "
-                "its approximations no longer hold. Take fewer units, or search for alpha by cross-validation."
+                message=f"alpha='auto' found {n_effective:.0f} effective parameters for {n_rows:.0f} rows: too many "
+                "for its approximations to hold. Take fewer units, or search for alpha by cross-validation."
             )
         return outcome._replace(found=found)
 
@@ -149,7 +155,7 @@ class _Descent:
         self._damping, self._growth = np.nan, 2.0
 
     def run(self, flat: float) -> Outcome:
-        """Descend until the gradient is at most ``tol``, or a step gains less than the part ``flat`` of the objective."""
+        """Descend until the gradient is at most ``tol``, or a step gains less than ``flat`` of the objective."""
         monitor, options, total = self.monitor, self._options, self.objective.total_weight
         value = self._value()
         monitor.check_finite(value)
