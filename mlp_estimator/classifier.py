@@ -34,16 +34,18 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Function of the hidden layers; a sequence has one entry for each. The first weights are drawn to suit it. An
         :class:`~mlp_estimator.Activation` is a function of your own.
 
-    solver : {'adam', 'sgd', 'lbfgs'}, default='adam'
-        'adam' and 'sgd' take a step per minibatch [3]_, 'lbfgs' is the quasi-Newton method of
-        :func:`scipy.optimize.minimize` on all data, often best for less than some thousand samples.
+    solver : {'adam', 'sgd', 'lbfgs', 'cg', 'newton-cg', 'trust-krylov'}, default='adam'
+        'adam' and 'sgd' take a step per minibatch [3]_. The others work on all data at once, in float64, and are often
+        best for less than some thousand samples: 'lbfgs' and 'cg' are the methods of :func:`scipy.optimize.minimize`
+        of these names, 'newton-cg' and 'trust-krylov' those that use products of the curvature (Gauss-Newton) matrix.
+        They find their steps by themselves, and prefer smooth activations.
 
     alpha : float, default=0.0001
         Strength of the L2 penalty alpha / 2 ||W||^2 on the weights (not the intercepts), added to the sum of the
         losses of a minibatch before that is divided by its size (or its sample weights' sum).
 
     batch_size : int or 'auto', default='auto'
-        Samples in a minibatch; 'auto' is min(200, n_samples). Not used by 'lbfgs'.
+        Samples in a minibatch; 'auto' is min(200, n_samples). For 'sgd' and 'adam'.
 
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'one_cycle'} or callable, default='constant'
         Schedule of 'sgd': 'constant'; 'invscaling', learning_rate_init / (t_ + 1)^power_t after each
@@ -60,7 +62,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Exponent of 'invscaling'.
 
     max_iter : int, default=200
-        Most epochs ('sgd', 'adam') or iterations ('lbfgs').
+        Most epochs ('sgd', 'adam') or iterations (other solvers).
 
     shuffle : bool, default=True
         Whether to go through the samples in a new order in each epoch.
@@ -70,8 +72,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         int gives the same fit each time, and the same as scikit-learn's.
 
     tol : float, default=1e-4
-        Improvement of the loss, or of the validation score, that counts as one; for 'lbfgs' the largest component
-        of the gradient at which to stop.
+        Improvement of the loss, or of the validation score, that counts as one; for solvers on all data the largest
+        component of the gradient at which to stop.
 
     verbose : bool or int, default=False
         Whether to print the loss of each epoch or iteration.
@@ -103,11 +105,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Patience: training stops after more than this many epochs in a row without an improvement of `tol`.
 
     max_fun : int, default=15000
-        Most evaluations of the objective by 'lbfgs'.
+        Most evaluations of the objective by solvers on all data.
 
     dtype : {'float32', 'float64'} or None, default=None
         Type of the computation, the weights and the predictions. None takes that of `X`, and float64 where `X` is
-        neither. float32 is about twice as fast; 'lbfgs' works in float64 inside.
+        neither. float32 is about twice as fast; solvers on all data work in float64 inside.
 
     dropout : float or sequence of float, default=0.0
         Probability with which each unit of a hidden layer is left out of a training step, in [0, 1); a sequence has one

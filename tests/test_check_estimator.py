@@ -30,14 +30,18 @@ CONFIGURATIONS = [
     {"learning_rate": "cosine", "learning_rate_init": 0.01},
     {"solver": "lbfgs", "early_stopping": True, "scoring": "loss", "validation_fraction": 0.3, "n_iter_no_change": 20},
 ]
+# Curvature is of little use on the facets of ReLU.
+SMOOTH = {"hidden_layer_sizes": (10,), "activation": "tanh"}
 ESTIMATORS = [
     *(MLPClassifier(**kw) for kw in CONFIGURATIONS),
-    *(MLPClassifier(solver=solver) for solver in CLASSIFIER_SOLVERS),
+    *(MLPClassifier(**SMOOTH, solver=solver) for solver in CLASSIFIER_SOLVERS),
     *(MLPRegressor(**kw) for kw in CONFIGURATIONS),
-    *(MLPRegressor(solver=solver) for solver in SOLVERS),
+    *(MLPRegressor(**SMOOTH, solver=solver) for solver in SOLVERS),
     MLPRegressor((10,), solver="lm", alpha="auto"),
-    MLPRegressor((10,), solver="lm", dtype="float32", early_stopping=True, n_iter_no_change=20),
-    *(MLPClassifier(class_weight="balanced", solver=solver) for solver in CLASSIFIER_SOLVERS),
+    MLPRegressor(
+        (10,), solver="lm", dtype="float32", early_stopping=True, validation_fraction=0.3, n_iter_no_change=20
+    ),
+    *(MLPClassifier(class_weight="balanced", solver=solver) for solver in ("sgd", "adam", "lbfgs")),
     MLPClassifier(label_smoothing=0.1, solver="lbfgs"),
     *(MLPRegressor(loss=name, solver="lbfgs") for name, loss in LOSSES.items() if not loss.for_classes),
 ]
@@ -45,6 +49,7 @@ ESTIMATORS = [
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
     "ignore::sklearn.exceptions.SkipTestWarning",
+    "ignore:alpha='auto' found:UserWarning",
 )
 
 
@@ -60,6 +65,8 @@ def not_to_be_had(estimator):
     reasons = {}
     if estimator.early_stopping:
         reasons |= dict.fromkeys(WEIGHTS, "the random split sees rows: a row of weight 2 is not two rows to it")
+    if estimator.solver == "trust-krylov":
+        reasons |= dict.fromkeys(WEIGHTS, "compares runs before they converge; Lanczos vectors amplify rounding")
     if estimator.dropout:
         reasons |= dict.fromkeys(WEIGHTS, "masks are drawn row by row: a row of weight 2 is not two rows to them")
     if estimator.dtype == "float32":

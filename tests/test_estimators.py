@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from problems import CLASSIFIER_SOLVERS
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
@@ -44,7 +45,7 @@ FRAMES = {
 
 
 @pytest.mark.parametrize("frame", FRAMES)
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", CLASSIFIER_SOLVERS)
 def test_frames_give_the_numbers_of_arrays(frame, solver):
     model = MLPClassifier((10,), solver=solver, batch_size=32, max_iter=5, random_state=0)
     plain = clone(model).fit(X_IRIS, Y_IRIS)
@@ -118,8 +119,10 @@ def test_the_regressor_learns_and_poisson_stays_positive():
     assert model.predict(X).min() > 0
 
 
-@pytest.mark.parametrize("Estimator", [MLPClassifier, MLPRegressor])
-@pytest.mark.parametrize("solver", SOLVERS)
+PAIRS = [*((MLPClassifier, solver) for solver in CLASSIFIER_SOLVERS), *((MLPRegressor, solver) for solver in SOLVERS)]
+
+
+@pytest.mark.parametrize(("Estimator", "solver"), PAIRS)
 def test_same_seed_same_bits_also_in_workers(Estimator, solver):
     model = Estimator((10,), solver=solver, random_state=0, max_iter=10, batch_size=32)
     first = clone(model).fit(X_IRIS, Y_IRIS)

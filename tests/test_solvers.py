@@ -21,7 +21,7 @@ from mlp_estimator.engine.solvers import SOLVERS, Training
 OPTIONS = {
     "learning_rate_init": 0.01, "momentum": 0.9, "nesterovs_momentum": True, "beta_1": 0.9, "beta_2": 0.999,
     "epsilon": 1e-8, "batch_size": 4, "max_iter": 30, "shuffle": True, "learning_rate": "constant", "power_t": 0.5,
-    "max_fun": 1000, "tol": 1e-8, "max_grad_norm": None, "weight_decay": 0.0,
+    "max_fun": 1000, "tol": 1e-8, "max_grad_norm": None, "weight_decay": 0.0, "alpha": 0.3,
 }  # fmt: skip
 
 
