@@ -66,13 +66,17 @@ def _per_layer(name: str, given: Any, n_hidden: int, alone: Any) -> tuple[Any, .
 
 def loss_of(estimator: Any, name: str) -> Loss:
     """The loss of this name, with the estimator's parameters for it."""
-    return LOSSES[name](**{parameter: getattr(estimator, parameter) for parameter in LOSSES[name].reads})
+    return LOSSES[name](**{parameter: _plain(getattr(estimator, parameter)) for parameter in LOSSES[name].reads})
+
+
+def _plain(value: Any) -> Any:
+    """A Python number for a NumPy one: a NumPy float64 would promote float32 arrays."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def options_for(estimator: Any, solver: Solver, n_rows: int) -> dict[str, Any]:
-    """The parameters a solver reads, as plain numbers: a NumPy float64 would promote float32 arrays."""
-    options = {name: getattr(estimator, name) for name in solver.reads}
-    options = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items()}
+    """The parameters a solver reads."""
+    options = {name: _plain(getattr(estimator, name)) for name in solver.reads}
     if "batch_size" in options:
         if estimator.batch_size == "auto":
             options["batch_size"] = min(200, n_rows)
