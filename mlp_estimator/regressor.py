@@ -35,10 +35,11 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Function of the hidden layers; a sequence has one entry for each. The first weights are drawn to suit it. An
         :class:`~mlp_estimator.Activation` is a function of your own.
 
-    loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'poisson', 'gamma'} or Loss, \
+    loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'gaussian_nll', 'poisson', 'gamma'} or Loss, \
             default='squared_error'
         'squared_error' is half the squared error, whose best prediction is the mean; 'absolute_error' (the median) and
-        'huber' (see `huber_delta`) heed outliers less; 'quantile' is the pinball loss (see `quantile`); 'poisson'
+        'huber' (see `huber_delta`) heed outliers less; 'quantile' is the pinball loss (see `quantile`);
+        'gaussian_nll' fits a mean and a variance for each sample, for ``predict(X, return_std=True)``; 'poisson'
         and 'gamma' are half the deviances with a log link, for counts or rates (never negative) and for positive
         amounts. A :class:`~mlp_estimator.Loss` is one of your own.
 
@@ -313,7 +314,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     def _encode(self, y, dtype, *, resume, incremental, classes):
         loss = self.loss if isinstance(self.loss, Loss) else loss_of(self, self.loss)
         Y = self._targets(y, dtype, loss)
-        if loss.n_outputs > 1:
+        if loss.n_outputs > 1 and not loss.gives_variance:
             if Y.shape[1] > 1:
                 raise ValueError(f"Several quantiles are for one target, but y has {Y.shape[1]} columns.")
             if self.early_stopping and self.scoring is None:
@@ -345,7 +346,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         return None
 
     def _validation_score(self, Y, prediction, weight):
-        return r2_score(Y, prediction, sample_weight=weight)
+        return r2_score(Y, prediction[:, : Y.shape[1]], sample_weight=weight)  # of means, where variances follow
 
     @incremental_fit
     @_fit_context(prefer_skip_nested_validation=True)
@@ -387,8 +388,9 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             Samples.
 
         return_std : bool, default=False
-            Whether to return the standard deviation of the targets around the prediction, too: that of the noise
-            and of the weights, in Laplace's approximation. For fits with ``solver="lm"`` and ``alpha="auto"``.
+            Whether to return the standard deviation of the targets around the prediction, too: that of the noise, which
+            ``loss="gaussian_nll"`` finds for each sample, or of noise and weights in Laplace's approximation, after a
+            fit with ``solver="lm"`` and ``alpha="auto"``.
 
         Returns
         -------
@@ -404,15 +406,23 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         ValueError
             If `return_std` is asked of a fit that has no noise variance.
         """
-        prediction = self._predict(X)
-        prediction = prediction[:, 0] if prediction.shape[1] == 1 else prediction
-        return (prediction, self._std(X).reshape(prediction.shape)) if return_std else prediction
+        mean, variance = self._split(self._predict(X))
+        answers = [mean]
+        if return_std:
+            answers.append(self._std(X) if variance is None else np.sqrt(variance))
+        answers = [answer[:, 0] if answer.shape[1] == 1 else answer for answer in answers]
+        return tuple(answers) if return_std else answers[0]
+
+    def _split(self, prediction):
+        """Predictions, and their variances where the loss gives them."""
+        return np.split(prediction, 2, axis=1) if self._loss.gives_variance else (prediction, None)
 
     def _std(self, X):
         """Laplace's approximation: variance of the noise times 1 + g' A^-1 g, g the gradient of an output."""
         if not hasattr(self, "_posterior"):
             raise ValueError(
-                "return_std needs a fit with solver='lm' and alpha='auto', which finds the noise variance."
+                "return_std needs a fit that finds the noise: with solver='lm' and alpha='auto', or with "
+                "loss='gaussian_nll'."
             )
         X = self._validate_further(X)
         network = network_of(self, self._fitted_sizes(), False)

@@ -41,11 +41,10 @@ def objective(
     """A small random objective; parameters away from symmetry, biases not zero."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 4)).astype(dtype)
-    network = perceptron(
-        (4, *hidden, n_outputs), (ACTIVATIONS[activation],) * (len(hidden) + 1), (dropout,) * len(hidden)
-    )
-    noise = [np.random.default_rng(m) for m in range(n_members)]
     loss = LOSSES[loss]()
+    activations = (ACTIVATIONS[activation],) * (len(hidden) + 1)
+    network = perceptron((4, *hidden, n_outputs * loss.n_outputs), activations, (dropout,) * len(hidden))
+    noise = [np.random.default_rng(m) for m in range(n_members)]
     theta = (0.7 * rng.normal(size=(n_members, network.layout.size))).astype(dtype)
     Y = targets(loss, n, n_outputs, rng)
     Y = Y if loss.codes else Y.astype(dtype)

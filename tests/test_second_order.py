@@ -89,7 +89,9 @@ def test_a_mismatch_names_both():
         MLPRegressor((500,), solver="lm").fit(X, Y)
     with pytest.raises(ValueError, match="alpha='auto' is found by solver='lm' only: give 'adam' a number"):
         MLPRegressor(alpha="auto").fit(X, Y)
-    with pytest.raises(ValueError, match="return_std needs a fit with solver='lm' and alpha='auto'"):
+    with pytest.raises(
+        ValueError, match="return_std needs a fit that finds the noise: with solver='lm' and alpha='auto'"
+    ):
         MLPRegressor((), solver="lm").fit(X, Y).predict(X, return_std=True)
 
 

@@ -180,6 +180,41 @@ def test_several_quantiles_are_columns_that_never_cross():
         assert np.mean(column >= Y_DIAB) == pytest.approx(q, abs=0.06)
 
 
+def test_gaussian_nll_without_hidden_layers_is_the_likeliest_normal():
+    options = {
+        "loss": "gaussian_nll",
+        "solver": "lbfgs",
+        "alpha": 0.0,
+        "tol": 1e-8,
+        "max_iter": 5000,
+        "random_state": 0,
+    }
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 1))
+    y = 2 * x[:, 0] + np.exp(0.5 * x[:, 0]) * rng.normal(size=400)
+    model = MLPRegressor((), **options).fit(x, y)
+
+    def minus_log_likelihood(p):
+        return -norm.logpdf(y, p[0] + p[1] * x[:, 0], np.sqrt(np.exp(p[2] + p[3] * x[:, 0]) + 1e-6)).mean()
+
+    best = minimize(minus_log_likelihood, np.zeros(4), method="BFGS", options={"gtol": 1e-9})
+    assert model.loss_ + 0.5 * np.log(2 * np.pi) == pytest.approx(best.fun, rel=1e-7)
+    mean, std = model.predict(x, return_std=True)
+    np.testing.assert_allclose(mean, best.x[0] + best.x[1] * x[:, 0], atol=1e-3)
+    np.testing.assert_allclose(std, np.exp(0.5 * (best.x[2] + best.x[3] * x[:, 0])), rtol=1e-2)
+    np.testing.assert_array_equal(model.predict(x), mean)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_gaussian_nll_of_several_targets(early_stopping):
+    y = np.column_stack([Y_DIAB, X_DIAB[:, 0]])
+    model = MLPRegressor((8,), loss="gaussian_nll", early_stopping=early_stopping, max_iter=100, random_state=0)
+    mean, std = model.fit(X_DIAB, y).predict(X_DIAB, return_std=True)
+    assert mean.shape == std.shape == y.shape
+    assert (std > 0).all()
+    assert model.score(X_DIAB, y) > 0.3
+
+
 class LogCosh(Loss):
     """log cosh(raw - y), summed over outputs."""
 

@@ -32,6 +32,8 @@ class Loss:
     codes: ClassVar[bool] = False  # targets are class codes (one row of integers) instead of one row per output
     domain: ClassVar[Literal["real", "non-negative", "positive"]] = "real"  # targets that have a meaning
     offers: ClassVar[frozenset[str]] = frozenset({"curvature"})  # what solvers may need beyond a gradient
+    convex: ClassVar[bool] = True  # in raw
+    gives_variance: ClassVar[bool] = False  # the second half of the predictions are variances, the first their means
     link: ClassVar[str] = "identity"  # scikit-learn's name of the inverse link, ``out_activation_``
 
     @property
@@ -60,6 +62,16 @@ class Loss:
         """The inverse link: raw output to prediction; ``out`` may be ``raw``."""
         if out is not raw:
             np.copyto(out, raw)
+
+
+def _half_of_the_largest_exponent(dtype: np.dtype[Any]) -> float:
+    return float(np.log(np.finfo(dtype).max)) / 2
+
+
+def _halves(array: Array) -> tuple[Array, Array]:
+    """The first and the second half of the outputs (M, K, B)."""
+    half = array.shape[1] // 2
+    return array[:, :half], array[:, half:]
 
 
 def _weigh(array: Array, weight: Array | None) -> None:
@@ -183,6 +195,60 @@ class Quantile(Loss):
             out.sort(axis=-2)
 
 
+class GaussianNLL(Loss):
+    """Negative log likelihood of normal targets, summed over them: 1/2 (log v + (m - y)^2 / v), v = e^s + 1e-6.
+
+    The first half of the outputs are the means m, the second the s; half of log(2 pi) is left out. The variance is
+    bounded away from 0, or one target hit exactly would be worth more than all others (Nix and Weigend 1994).
+    """
+
+    offers = frozenset()  # its Hessian is not semidefinite
+    convex = False
+    gives_variance = True
+    FLOOR: ClassVar[float] = 1e-6
+
+    @property
+    def n_outputs(self) -> int:
+        return 2
+
+    def _variance(self, s: Array, e: Array, v: Array) -> None:
+        """Write e^s, s cut far outside of what variances are, and v; ``e`` may be ``s``, and ``v`` ``e``."""
+        limit = _half_of_the_largest_exponent(s.dtype)
+        s.clip(-limit, limit, out=e)
+        np.exp(e, out=e)
+        np.add(e, self.FLOOR, out=v)
+
+    def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
+        (m, s), (d_m, d_s), (e, v) = map(_halves, (raw, d_raw, work[:, 1:]))
+        self._variance(s, e, v)
+        np.subtract(m, y, out=d_m)
+        np.square(d_m, out=d_s)
+        np.divide(d_s, v, out=d_s)  # r^2 / v
+        np.divide(d_m, v, out=d_m)
+        np.divide(e, v, out=e)  # dv/ds / v
+        np.log(v, out=v)
+        np.add(v, d_s, out=v)
+        np.subtract(1.0, d_s, out=d_s)
+        np.multiply(d_s, e, out=d_s)
+        np.multiply(d_s, 0.5, out=d_s)
+        _weigh(d_raw, weight)
+        return 0.5 * _sum(v, weight)
+
+    def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
+        (m, s), (t_m, t_s), (e, v) = map(_halves, (raw, t, np.empty_like(raw)))
+        self._variance(s, e, v)
+        q, r = e / v, m - y
+        cross = -r * q / v
+        own = 0.5 * (q * (1.0 - q) * (1.0 - r**2 / v) + q**2 * r**2 / v)
+        t_m[:], t_s[:] = t_m / v + cross * t_s, cross * t_m + own * t_s
+        _weigh(t, weight)
+
+    def predict(self, raw: Array, out: Array) -> None:
+        super().predict(raw, out)
+        variance = _halves(out)[1]
+        self._variance(variance, variance, variance)
+
+
 class _LogLink(Loss):
     """A loss whose prediction is exp(raw).
 
@@ -193,13 +259,9 @@ class _LogLink(Loss):
 
     link = "exp"
 
-    @staticmethod
-    def _limit(raw: Array) -> float:
-        return float(np.log(np.finfo(raw.dtype).max)) / 2
-
     def _exp(self, z: Array, value: Array, slope: Array) -> None:
         """The exponential that goes on as its tangent, and its slope; ``z`` may be ``value``."""
-        limit = self._limit(z)
+        limit = _half_of_the_largest_exponent(z.dtype)
         np.minimum(z, limit, out=slope)
         np.exp(slope, out=slope)
         np.subtract(z, limit, out=value)
@@ -208,7 +270,7 @@ class _LogLink(Loss):
         np.multiply(value, slope, out=value)
 
     def predict(self, raw: Array, out: Array) -> None:
-        limit = self._limit(raw)
+        limit = _half_of_the_largest_exponent(raw.dtype)
         raw.clip(-limit, limit, out=out)
         np.exp(out, out=out)
 
@@ -230,8 +292,8 @@ class PoissonDeviance(_LogLink):
         return value + _sum(terms, weight)
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
-        mean = np.exp(np.minimum(raw, self._limit(raw)))
-        mean[raw > self._limit(raw)] = 0.0
+        mean = np.exp(np.minimum(raw, _half_of_the_largest_exponent(raw.dtype)))
+        mean[raw > _half_of_the_largest_exponent(raw.dtype)] = 0.0
         np.multiply(t, mean, out=t)
         _weigh(t, weight)
 
@@ -254,8 +316,8 @@ class GammaDeviance(_LogLink):
         return value - _sum(terms, weight)
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
-        ratio = y * np.exp(np.minimum(-raw, self._limit(raw)))
-        ratio[-raw > self._limit(raw)] = 0.0
+        ratio = y * np.exp(np.minimum(-raw, _half_of_the_largest_exponent(raw.dtype)))
+        ratio[-raw > _half_of_the_largest_exponent(raw.dtype)] = 0.0
         np.multiply(t, ratio, out=t)
         _weigh(t, weight)
 
@@ -346,6 +408,7 @@ LOSSES: dict[str, type[Loss]] = {
     "absolute_error": AbsoluteError,
     "huber": Huber,
     "quantile": Quantile,
+    "gaussian_nll": GaussianNLL,
     "poisson": PoissonDeviance,
     "gamma": GammaDeviance,
     "sigmoid_cross_entropy": SigmoidCrossEntropy,
