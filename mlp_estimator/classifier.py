@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
+from .class_weight import codes_of, weigher
 from .fitted import as_it_is
 from .incremental import incremental_fit
 from .parameters import loss_of
@@ -53,7 +53,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         to 1e-6. Plans for `max_iter` epochs, of 'sgd' and 'adam': 'cosine' falls to 0 by half a cosine wave,
         'one_cycle' rises from 1/25 to 1 in the first 0.3 of the epochs and falls to 4e-6 in the rest; a callable is
         given the fraction of the epochs done, in [0, 1], and returns a factor. A plan that is carried out is no failure
-        to converge. With `partial_fit` each call is an epoch.
+        to converge. With `partial_fit` each call is an epoch,
+        and a plan that is over stays at its last factor.
 
     learning_rate_init : float, default=0.001
         Initial step size of 'sgd' and 'adam'.
@@ -73,7 +74,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     tol : float, default=1e-4
         Improvement of the loss, or of the validation score, that counts as one; for solvers on all data the largest
-        component of the gradient at which to stop.
+        component of the gradient at which to stop ('lbfgs' may stop before, where the loss no longer falls).
 
     verbose : bool or int, default=False
         Whether to print the loss of each epoch or iteration.
@@ -124,7 +125,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     scoring : 'loss', str, callable or None, default=None
         What early stopping watches: None is the accuracy, weighted by `class_weight` too; 'loss' is the negative loss
-        without penalty; or any scorer of scikit-learn. Sample weights count.
+        without penalty; or any scorer of scikit-learn. Sample weights count where it takes them.
 
     max_time : float or None, default=None
         Seconds after which training stops, at the end of an epoch or iteration, with what it has reached.
@@ -328,21 +329,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         s = float(self.label_smoothing)
         return codes.astype(dtype) * (1 - s) + s / 2 if s else codes.astype(dtype)
 
-    def _weigh(self, Y, sample_weight):
+    def _weigher(self, Y, sample_weight):
         if self.class_weight is None:
-            return sample_weight
-        if self._label_binarizer.y_type_.startswith("multilabel"):
-            per_row = compute_sample_weight(self.class_weight, Y)
-        else:
-            codes = Y[:, 0] if Y.dtype.kind == "i" else (Y[:, 0] > 0.5).astype(int)
-            y = self.classes_.take(codes, mode="clip")
-            with np.errstate(divide="ignore"):  # a class whose samples weigh nothing: neither does the class
-                per_class = compute_class_weight(
-                    self.class_weight, classes=self.classes_, y=y, sample_weight=sample_weight
-                )
-            per_class[np.isinf(per_class)] = 0.0
-            per_row = per_class.take(codes, mode="clip")
-        return per_row if sample_weight is None else sample_weight * per_row
+            return super()._weigher(Y, sample_weight)
+        labels = self._label_binarizer.y_type_.startswith("multilabel")
+        return weigher(self.class_weight, None if labels else self.classes_, Y, sample_weight)
 
     def _check_kind(self, y, name):
         kind = self._label_binarizer.y_type_
@@ -384,7 +375,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     def _validation_score(self, Y, prediction, weight):
         codes = prediction.shape[1] > Y.shape[1]  # against one probability for each class
         decided = prediction.argmax(axis=1) if codes else (prediction > 0.5).astype(int)
-        return accuracy_score(Y if codes else Y > 0.5, decided, sample_weight=weight)
+        return accuracy_score(codes_of(Y), decided, sample_weight=weight)
 
     @incremental_fit
     @_fit_context(prefer_skip_nested_validation=True)

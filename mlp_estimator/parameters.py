@@ -117,6 +117,11 @@ def check_combination(estimator: Any, solver: Solver, validation: tuple[Any, Any
         )
     if estimator.alpha == "auto" and "alpha" not in solver.reads:
         raise ValueError(f"alpha='auto' is found by solver='lm' only: give {estimator.solver!r} a number.")
+    if estimator.alpha == "auto" and estimator.early_stopping:
+        raise ValueError(
+            "alpha='auto' finds how far to fit without a validation set: set early_stopping=False, or give alpha a "
+            "number."
+        )
     X_val, y_val, sample_weight_val = validation
     if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
         raise ValueError("A validation set needs both X_val and y_val (and may have sample_weight_val).")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -160,9 +160,9 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     def _validation_score(self, Y: np.ndarray, prediction: Array, weight: np.ndarray | None) -> float:
         """The score that early stopping watches, of ``prediction`` (n, K) for encoded targets."""
 
-    def _weigh(self, Y: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray | None:
-        """The weights of the rows in the loss."""
-        return sample_weight
+    def _weigher(self, Y: np.ndarray, sample_weight: np.ndarray | None) -> Callable[..., Any]:
+        """Return ``weigh(Y, sample_weight)``, the weights of rows in the loss; it is learnt from those of the fit."""
+        return lambda Y, sample_weight: sample_weight
 
     # Fitting.
 
@@ -225,18 +225,17 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             Y, loss = self._encode(y, dtype, resume=resume, incremental=incremental, classes=classes)
             check_needs(self, solver, loss)
             sample_weight = _checked_weight(sample_weight, X, dtype)
-            weight = self._weigh(Y, sample_weight)
+            weigh = self._weigher(Y, sample_weight)
+            weight = weigh(Y, sample_weight)
 
             network, theta, training = self._start(X, Y, loss, dtype, resume, incremental)
             rows, held_out = None, None
             if self.early_stopping:
                 if validation[0] is None:
-                    rows, others = split_rows(
-                        len(Y), self.validation_fraction, self._strata(Y), sample_weight, training.rng
-                    )
+                    rows, others = split_rows(len(Y), self.validation_fraction, self._strata(Y), weight, training.rng)
                     held_out = HeldOut(X, y, Y, sample_weight, weight, others)
                 else:
-                    held_out = self._validation_set(validation, Y, loss)
+                    held_out = self._validation_set(validation, Y, loss, weigh)
             n_rows = X.shape[0] if rows is None else len(rows)
             options = options_for(self, solver, n_rows)
             if incremental:
@@ -255,9 +254,11 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
                 """Attributes that predict with the parameters of this moment."""
                 return attributes_of(network, objective.theta.astype(dtype) if copied else objective.theta, loss)
 
-            monitor = self._monitor(theta, resume, incremental, validated=held_out is not None)
+            monitor = self._monitor(loss, resume, incremental)
             if held_out is not None:
                 monitor.validate = held_out.score_of(self, network, loss, objective.theta, fitted)
+                if resume:  # what it has to beat is where it starts from, by the score and set of now
+                    monitor.best_score, monitor.best_theta = monitor.validate(), objective.theta.copy()
             if callbacks is not None and getattr(self, "_skl_callbacks", None):
                 context, data = callbacks
                 monitor.watcher = EpochTasks(context, self, lambda: fitted(copied=True), data)
@@ -272,11 +273,14 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             _warn(monitor.ended or outcome, incremental)
             return self
 
-    def _validation_set(self, given, Y_train, loss):
+    def _validation_set(self, given, Y_train, loss, weigh):
         X, y, sample_weight = given
         X, y = self._validate(X, y, reset=False)
         Y, sample_weight = self._encode_validation(y, Y_train, loss), _checked_weight(sample_weight, X)
-        return HeldOut(X, y, Y, sample_weight, self._weigh(Y, sample_weight))
+        weight = weigh(Y, sample_weight)
+        if weight is not None and not weight.any():
+            raise ValueError("No sample of the validation set has a weight above zero, class weights included.")
+        return HeldOut(X, y, Y, sample_weight, weight)
 
     def _start(self, X, Y, loss, dtype, resume, incremental):
         """The network, its parameters to start from (1, P), and the generator with what else a run goes on from."""
@@ -291,6 +295,8 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             before = self._training
             rng = copy.deepcopy(before.rng) if isinstance(self.random_state, Integral) else training.rng
             training = Training(rng, *copy.deepcopy((before.progress, before.optimizer, before.noise)))
+            if not before.under_way:  # that was a fit, whose plan is carried out
+                training.progress.n_epochs = 0
         training.under_way = incremental
         training.progress.n_planned = self.max_iter
         if resume:
@@ -338,18 +344,15 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
                 f"{sizes}. Training can go on with the same sizes only: set warm_start=False to start afresh."
             )
 
-    def _monitor(self, theta, resume, incremental, validated):
+    def _monitor(self, loss, resume, incremental):
         monitor = Monitor(
             tol=float(self.tol),
             n_iter_no_change=self.n_iter_no_change,
             verbose=bool(self.verbose),
             max_time=np.inf if self.max_time is None else float(self.max_time),
         )
-        if resume and not validated:
-            best = getattr(self, "best_loss_", None)
-            monitor.best_loss = np.inf if best is None else best
-        elif resume and (score := getattr(self, "best_validation_score_", None)) is not None:
-            monitor.best_score, monitor.best_theta = score, theta.copy()
+        if resume and self.best_loss_ is not None and type(self._loss) is type(loss):
+            monitor.best_loss = self.best_loss_
         if resume and incremental:
             monitor.n_flat = getattr(self, "_no_improvement_count", 0)
         return monitor

@@ -65,7 +65,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         to 1e-6. Plans for `max_iter` epochs, of 'sgd' and 'adam': 'cosine' falls to 0 by half a cosine wave,
         'one_cycle' rises from 1/25 to 1 in the first 0.3 of the epochs and falls to 4e-6 in the rest; a callable is
         given the fraction of the epochs done, in [0, 1], and returns a factor. A plan that is carried out is no failure
-        to converge. With `partial_fit` each call is an epoch.
+        to converge. With `partial_fit` each call is an epoch,
+        and a plan that is over stays at its last factor.
 
     learning_rate_init : float, default=0.001
         Initial step size of 'sgd' and 'adam'.
@@ -85,7 +86,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     tol : float, default=1e-4
         Improvement of the loss, or of the validation score, that counts as one; for solvers on all data the largest
-        component of the gradient at which to stop.
+        component of the gradient at which to stop ('lbfgs' may stop before, where the loss no longer falls).
 
     verbose : bool or int, default=False
         Whether to print the loss of each epoch or iteration.
@@ -135,7 +136,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     scoring : 'loss', str, callable or None, default=None
         What early stopping watches: None is R2, 'loss' is the negative loss without penalty; or any scorer of
-        scikit-learn. Sample weights count.
+        scikit-learn. Sample weights count where it takes them.
 
     max_time : float or None, default=None
         Seconds after which training stops, at the end of an epoch or iteration, with what it has reached.
@@ -313,6 +314,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     def _encode(self, y, dtype, *, resume, incremental, classes):
         loss = self.loss if isinstance(self.loss, Loss) else loss_of(self, self.loss)
+        if loss.for_classes:
+            raise ValueError(f"loss={self.loss!r} is for class labels: use MLPClassifier, or another loss.")
         Y = self._targets(y, dtype, loss)
         if loss.n_outputs > 1 and not loss.gives_variance:
             if Y.shape[1] > 1:

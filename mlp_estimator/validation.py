@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -57,20 +58,35 @@ class HeldOut:
         if estimator.scoring == "loss":
             objective = Objective(network, loss, self.X, self.Y, self.weight, theta=theta, alpha=0.0, rows=self.rows)
             return lambda: -float(objective.loss_without_penalty().mean())
+        params = network.layout.views(theta)
         if estimator.scoring is None:
-            Y, weight, params = self.taken(self.Y), self.taken(self.weight), network.layout.views(theta)
+            Y, weight = self.taken(self.Y), self.taken(self.weight)
 
-            def default_score() -> float:
-                prediction = collect(network, params, self.X, loss.predict, self.rows)
-                if not np.isfinite(prediction).all():
-                    return float("nan")
+            def score(prediction: Array) -> float:
                 return float(estimator._validation_score(Y, prediction, weight))
+        else:
+            scorer = check_scoring(estimator, estimator.scoring)
+            candidate = copy.copy(estimator)
+            vars(candidate).update(fitted())  # views of theta
+            vars(candidate).pop("feature_names_in_", None)  # X has been validated and has no names any more
+            X, y, weight = self.taken(self.X), self.taken(self.y), self.taken(self.sample_weight)
+            accepted = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters.values()
+            takes_weights = any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in accepted)
+            weights = {"sample_weight": weight} if takes_weights and weight is not None else {}
 
-            return default_score
-        scorer = check_scoring(estimator, estimator.scoring)
-        candidate = copy.copy(estimator)
-        vars(candidate).update(fitted())  # views of theta
-        vars(candidate).pop("feature_names_in_", None)  # X has been validated and has no names any more
-        X, y, weight = self.taken(self.X), self.taken(self.y), self.taken(self.sample_weight)
-        weights = {} if weight is None else {"sample_weight": weight}
-        return lambda: float(scorer(candidate, X, y, **weights)) if np.isfinite(theta).all() else float("nan")
+            def score(prediction: Array) -> float:
+                return float(scorer(candidate, X, y, **weights))
+
+        def defined_score() -> float:
+            prediction = collect(network, params, self.X, loss.predict, self.rows)
+            if not np.isfinite(prediction).all():  # a run that diverges: the monitor sees to it
+                return float("nan")
+            found = score(prediction)
+            if np.isnan(found):
+                raise ValueError(
+                    "The validation score is not a number: it is not defined on this validation set, for example "
+                    "because that has one class or one sample only. Choose another set, or another scoring."
+                )
+            return found
+
+        return defined_score

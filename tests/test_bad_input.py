@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
 
 from mlp_estimator import MLPClassifier, MLPRegressor
+from mlp_estimator.engine.losses import SoftmaxCrossEntropy
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
@@ -138,6 +139,32 @@ CASES = {
         Y,
         None,
         r"classes, \[0, 1, 2\], are not in class_weight",
+    ),
+    "negative class weight": (CLASSIFIER, {"class_weight": {0: -1.0}}, X, Y, None, "weights are numbers from 0"),
+    "no class weight": (
+        CLASSIFIER,
+        {"class_weight": {0: 0, 1: 0, 2: 0}},
+        X,
+        Y,
+        None,
+        "no sample has a weight above zero",
+    ),
+    "list of one": (CLASSIFIER, {"class_weight": [{0: 1.0}]}, X, Y, None, "list of dicts is for multilabel targets"),
+    "loss of classes": (
+        REGRESSOR,
+        {"loss": SoftmaxCrossEntropy()},
+        X,
+        Y,
+        None,
+        "is for class labels: use MLPClassifier",
+    ),
+    "alpha and early stopping": (
+        REGRESSOR,
+        {"alpha": "auto", "solver": "lm", "early_stopping": True},
+        X,
+        Y,
+        None,
+        "without a validation set",
     ),
     "huber_delta": (REGRESSOR, {"loss": "huber", "huber_delta": 0.0}, X, Y, None, "'huber_delta' parameter"),
     "quantile": (REGRESSOR, {"loss": "quantile", "quantile": 1.0}, X, Y, None, "'quantile' parameter"),

@@ -57,6 +57,14 @@ def test_a_fit_is_a_task_and_each_epoch_one_below(solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
+def test_an_exhausted_run_has_no_task_too_many(solver):
+    recorder = Recorder()
+    model = MLPRegressor((5,), "tanh", solver=solver, max_iter=5, random_state=0).set_callbacks(recorder)
+    model.fit(X, X[:, 0] * X[:, 1])
+    assert [task for task in recorder.ended if task[0] == "epoch"] == [("epoch", i) for i in range(model.n_iter_)]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 def test_a_hook_that_returns_true_stops_the_fit(solver):
     recorder = Recorder(stop_at=2)

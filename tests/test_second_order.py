@@ -162,3 +162,28 @@ def test_too_many_effective_parameters_are_a_warning():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         MLPRegressor((2,), "tanh", solver="lm", alpha="auto", max_iter=1000, random_state=0).fit(X, Y)
+
+
+@pytest.mark.parametrize("solver", ["cg", "newton-cg", "trust-krylov", "lm"])
+def test_tol_is_the_largest_component_of_the_gradient(solver):
+    options = {"hidden_layer_sizes": (5,), "activation": "tanh", "alpha": 10.0, "random_state": 0}
+    model = MLPRegressor(solver=solver, tol=1e-7, max_iter=3000, **options).fit(X, Y)
+    still = MLPRegressor(solver="sgd", batch_size=442, momentum=0.0, warm_start=True, max_iter=1, **options)
+    still.set_params(learning_rate_init=1.0, nesterovs_momentum=False)
+    still.__dict__.update({k: v for k, v in vars(model).items() if k.endswith("_") or k == "_loss"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        still.fit(X, Y)  # one step of rate 1 is the gradient
+    moved = [np.abs(a - b).max() for a, b in zip(still.coefs_, model.coefs_, strict=True)]
+    assert max(moved) <= 1e-7
+
+
+def test_evidence_that_finds_nothing_says_so():
+    rng = np.random.default_rng(0)
+    with pytest.warns(ConvergenceWarning, match="grown until the network became a constant|has not settled"):
+        model = MLPRegressor((5,), "tanh", solver="lm", alpha="auto", random_state=0).fit(X, 1e3 * Y + 1e4)
+    assert np.isfinite(model.predict(X)).all()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        MLPRegressor((5,), "tanh", solver="lm", alpha="auto", random_state=0).fit(X, rng.normal(size=442))
+        MLPRegressor((), solver="lm", alpha=1.0, tol=0.0, max_iter=50, random_state=0).fit(X, np.zeros(442))

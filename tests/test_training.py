@@ -410,3 +410,10 @@ def test_a_long_stream_adds_its_curve_to_the_pickle_and_nothing_else():
     for _ in range(1000):
         model.partial_fit(X_DIAB[:20], Y_DIAB[:20])
     assert len(pickle.dumps(model)) - before < 1000 * 12
+
+
+def test_a_stream_after_a_fit_begins_a_new_plan():
+    model = MLPRegressor((5,), learning_rate="cosine", max_iter=5, random_state=0).fit(X_DIAB, Y_DIAB)
+    before = model.coefs_[0].copy()
+    model.partial_fit(X_DIAB, Y_DIAB + 5)
+    assert np.abs(model.coefs_[0] - before).max() > 0

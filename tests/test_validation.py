@@ -7,7 +7,7 @@ import pytest
 import sklearn
 from problems import CLASSIFIER_SOLVERS
 from scipy import sparse
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.metrics import (
     accuracy_score,
     log_loss,
@@ -141,3 +141,35 @@ def test_a_validation_set_is_routed_through_a_pipeline():
     expected.fit(scaler.transform(raw[TRAIN]), y[TRAIN], X_val=scaler.transform(raw[TEST]), y_val=y[TEST])
     assert pipeline[-1].validation_scores_ == expected.validation_scores_
     np.testing.assert_array_equal(pipeline[-1].coefs_[0], expected.coefs_[0])
+
+
+def test_class_weights_of_the_fit_count_in_a_set_that_lacks_classes():
+    X, y = load_iris(return_X_y=True)
+    model = MLPClassifier(class_weight="balanced", scoring="loss", **OPTIONS)
+    model.fit(X[20:], y[20:], X_val=X[10:100], y_val=y[10:100])
+    weight = np.array([130 / 3 / 30, 130 / 3 / 50])[y[10:100]]
+    loss = log_loss(y[10:100], model.predict_proba(X[10:100]), sample_weight=weight, labels=[0, 1, 2])
+    assert -loss == pytest.approx(model.best_validation_score_, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+def test_a_score_that_is_not_defined_is_an_error():
+    with pytest.raises(ValueError, match="not defined on this validation set"):
+        MLPClassifier(scoring="roc_auc", **OPTIONS).fit(X, Y, X_val=X[Y == 0], y_val=Y[Y == 0])
+    with pytest.raises(ValueError, match="not defined on this validation set"):
+        MLPRegressor(**OPTIONS).fit(X_DIAB, Y_DIAB, X_val=X_DIAB[:1], y_val=Y_DIAB[:1])
+    with pytest.raises(ValueError, match="No sample of the validation set has a weight above zero"):
+        MLPClassifier(class_weight={0: 0.0}, **OPTIONS).fit(X, Y, X_val=X[Y == 0], y_val=Y[Y == 0])
+
+
+@pytest.mark.parametrize("scoring", [lambda estimator, X, y: estimator.score(X, y), "neg_max_error"])
+def test_scorers_that_take_no_weights_get_none(scoring):
+    MLPRegressor(scoring=scoring, **OPTIONS).fit(X_DIAB, Y_DIAB, np.ones(442))
+
+
+def test_a_warm_start_has_to_beat_where_it_starts_by_the_score_of_now():
+    model = MLPClassifier(warm_start=True, **OPTIONS).fit(X[TRAIN], Y[TRAIN], **GIVEN)
+    start = MEASURES["loss"](model, None)
+    model.set_params(scoring="loss", max_iter=20).fit(X[TRAIN], Y[TRAIN], **GIVEN)
+    assert model.best_validation_score_ == pytest.approx(MEASURES["loss"](model, None))
+    assert model.best_validation_score_ > start

@@ -23,6 +23,7 @@ FIRST_DAMPING = 1e-3  # in units of the largest diagonal entry of J'J
 MOST_PARAMETERS = 5000  # A has their square as entries, and a step takes the third power
 FIRST_ALPHA = 0.01  # in units of ||r||^2: from much regularisation down, or the network overfits before it is held
 MOST_ESTIMATES = 100  # of alpha; it falls for ever where the network fits all data exactly
+NOTHING = 1e-3  # effective weights below which there is nothing left to regularise
 SETTLED = 0.01  # relative change of alpha at which it is found
 FLAT = 1e-4  # relative decrease of the objective by a step at which alpha is estimated anew
 MANY = 0.4  # effective parameters per row from which on the evidence is not to be trusted
@@ -122,6 +123,12 @@ class LevenbergMarquardt:
             quadratic.take()
             n_effective, n_effective_decayed = quadratic.n_effective()
             noise = quadratic.squared_residuals / max(n_rows - n_effective, 1.0)
+            if not n_effective_decayed > NOTHING:
+                outcome = Outcome(
+                    "exhausted",
+                    "alpha='auto' has grown until the network became a constant: X says nothing of y, or X and y are "
+                    "not standardised (StandardScaler, TransformedTargetRegressor), or sample weights not near 1.",
+                )
             if outcome != CONVERGED or abs(objective.alpha - last) <= SETTLED * last:
                 break
             last = objective.alpha
@@ -162,10 +169,10 @@ class _Descent:
         if np.isnan(monitor.loss):
             monitor.loss = value
         while monitor.n_iter < options["max_iter"]:
-            monitor.begin()
             self.quadratic.take()
             if np.abs(self.quadratic.gradient).max() <= options["tol"] * total:
                 return CONVERGED
+            monitor.begin()
             found = self._step(value)
             if found is None:
                 if self._n_calls >= options["max_fun"]:
@@ -192,7 +199,7 @@ class _Descent:
                 step, foreseen = quadratic.step(self._damping)
                 np.add(self.accepted[0], step, out=self.objective.theta[0])
                 found = self._value()
-                gain = (value - found) * self.objective.total_weight / foreseen
+                gain = (value - found) * self.objective.total_weight / foreseen if foreseen > 0.0 else -1.0
             except LinAlgError:  # not positive definite to rounding
                 gain = -1.0
             if gain > 0.0:

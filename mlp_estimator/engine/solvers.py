@@ -176,6 +176,9 @@ class _Evaluations:
 
     def value_and_grad(self, x: Array) -> tuple[float, Array]:
         self._monitor.begin()
+        return self._evaluate(x)
+
+    def _evaluate(self, x: Array) -> tuple[float, Array]:
         self.n_calls += 1
         np.copyto(self._objective.theta[0], x)
         value = self._objective.value_and_grad()
@@ -195,7 +198,7 @@ class _Evaluations:
     def slope_at(self, x: Array) -> float:
         """The largest component of the gradient."""
         if not np.array_equal(x, self._x):
-            self.value_and_grad(x)
+            self._evaluate(x)
         return self._slope
 
 
@@ -203,15 +206,16 @@ class Minimize:
     """A method of ``scipy.optimize.minimize`` on all data at once, in float64: methods pass on the type they get.
 
     ``limits`` says under which names the method knows ``max_iter``, ``max_fun`` and ``tol``, the largest component of
-    the gradient; what it does not know is looked after here. Some methods need the products of the curvature matrix.
+    the gradient; what it does not know is looked after here, its own rules being ``fixed`` so as not to act. Some
+    methods need the products of the curvature matrix.
     """
 
     incremental = False
     dtype: Any = np.float64
     reads: tuple[str, ...] = ("max_iter", "max_fun", "tol")
 
-    def __init__(self, name: str, method: str, limits: Mapping[str, str], needs: str = ""):
-        self.name, self.method, self.limits, self.needs = name, method, limits, needs
+    def __init__(self, name: str, method: str, limits: Mapping[str, str], needs: str = "", **fixed: float):
+        self.name, self.method, self.limits, self.needs, self.fixed = name, method, limits, needs, fixed
 
     def run(
         self,
@@ -237,7 +241,7 @@ class Minimize:
                 jac=True,
                 hessp=evaluations.curvature_product if self.needs else None,
                 callback=callback,
-                options={theirs: options[ours] for theirs, ours in self.limits.items()},
+                options={theirs: options[ours] for theirs, ours in self.limits.items()} | self.fixed,
             )
         except KeyboardInterrupt:
             if np.isnan(monitor.loss):  # before the first evaluation
@@ -281,7 +285,7 @@ SOLVERS: dict[str, Solver] = {
     **{name: Minibatch(optimizer) for name, optimizer in OPTIMIZERS.items()},
     "lbfgs": Minimize("lbfgs", "L-BFGS-B", {"maxiter": "max_iter", "maxfun": "max_fun", "gtol": "tol"}),
     "cg": Minimize("cg", "CG", {"maxiter": "max_iter", "gtol": "tol"}),
-    "newton-cg": Minimize("newton-cg", "Newton-CG", {"maxiter": "max_iter"}, needs="curvature"),
+    "newton-cg": Minimize("newton-cg", "Newton-CG", {"maxiter": "max_iter"}, needs="curvature", xtol=0.0),
     "lm": LevenbergMarquardt(),
-    "trust-krylov": Minimize("trust-krylov", "trust-krylov", {"maxiter": "max_iter"}, needs="curvature"),
+    "trust-krylov": Minimize("trust-krylov", "trust-krylov", {"maxiter": "max_iter"}, needs="curvature", gtol=0.0),
 }
