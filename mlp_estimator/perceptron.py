@@ -351,8 +351,9 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             verbose=bool(self.verbose),
             max_time=np.inf if self.max_time is None else float(self.max_time),
         )
-        if resume and self.best_loss_ is not None and type(self._loss) is type(loss):
-            monitor.best_loss = self.best_loss_
+        best_loss = getattr(self, "best_loss_", None) if resume else None
+        if best_loss is not None and type(self._loss) is type(loss):
+            monitor.best_loss = best_loss
         if resume and incremental:
             monitor.n_flat = getattr(self, "_no_improvement_count", 0)
         return monitor
