@@ -352,7 +352,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             max_time=np.inf if self.max_time is None else float(self.max_time),
         )
         best_loss = getattr(self, "best_loss_", None) if resume else None
-        if best_loss is not None and type(self._loss) is type(loss):
+        if best_loss is not None and type(getattr(self, "_loss", loss)) is type(loss):
             monitor.best_loss = best_loss
         if resume and incremental:
             monitor.n_flat = getattr(self, "_no_improvement_count", 0)
