@@ -117,17 +117,16 @@ class Objective:
             return 0.0
         np.multiply(self._W, self.alpha / weight, out=self._scaled)
         np.add(self._dW, self._scaled, out=self._dW)
+        return self._penalty(weight)
+
+    def _penalty(self, weight: float) -> Array:
         return (0.5 * self.alpha / weight) * squared_norm(self._W)
 
     def _whole(self) -> Array:
         """All rows, in chunks through the same memory: one path for any number of rows."""
-        n, total = len(self.rows), self.total_weight
-        if n <= self.max_batch:
-            batch = self._batch(n)
-            if batch is not self._loaded:
-                batch.gather(self.rows)
-                self._loaded = batch
-            return self._evaluate(batch, total) + self._penalise(total)
+        total = self.total_weight
+        if len(self.rows) <= self.max_batch:
+            return self._evaluate(self._all_at_once(), total) + self._penalise(total)
         if self._sum is None:
             self._sum = np.empty_like(self.grad)
         self._sum.fill(0.0)
@@ -138,9 +137,20 @@ class Objective:
         np.copyto(self.grad, self._sum)
         return value + self._penalise(total)
 
+    def _all_at_once(self) -> _Batch:
+        """All rows in one batch, gathered once for as long as nothing else is put there."""
+        batch = self._batch(len(self.rows))
+        if batch is not self._loaded:
+            batch.gather(self.rows)
+            self._loaded = batch
+        return batch
+
     def _chunks(self) -> Iterator[_Batch]:
         """All rows, a batch at a time."""
         n = len(self.rows)
+        if n <= self.max_batch:
+            yield self._all_at_once()
+            return
         for start in range(0, n, self.max_batch):
             stop = min(start + self.max_batch, n)
             batch = self._batch(stop - start)
@@ -149,7 +159,7 @@ class Objective:
 
     def value(self) -> Array:
         """The objective (M,) over all rows, at the price of a forward sweep; ``grad`` is left alone."""
-        return self.loss_without_penalty() + (0.5 * self.alpha / self.total_weight) * squared_norm(self._W)
+        return self.loss_without_penalty() + self._penalty(self.total_weight)
 
     def curvature_product(self, v: Array, out: Array) -> None:
         """Write the Gauss-Newton product J' H J v + alpha v, over all rows and divided as f is, to out (M, P).
@@ -167,7 +177,6 @@ class Objective:
             np.multiply(t, 1.0 / self.total_weight, out=sweeps.d_raw)
             sweeps.backward()
             np.add(out, self.grad, out=out)
-        self._loaded = None
 
     def residuals(self) -> Iterator[tuple[Array, Array]]:
         """Yield (J (B, P), r (B,)) for a stretch of rows and one output, of one member and a sum of squares.
@@ -182,11 +191,9 @@ class Objective:
                 sweeps.d_raw.fill(0.0)
                 sweeps.d_raw[0, k] = root
                 yield sweeps.row_gradients(), (sweeps.raw[0, k] - batch.y[0, k]) * root
-        self._loaded = None
 
     def loss_without_penalty(self) -> Array:
         """The mean loss (M,) over all rows, without its gradient: what a validation set is for."""
-        self._loaded = None
         total = np.zeros(len(self.theta), self.theta.dtype)
         for batch in self._chunks():
             total += self._loss_of(batch)

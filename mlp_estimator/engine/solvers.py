@@ -171,8 +171,7 @@ class _Evaluations:
         self._objective, self._monitor = objective, monitor
         self._product = np.empty_like(objective.theta)
         self.n_calls = 0
-        self._x = np.full_like(objective.theta[0], np.nan)
-        self._slope = np.nan
+        self._latest: tuple[Array, Array] | None = None  # a point, and the gradient there
 
     def value_and_grad(self, x: Array) -> tuple[float, Array]:
         self._monitor.begin()
@@ -186,9 +185,8 @@ class _Evaluations:
         if np.isnan(self._monitor.loss):
             self._monitor.loss = float(value[0])
             self._monitor.check_finite(self._monitor.loss)
-        np.copyto(self._x, x)
-        self._slope = float(np.abs(self._objective.grad).max())
-        return float(value[0]), self._objective.grad[0].copy()
+        self._latest = x.copy(), self._objective.grad[0].copy()
+        return float(value[0]), self._latest[1]
 
     def curvature_product(self, x: Array, v: Array) -> Array:
         np.copyto(self._objective.theta[0], x)
@@ -197,9 +195,10 @@ class _Evaluations:
 
     def slope_at(self, x: Array) -> float:
         """The largest component of the gradient."""
-        if not np.array_equal(x, self._x):
+        if self._latest is None or not np.array_equal(x, self._latest[0]):
             self._evaluate(x)
-        return self._slope
+        assert self._latest is not None
+        return float(np.abs(self._latest[1]).max())
 
 
 class Minimize:
