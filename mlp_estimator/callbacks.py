@@ -21,9 +21,16 @@ class EpochTasks:
         self._context = context
         self._arguments = {"estimator": estimator, "reconstruction_attributes": fitted, **data}
 
+        self._task: CallbackContext | None = None
+        self._stopped = False
+
     def begin(self) -> None:
-        self._task = self._context.subcontext("epoch")
-        self._task.call_on_fit_task_begin(**self._arguments)
+        if self._task is None:
+            self._task = self._context.subcontext("epoch")
+            self._task.call_on_fit_task_begin(**self._arguments)
 
     def end(self) -> bool:
-        return self._task.call_on_fit_task_end(**self._arguments)
+        if self._task is not None:
+            task, self._task = self._task, None
+            self._stopped = bool(task.call_on_fit_task_end(**self._arguments)) or self._stopped
+        return self._stopped

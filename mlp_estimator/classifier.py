@@ -9,13 +9,14 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+from sklearn.utils.multiclass import check_classification_targets, unique_labels
 
 from .class_weight import codes_of, weigher
 from .fitted import as_it_is
 from .incremental import incremental_fit
+from .labels import check_classes, check_kind, is_multilabel, name_classes
 from .parameters import loss_of
-from .perceptron import Interval, MultilayerPerceptron, StrOptions, _fit_context
+from .perceptron import Interval, MultilayerPerceptron, StrOptions, _fit_context, check_is_fitted
 
 
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
@@ -255,6 +256,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         max_grad_norm=None,
         scoring=None,
         max_time=None,
+        n_members=1,
         class_weight=None,
         label_smoothing=0.0,
     ):
@@ -288,6 +290,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             max_grad_norm=max_grad_norm,
             scoring=scoring,
             max_time=max_time,
+            n_members=n_members,
         )
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
@@ -295,13 +298,13 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     def _encode(self, y, dtype, *, resume, incremental, classes):
         check_classification_targets(y)
         if incremental:
-            self._name_classes(y, classes)
+            name_classes(self, y, classes)
         elif not resume:
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         if incremental or resume:
-            self._check_kind(y, "`y`")
-            self._check_classes(unique_labels(y), incremental)
+            check_kind(self, y, "`y`")
+            check_classes(self, y, incremental)
         kind = self._label_binarizer.y_type_
         if kind.startswith("multilabel") and self.label_smoothing:
             raise ValueError(
@@ -313,7 +316,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def _encode_validation(self, y, Y, loss):
         check_classification_targets(y)
-        self._check_kind(y, "`y_val`")
+        check_kind(self, y, "`y_val`")
         unseen = np.setdiff1d(unique_labels(y), self.classes_)
         if len(unseen):
             raise ValueError(f"y_val has the classes {unseen}, which y does not have: {self.classes_}.")
@@ -332,42 +335,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     def _weigher(self, Y, sample_weight):
         if self.class_weight is None:
             return super()._weigher(Y, sample_weight)
-        labels = self._label_binarizer.y_type_.startswith("multilabel")
+        labels = is_multilabel(self)
         return weigher(self.class_weight, None if labels else self.classes_, Y, sample_weight)
-
-    def _check_kind(self, y, name):
-        kind = self._label_binarizer.y_type_
-        if kind.startswith("multilabel") != type_of_target(y).startswith("multilabel"):
-            raise ValueError(
-                f"{name} is {type_of_target(y)}, but training so far was on a {kind} target: it can go on with the "
-                "same kind of target only."
-            )
-
-    def _name_classes(self, y, classes):
-        """Take the classes from the first call of partial_fit, and see that later calls agree."""
-        if not hasattr(self, "classes_"):
-            if classes is None:
-                raise ValueError("classes must be passed on the first call to partial_fit: all that will ever come.")
-            multilabel = type_of_target(y).startswith("multilabel")
-            self.classes_ = unique_labels(classes)
-            self._label_binarizer = LabelBinarizer().fit(y if multilabel else self.classes_)
-        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
-            raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}."
-            )
-
-    def _check_classes(self, found, incremental):
-        unseen = np.setdiff1d(found, self.classes_)
-        if incremental and len(unseen):
-            raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {found}. "
-                "Name all classes that will ever come in the first call: partial_fit(X, y, classes=...)."
-            )
-        if not incremental and (len(unseen) or len(found) < len(self.classes_)):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
-                f"Previously got {self.classes_}, `y` has {found}"
-            )
 
     def _strata(self, Y):
         return Y[:, 0] if Y.shape[1] == 1 else None  # not for multilabel targets
@@ -425,7 +394,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             The most probable class of each sample; for multilabel targets an indicator matrix.
         """
         probability = self._predict(X)
-        if self._label_binarizer.y_type_.startswith("multilabel"):
+        if is_multilabel(self):
             return self._label_binarizer.inverse_transform(probability)
         codes = probability[:, 0] > 0.5 if probability.shape[1] == 1 else probability.argmax(axis=1)
         return self.classes_.take(codes, mode="clip")  # where only one class was seen there is no second
@@ -443,10 +412,31 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         probability : ndarray of shape (n_samples, n_classes)
             The probability of each class, in the order of `classes_`; for multilabel targets of each label.
         """
-        if getattr(self, "out_activation_", None) != "logistic" or self.n_outputs_ > 1:
-            return self._predict(X)
-        raw = self._predict(X, as_it_is)
-        both = np.concatenate([-raw, raw], axis=1)
+        return self._predict(X) if self._has_class_outputs() else self._of_two(X).mean(axis=0)
+
+    def predict_members(self, X):
+        """Predict class probabilities by each member of an ensemble, whose mean is `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        probability : ndarray of shape (n_members, n_samples, n_classes)
+            The probability of each class, in the order of `classes_`; for multilabel targets of each label.
+        """
+        return self._predict(X, members=True) if self._has_class_outputs() else self._of_two(X)
+
+    def _has_class_outputs(self):
+        """Whether the network has an output for each class or label, and not one for two classes."""
+        return getattr(self, "out_activation_", None) != "logistic" or self.n_outputs_ > 1
+
+    def _of_two(self, X):
+        """Probabilities (M, n, 2) of two classes, each as exact as the other."""
+        raw = self._predict(X, as_it_is, members=True)
+        both = np.concatenate([-raw, raw], axis=2)
         self._loss.predict(both, both)
         return both
 
@@ -462,10 +452,19 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         -------
         score : ndarray of shape (n_samples,) or (n_samples, n_classes)
             The network's output before softmax or logistic function. For two classes one number, the log-odds of
-            ``classes_[1]``.
+            ``classes_[1]``. Of an ensemble, what a single network would put out for its mean probabilities.
         """
-        raw = self._predict(X, as_it_is)
-        return raw[:, 0] if len(self.classes_) <= 2 and raw.shape[1] == 1 else raw
+        check_is_fitted(self, "coefs_")
+        if self._n_fitted() == 1:
+            score = self._predict(X, as_it_is)
+        elif self._has_class_outputs():
+            probability = self.predict_proba(X)
+            score = np.log(probability)
+            if is_multilabel(self):
+                score -= np.log1p(-probability)
+        else:
+            score = np.subtract(*np.log(self.predict_proba(X)).T[::-1])[:, None]
+        return score[:, 0] if score.shape[1] == 1 else score
 
     def predict_log_proba(self, X):
         """Predict the logarithm of class probabilities, finite for every sample.

@@ -13,11 +13,12 @@ from .engine.network import Network
 
 
 def attributes_of(network: Network, theta: Array, loss: Loss) -> dict[str, Any]:
-    """What prediction reads; weights and biases are views of theta (1, P)."""
+    """What prediction reads; weights and biases are views of theta (M, P), of one member without their first axis."""
+    member = 0 if len(theta) == 1 else slice(None)
     affine = [p for p in network.layout.views(theta) if p]
     return {
-        "coefs_": [W[0] for W, _ in affine],
-        "intercepts_": [b[0, :, 0] for _, b in affine],
+        "coefs_": [W[member] for W, _ in affine],
+        "intercepts_": [b[member, :, 0] for _, b in affine],
         "n_layers_": len(affine) + 1,
         "n_outputs_": network.widths[-1],
         "out_activation_": loss.link,
@@ -26,23 +27,35 @@ def attributes_of(network: Network, theta: Array, loss: Loss) -> dict[str, Any]:
 
 
 def theta_of(estimator: Any, network: Network, dtype: Any) -> Array:
-    """The fitted parameters as one vector, (1, P)."""
-    theta = np.empty((1, network.layout.size), dtype)
+    """The fitted parameters as one vector for each member, (M, P)."""
     fitted = network.params(estimator.coefs_, estimator.intercepts_)
+    theta = np.empty((len(fitted[0][0]), network.layout.size), dtype)
     for views, arrays in zip(network.layout.views(theta), fitted, strict=True):
         for view, array in zip(views, arrays, strict=True):
             np.copyto(view, array)
     return theta
 
 
-def collect(network: Network, params: Any, X: Any, link: Callable[[Array, Array], object], rows=None) -> Array:
-    """Run X through the network chunk by chunk; ``link(raw, out)`` of all of it, (n, K)."""
-    n = X.shape[0] if rows is None else len(rows)
-    result = np.empty((n, network.widths[-1]), params[0][0].dtype)
+def collect(
+    network: Network,
+    params: Any,
+    X: Any,
+    link: Callable[[Array, Array], object],
+    rows: Any = None,
+    members: bool = False,
+) -> Array:
+    """Run X through the network chunk by chunk.
+
+    ``link(raw, out)`` of all of it, the mean over the members (n, K), or of each of the ``members`` (M, n, K).
+    """
+    n, n_members = X.shape[0] if rows is None else len(rows), len(params[0][0])
+    result = np.empty((n_members if members else 1, n, network.widths[-1]), params[0][0].dtype)
     for part, raw in network.outputs(params, X, rows):
         link(raw, raw)
-        np.copyto(result[part], raw[0].T)
-    return result
+        if not members and n_members > 1:
+            raw = np.mean(raw, axis=0, keepdims=True)
+        np.copyto(result[:, part], raw.swapaxes(1, 2))
+    return result if members else result[0]
 
 
 def as_it_is(raw: Array, out: Array) -> None:

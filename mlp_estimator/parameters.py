@@ -84,7 +84,7 @@ def options_for(estimator: Any, solver: Solver, n_rows: int) -> dict[str, Any]:
             warnings.warn(
                 f"Got `batch_size` {estimator.batch_size}, larger than the {n_rows} samples trained on. It is going to "
                 "be clipped.",
-                stacklevel=6,
+                stacklevel=7,
             )
             options["batch_size"] = n_rows
     return options

@@ -6,8 +6,6 @@ a user reads, changes or pickles there is what predicts and what further trainin
 
 from __future__ import annotations
 
-import copy
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,25 +16,23 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context, is_regressor
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .callbacks import EpochTasks
 from .engine.activations import ACTIVATIONS, Activation
+from .engine.batches import Data
 from .engine.layout import Array
 from .engine.losses import Loss
-from .engine.monitor import Monitor
-from .engine.network import ROWS_AT_A_TIME, Network
-from .engine.objective import Objective
-from .engine.schedules import SCHEDULES, Progress
-from .engine.solvers import SOLVERS, Training
-from .fitted import as_it_is, attributes_of, collect, theta_of
-from .parameters import check_combination, check_needs, dropout_rates, hidden_sizes, network_of, options_for
-from .threads import limited_threads
-from .validation import HeldOut, split_rows
+from .engine.network import Network
+from .engine.schedules import SCHEDULES
+from .engine.solvers import SOLVERS
+from .fitted import as_it_is, collect
+from .parameters import check_combination, check_needs, network_of
+from .training import Reading, at_this_moment, keep, start, train, warn
+from .validation import HeldOut
 
 
 class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
@@ -69,6 +65,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             Options(Real, {np.inf}),
         ],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
         "dtype": [StrOptions({"float32", "float64"}), None],
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
@@ -109,6 +106,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         max_grad_norm=None,
         scoring=None,
         max_time=None,
+        n_members=1,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -139,6 +137,7 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         self.max_grad_norm = max_grad_norm
         self.scoring = scoring
         self.max_time = max_time
+        self.n_members = n_members
 
     # What the two estimators differ in.
 
@@ -205,7 +204,8 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             If the data are empty, not numeric, not finite or of inconsistent length, if parameters do not go together,
             or if the loss becomes non-finite in training. A previously fitted estimator is then left as it was.
         """
-        context = self._init_callback_context(max_subtasks=self.max_iter)
+        one_by_one = 1 if SOLVERS[self.solver].incremental else self.n_members
+        context = self._init_callback_context(max_subtasks=self.max_iter * one_by_one)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = {"X": X, "y": y, "metadata": metadata}
         context.call_on_fit_task_begin(estimator=self, **data)
@@ -217,97 +217,37 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         self, X, y, sample_weight, *, validation=(None, None, None), callbacks=None, incremental=False, classes=None
     ):
         with self._unchanged_on_error():
-            resume = hasattr(self, "coefs_") and (incremental or self.warm_start)
-            solver = SOLVERS[self.solver]
+            solver, resume = SOLVERS[self.solver], hasattr(self, "coefs_") and (incremental or self.warm_start)
             check_combination(self, solver, validation)
-            X, y = self._validate(X, y, reset=not resume)
-            dtype = self._computation_dtype(X, resume)
-            Y, loss = self._encode(y, dtype, resume=resume, incremental=incremental, classes=classes)
-            check_needs(self, solver, loss)
-            sample_weight = _checked_weight(sample_weight, X, dtype)
-            weigh = self._weigher(Y, sample_weight)
-            weight = weigh(Y, sample_weight)
-
-            network, theta, training = self._start(X, Y, loss, dtype, resume, incremental)
-            rows, held_out = None, None
-            if self.early_stopping:
-                if validation[0] is None:
-                    rows, others = split_rows(len(Y), self.validation_fraction, self._strata(Y), weight, training.rng)
-                    held_out = HeldOut(X, y, Y, sample_weight, weight, others)
-                else:
-                    held_out = self._validation_set(validation, Y, loss, weigh)
-            n_rows = X.shape[0] if rows is None else len(rows)
-            options = options_for(self, solver, n_rows)
-            if incremental:
-                options["max_iter"] = 1
-            batch_size = options.get("batch_size", n_rows)
-            objective = Objective(
-                *(network, loss, X, Y, weight),
-                theta=theta.astype(solver.dtype or dtype, copy=False),
-                alpha=0.0 if self.alpha == "auto" else float(self.alpha),  # which the solver then finds
-                rows=rows,
-                max_batch=batch_size if batch_size < n_rows else ROWS_AT_A_TIME,
-                noise=training.noise,
-            )
-
-            def fitted(copied: bool = False) -> dict[str, Any]:
-                """Attributes that predict with the parameters of this moment."""
-                return attributes_of(network, objective.theta.astype(dtype) if copied else objective.theta, loss)
-
-            monitor = self._monitor(loss, resume, incremental)
-            if held_out is not None:
-                monitor.validate = held_out.score_of(self, network, loss, objective.theta, fitted)
-                if resume:  # what it has to beat is where it starts from, by the score and set of now
-                    monitor.best_score, monitor.best_theta = monitor.validate(), objective.theta.copy()
+            read = self._read(X, y, sample_weight, resume, incremental, classes)
+            given = None if validation[0] is None else self._validation_set(validation, read)
+            runs = start(self, read, given, resume, incremental)
             if callbacks is not None and getattr(self, "_skl_callbacks", None):
-                context, data = callbacks
-                monitor.watcher = EpochTasks(context, self, lambda: fitted(copied=True), data)
-            quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # the monitor looks at the loss
-            with quiet, limited_threads(network, objective.max_batch):
-                outcome = solver.run(objective, monitor, training, options)
-            monitor.close()
-            best = objective.theta if monitor.best_theta is None else monitor.best_theta
-            monitor.check_finite(float(np.abs(best).max()))
-            self._keep(attributes_of(network, best.astype(dtype, copy=False), loss), monitor, training, resume)
-            self._found(outcome.found)
-            _warn(monitor.ended or outcome, incremental)
+                watcher = EpochTasks(callbacks[0], self, lambda: at_this_moment(runs, read.dtype), callbacks[1])
+                for run in runs:
+                    run.monitor.watcher = watcher
+            train(solver, runs)
+            keep(self, runs, read.dtype, resume)
+            warn(runs, incremental)
             return self
 
-    def _validation_set(self, given, Y_train, loss, weigh):
+    def _read(self, X, y, sample_weight, resume=False, incremental=False, classes=None):
+        """Validate and encode the data, and set what is learnt from them by looking."""
+        X, y = self._validate(X, y, reset=not resume)
+        dtype = self._computation_dtype(X, resume)
+        Y, loss = self._encode(y, dtype, resume=resume, incremental=incremental, classes=classes)
+        check_needs(self, SOLVERS[self.solver], loss)
+        sample_weight = _checked_weight(sample_weight, X, dtype)
+        return Reading(X, y, Y, loss, sample_weight, self._weigher(Y, sample_weight), dtype)
+
+    def _validation_set(self, given, read):
         X, y, sample_weight = given
         X, y = self._validate(X, y, reset=False)
-        Y, sample_weight = self._encode_validation(y, Y_train, loss), _checked_weight(sample_weight, X)
-        weight = weigh(Y, sample_weight)
+        Y, sample_weight = self._encode_validation(y, read.Y, read.loss), _checked_weight(sample_weight, X)
+        weight = read.weigh(Y, sample_weight)
         if weight is not None and not weight.any():
             raise ValueError("No sample of the validation set has a weight above zero, class weights included.")
-        return HeldOut(X, y, Y, sample_weight, weight)
-
-    def _start(self, X, Y, loss, dtype, resume, incremental):
-        """The network, its parameters to start from (1, P), and the generator with what else a run goes on from."""
-        n_outputs = len(self.classes_) if loss.codes else Y.shape[1] * loss.n_outputs
-        hidden = hidden_sizes(self.hidden_layer_sizes)
-        sizes = [X.shape[1], *hidden, n_outputs]
-        dropout = dropout_rates(self.dropout, len(hidden))
-        network = network_of(self, sizes, sparse.issparse(X) and SOLVERS[self.solver].needs != "residuals", dropout)
-        training = Training(check_random_state(self.random_state), Progress(self.t_ if resume else 0))
-        if resume and incremental and hasattr(self, "_training"):
-            # Copies, so that a failed call leaves what it went on from. Only a generator that an int seeded is our own.
-            before = self._training
-            rng = copy.deepcopy(before.rng) if isinstance(self.random_state, Integral) else training.rng
-            training = Training(rng, *copy.deepcopy((before.progress, before.optimizer, before.noise)))
-            if not before.under_way:  # that was a fit, whose plan is carried out
-                training.progress.n_epochs = 0
-        training.under_way = incremental
-        training.progress.n_planned = self.max_iter
-        if resume:
-            self._check_sizes(sizes)
-            theta = theta_of(self, network, dtype)
-        else:
-            theta = np.empty((1, network.layout.size), dtype)
-            network.init(theta, [training.rng])
-        if any(dropout) and training.noise is None:
-            training.noise = [np.random.default_rng(training.rng.randint(2**31))]
-        return network, theta, training
+        return HeldOut(Data(X, Y, weight), y, sample_weight)
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
@@ -333,68 +273,27 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             return np.dtype(self.dtype)
         return _float_type(self.coefs_[0] if resume else X)
 
+    def _n_fitted(self):
+        """How many members the fitted network has."""
+        return 1 if self.coefs_[0].ndim == 2 else len(self.coefs_[0])
+
     def _fitted_sizes(self):
-        return (self.coefs_[0].shape[0], *(W.shape[1] for W in self.coefs_))
-
-    def _check_sizes(self, sizes):
-        fitted = list(self._fitted_sizes())
-        if fitted != sizes:
-            raise ValueError(
-                f"The fitted network has layer sizes {fitted}, but the data and hidden_layer_sizes now ask for "
-                f"{sizes}. Training can go on with the same sizes only: set warm_start=False to start afresh."
-            )
-
-    def _monitor(self, loss, resume, incremental):
-        monitor = Monitor(
-            tol=float(self.tol),
-            n_iter_no_change=self.n_iter_no_change,
-            verbose=bool(self.verbose),
-            max_time=np.inf if self.max_time is None else float(self.max_time),
-        )
-        best_loss = getattr(self, "best_loss_", None) if resume else None
-        if best_loss is not None and type(getattr(self, "_loss", loss)) is type(loss):
-            monitor.best_loss = best_loss
-        if resume and incremental:
-            monitor.n_flat = getattr(self, "_no_improvement_count", 0)
-        return monitor
-
-    def _keep(self, fitted, monitor, training, resume):
-        """Set the fitted attributes, all at once at the end."""
-        self.__dict__.update(fitted)
-        self.n_iter_ = monitor.n_iter
-        self.t_ = training.progress.n_seen
-        self.loss_ = monitor.loss
-        validated = monitor.validate is not None
-        self.best_loss_ = None if validated else monitor.best_loss
-        self.best_validation_score_ = monitor.best_score if validated else None
-        for name, new, wanted in (
-            ("loss_curve_", monitor.loss_curve, True),
-            ("validation_scores_", monitor.validation_scores, validated),
-        ):
-            old = (getattr(self, name, None) if resume else None) or []
-            setattr(self, name, [*old, *new] if wanted else None)
-        self._no_improvement_count = monitor.n_flat
-        if monitor.diverged:
-            training.optimizer = None  # its memory is not finite
-        self._training = training
-
-    def _found(self, found):
-        """Keep what the solver found besides weights, and forget what an earlier one did."""
-        for name in ("alpha_", "n_effective_params_", "noise_variance_", "_posterior"):
-            self.__dict__.pop(name, None)
-        self.__dict__.update(found)
+        return (self.coefs_[0].shape[-2], *(W.shape[-1] for W in self.coefs_))
 
     # Predicting.
 
-    def _predict(self, X, link=None, layer=None):
-        """Return predictions (n, K), or another ``link``, of the network's output or that of its first layers."""
+    def _predict(self, X, link=None, layer=None, members=False):
+        """Return predictions (n, K), or another ``link``, of the network's output or that of its first layers.
+
+        Means over the members, or those of each of the ``members`` (M, n, K).
+        """
         X = self._validate_further(X)
         network = network_of(self, self._fitted_sizes(), sparse.issparse(X))
         if layer is not None:
             network = Network(network.layers[:layer], X.shape[1])
         dtype = _float_type(self.coefs_[0])  # weights set by hand may be integers
         weights, biases = ([np.asarray(a, dtype) for a in arrays] for arrays in (self.coefs_, self.intercepts_))
-        return collect(network, network.params(weights, biases), X, link or self._loss.predict)
+        return collect(network, network.params(weights, biases), X, link or self._loss.predict, members=members)
 
     def _validate_further(self, X):
         check_is_fitted(self, "coefs_")
@@ -415,8 +314,8 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
 
         Returns
         -------
-        activations : ndarray of shape (n_samples, n_units)
-            The activation of each unit of that layer.
+        activations : ndarray of shape (n_samples, n_units) or (n_members, n_samples, n_units)
+            The activation of each unit of that layer, of each member where there are several.
 
         Raises
         ------
@@ -436,13 +335,15 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
         n_hidden = len(self.coefs_) - 1
         if layer not in range(-n_hidden, n_hidden):
             raise ValueError(f"layer={layer!r} is not there: the network has {n_hidden} hidden layer(s), 0 the first.")
-        return self._predict(X, as_it_is, 2 * (layer % n_hidden + 1))
+        activations = self._predict(X, as_it_is, 2 * (layer % n_hidden + 1), members=True)
+        return activations[0] if len(activations) == 1 else activations
 
     def __getstate__(self):
         # Optimizer state is twice the size of the weights: it is stored only where training is under way.
         state = dict(super().__getstate__())  # scikit-learn hands out the estimator's own dictionary
-        if not getattr(state.get("_training"), "under_way", False):
-            state.pop("_training", None)
+        training = state.get("_training")
+        if training is not None and not (training[0] if isinstance(training, list) else training).under_way:
+            del state["_training"]
         return state
 
     def __sklearn_tags__(self):
@@ -466,10 +367,3 @@ def _checked_weight(sample_weight, X, dtype=None):
     if sample_weight is None:
         return None
     return _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
-
-
-def _warn(outcome, incremental):
-    """Say what there is to say of how a run ended."""
-    if outcome.message and not (incremental and outcome.status == "exhausted"):
-        category = ConvergenceWarning if outcome.status == "exhausted" else UserWarning
-        warnings.warn(outcome.message, category, stacklevel=6)

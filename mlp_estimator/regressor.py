@@ -11,12 +11,14 @@ from scipy.linalg import solve_triangular
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
+from .engine.batches import Data
 from .engine.losses import LOSSES, Loss
 from .engine.objective import Objective
 from .fitted import theta_of
 from .incremental import incremental_fit
 from .parameters import loss_of, network_of
 from .perceptron import Interval, MultilayerPerceptron, StrOptions, _check_numeric, _fit_context, _float_type
+from .training import each
 
 
 class MLPRegressor(RegressorMixin, MultilayerPerceptron):
@@ -274,6 +276,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         max_grad_norm=None,
         scoring=None,
         max_time=None,
+        n_members=1,
         huber_delta=1.0,
         quantile=0.5,
     ):
@@ -307,6 +310,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
             max_grad_norm=max_grad_norm,
             scoring=scoring,
             max_time=max_time,
+            n_members=n_members,
         )
         self.loss = loss
         self.huber_delta = huber_delta
@@ -409,37 +413,69 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         ValueError
             If `return_std` is asked of a fit that has no noise variance.
         """
-        mean, variance = self._split(self._predict(X))
-        answers = [mean]
-        if return_std:
-            answers.append(self._std(X) if variance is None else np.sqrt(variance))
-        answers = [answer[:, 0] if answer.shape[1] == 1 else answer for answer in answers]
-        return tuple(answers) if return_std else answers[0]
+        if not return_std:
+            return _flat(self._means(self._predict(X)))
+        members = self._predict(X, members=True)
+        means, variances = self._means(members), self._variances(X, members)
+        # Law of total variance: what the members disagree on, and the noise that they find.
+        return _flat(means.mean(axis=0)), _flat(np.sqrt(means.var(axis=0) + variances.mean(axis=0)))
 
-    def _split(self, prediction):
-        """Predictions, and their variances where the loss gives them."""
-        return np.split(prediction, 2, axis=1) if self._loss.gives_variance else (prediction, None)
+    def predict_members(self, X):
+        """Predict target values by each member of an ensemble, whose mean is `predict`.
 
-    def _std(self, X):
-        """Laplace's approximation: variance of the noise times 1 + g' A^-1 g, g the gradient of an output."""
-        if not hasattr(self, "_posterior"):
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_outputs)
+            The predictions of the members.
+        """
+        return _flat(self._means(self._predict(X, members=True)))
+
+    def _means(self, prediction):
+        """Predictions (..., K) without the variances that some losses give behind them."""
+        return np.split(prediction, 2, axis=-1)[0] if self._loss.gives_variance else prediction
+
+    def _variances(self, X, prediction):
+        """Variances of the noise (M, n, K), as the loss or the solver finds them."""
+        if self._loss.gives_variance:
+            return np.split(prediction, 2, axis=-1)[1]
+        if hasattr(self, "_posterior"):
+            return self._laplace(X)
+        if len(prediction) == 1:
             raise ValueError(
                 "return_std needs a fit that finds the noise: with solver='lm' and alpha='auto', or with "
-                "loss='gaussian_nll'."
+                "loss='gaussian_nll'; or several networks, which may disagree: n_members=5."
             )
+        return np.zeros_like(prediction)
+
+    def _laplace(self, X):
+        """Laplace's approximation: variance of the noise times 1 + g' A^-1 g, g the gradient of an output."""
         X = self._validate_further(X)
         network = network_of(self, self._fitted_sizes(), False)
-        theta, Y = theta_of(self, network, np.float64), np.zeros((X.shape[0], self.n_outputs_))
-        objective = Objective(network, self._loss, X, Y, None, theta=theta, alpha=0.0)
-        columns = [
-            1.0 + (solve_triangular(self._posterior, J.T, lower=True, check_finite=False) ** 2).sum(axis=0)
-            for J, _ in objective.residuals()
-        ]
-        chunks = [np.stack(columns[i : i + self.n_outputs_], 1) for i in range(0, len(columns), self.n_outputs_)]
-        return np.sqrt(self.noise_variance_ * np.concatenate(chunks)).astype(_float_type(self.coefs_[0]))
+        found = (each(value, self._n_fitted()) for value in (self._posterior, self.noise_variance_))
+        variances = []
+        for theta, posterior, noise in zip(theta_of(self, network, np.float64), *found, strict=True):
+            data = Data(X, np.zeros((X.shape[0], self.n_outputs_)))
+            objective = Objective(network, self._loss, data, theta=theta[None], alpha=0.0)
+            columns = [
+                1.0 + (solve_triangular(posterior, J.T, lower=True, check_finite=False) ** 2).sum(axis=0)
+                for J, _ in objective.residuals()
+            ]
+            chunks = [np.stack(columns[i : i + self.n_outputs_], 1) for i in range(0, len(columns), self.n_outputs_)]
+            variances.append(noise * np.concatenate(chunks))
+        return np.stack(variances).astype(_float_type(self.coefs_[0]))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         loss = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
         tags.target_tags.positive_only = getattr(loss, "domain", "real") != "real"
         return tags
+
+
+def _flat(prediction):
+    """(..., n, K) as (..., n) where there is one output."""
+    return prediction[..., 0] if prediction.shape[-1] == 1 else prediction

@@ -12,11 +12,12 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
+from .engine.batches import Data
 from .engine.layout import Array
 from .engine.losses import Loss
 from .engine.network import Network
 from .engine.objective import Objective
-from .fitted import collect
+from .fitted import attributes_of, collect
 
 
 def split_rows(n, fraction, strata, weight, rng):
@@ -39,37 +40,38 @@ def split_rows(n, fraction, strata, weight, rng):
 
 @dataclass
 class HeldOut:
-    """Rows that are not trained on: all of X, or those named by ``rows``."""
+    """Rows that are not trained on."""
 
-    X: Any
-    y: np.ndarray  # as scorers read it
-    Y: np.ndarray  # as the loss reads it
-    sample_weight: np.ndarray | None
-    weight: np.ndarray | None  # sample and class weights together
-    rows: np.ndarray | None = None
+    data: Data
+    y: np.ndarray  # as scorers read it, of all rows of X
+    sample_weight: np.ndarray | None  # without those of classes, likewise
 
-    def taken(self, array: Any) -> Any:
-        return array if array is None or self.rows is None else array[self.rows]
+    def score_of(self, estimator: Any, network: Network, loss: Loss, dtype: Any) -> Callable[[Array], float]:
+        """The score of given parameters (1, P), by the estimator's ``scoring``."""
+        theta, rows = np.empty((1, network.layout.size), dtype), self.data.rows
 
-    def score_of(
-        self, estimator: Any, network: Network, loss: Loss, theta: Array, fitted: Callable[[], dict[str, Any]]
-    ) -> Callable[[], float]:
-        """The score of the parameters that ``theta`` holds when it is called, by the estimator's ``scoring``."""
+        def taken(array: Any) -> Any:
+            return array if array is None or rows is None else array[rows]
+
         if estimator.scoring == "loss":
-            objective = Objective(network, loss, self.X, self.Y, self.weight, theta=theta, alpha=0.0, rows=self.rows)
-            return lambda: -float(objective.loss_without_penalty().mean())
-        params = network.layout.views(theta)
+            objective = Objective(network, loss, self.data, theta=theta, alpha=0.0)
+
+            def minus_loss(given: Array) -> float:
+                np.copyto(theta, given)
+                return -float(objective.loss_without_penalty()[0])
+
+            return minus_loss
         if estimator.scoring is None:
-            Y, weight = self.taken(self.Y), self.taken(self.weight)
+            Y, weight = taken(self.data.Y), taken(self.data.weight)
 
             def score(prediction: Array) -> float:
                 return float(estimator._validation_score(Y, prediction, weight))
         else:
             scorer = check_scoring(estimator, estimator.scoring)
             candidate = copy.copy(estimator)
-            vars(candidate).update(fitted())  # views of theta
+            vars(candidate).update(attributes_of(network, theta, loss))  # views of theta
             vars(candidate).pop("feature_names_in_", None)  # X has been validated and has no names any more
-            X, y, weight = self.taken(self.X), self.taken(self.y), self.taken(self.sample_weight)
+            X, y, weight = taken(self.data.X), taken(self.y), taken(self.sample_weight)
             accepted = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters.values()
             takes_weights = any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in accepted)
             weights = {"sample_weight": weight} if takes_weights and weight is not None else {}
@@ -77,8 +79,11 @@ class HeldOut:
             def score(prediction: Array) -> float:
                 return float(scorer(candidate, X, y, **weights))
 
-        def defined_score() -> float:
-            prediction = collect(network, params, self.X, loss.predict, self.rows)
+        params = network.layout.views(theta)
+
+        def defined_score(given: Array) -> float:
+            np.copyto(theta, given)
+            prediction = collect(network, params, self.data.X, loss.predict, rows)
             if not np.isfinite(prediction).all():  # a run that diverges: the monitor sees to it
                 return float("nan")
             found = score(prediction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mlp_estimator.engine.activations import ACTIVATIONS
+from mlp_estimator.engine.batches import Data
 from mlp_estimator.engine.losses import LOSSES, SoftmaxCrossEntropy
 from mlp_estimator.engine.network import perceptron
 from mlp_estimator.engine.objective import Objective
@@ -36,6 +37,7 @@ def objective(
     seed=0,
     dtype=np.float64,
     dropout=0.0,
+    rows=None,
     **kw,
 ):
     """A small random objective; parameters away from symmetry, biases not zero."""
@@ -49,7 +51,7 @@ def objective(
     Y = targets(loss, n, n_outputs, rng)
     Y = Y if loss.codes else Y.astype(dtype)
     weight = rng.uniform(0, 2, n).astype(dtype) if weighted else None
-    return Objective(network, loss, X, Y, weight, theta=theta, alpha=alpha, noise=noise, **kw)
+    return Objective(network, loss, Data(X, Y, weight, rows), theta=theta, alpha=alpha, noise=noise, **kw)
 
 
 def along(function, theta, v, step=STEP):

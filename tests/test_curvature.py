@@ -23,7 +23,7 @@ def products(o, directions):
 
 
 def raw_of(o):
-    chunks = o.network.outputs(o.network.layout.views(o.theta), o.X)
+    chunks = o.network.outputs(o.network.layout.views(o.theta), o.data[0].X)
     return np.concatenate([raw[0].copy() for _, raw in chunks], axis=1)
 
 
@@ -52,10 +52,10 @@ def test_products_are_those_of_the_dense_matrix(loss, activation, weighted):
     expected = np.zeros_like(found)
     for i in range(9):
         H = np.empty((3, 3))
-        weight = None if o.weight is None else o.weight[i][None, None]
+        weight = None if o.data[0].weight is None else o.data[0].weight[None, None, i : i + 1]
         for k in range(3):
             t = np.eye(3)[:, k][None, :, None].copy()
-            o.loss.curvature(o.Y[i][None, :, None], raw[None, :, i : i + 1], weight, t)
+            o.loss.curvature(o.data[0].Y[i][None, :, None], raw[None, :, i : i + 1], weight, t)
             H[:, k] = t[0, :, 0]
         expected += J[:, i].T @ H @ J[:, i] / o.total_weight
     decayed = np.arange(o.theta.size) < o.network.layout.n_decayed
@@ -87,14 +87,14 @@ def test_without_hidden_layers_they_are_the_hessians(loss):
 def test_the_jacobian_is_that_of_the_residuals(activation, hidden, n_outputs, weighted):
     o = objective(activation, hidden=hidden, n_outputs=n_outputs, weighted=weighted, n=9, max_batch=4)
     expected, raw = jacobian(o), raw_of(o)
-    root = np.ones(9) if o.weight is None else np.sqrt(o.weight[:, 0])
+    root = np.ones(9) if o.data[0].weight is None else np.sqrt(o.data[0].weight)
     found = [(J.copy(), r.copy()) for J, r in o.residuals()]
     assert len(found) == 3 * n_outputs
     for b, rows in enumerate((slice(0, 4), slice(4, 8), slice(8, 9))):
         for k in range(n_outputs):
             J, r = found[b * n_outputs + k]
             assert relative_error(J, expected[k, rows] * root[rows, None]) < 1e-7
-            np.testing.assert_allclose(r, (raw[k, rows] - o.Y[rows, k]) * root[rows], atol=1e-12)
+            np.testing.assert_allclose(r, (raw[k, rows] - o.data[0].Y[rows, k]) * root[rows], atol=1e-12)
 
 
 def test_the_value_alone_is_the_value():

@@ -17,11 +17,11 @@ each_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 each_depth = pytest.mark.parametrize("hidden", [(), (6,), (7, 5)], ids=len)
 
 
-def sweeps_of(o, grad):
-    """Sweeps over all rows of an objective."""
-    n = o.X.shape[0]
-    source = batches_of(o.X, n, o.theta.dtype)
-    source.gather(slice(None))
+def sweeps_of(o, X, grad):
+    """Sweeps of an objective's network over all rows of X."""
+    n = X.shape[0]
+    source = batches_of([X], n, o.theta.dtype)
+    source.gather([slice(None)])
     params, gradients = (o.network.layout.views(flat) for flat in (o.theta, grad))
     space = Workspace(len(o.theta), n, o.theta.dtype)
     return Sweeps(o.network, params, gradients, source.x, n, space)
@@ -36,10 +36,10 @@ def sweeps_of(o, grad):
 def test_tangent_and_backward_are_adjoint(activation, hidden, n_members, container):
     # <u, J v> with J v by the tangent sweep, by differences, and as <J' u, v> by the backward sweep.
     o = objective(activation, hidden=hidden, n_members=n_members)
-    o.X = container(o.X)
-    o.network = perceptron((4, *hidden, 3), (ACTIVATIONS[activation],) * (len(hidden) + 1), sparse=sparse.issparse(o.X))
+    X = container(o.data[0].X)
+    o.network = perceptron((4, *hidden, 3), (ACTIVATIONS[activation],) * (len(hidden) + 1), sparse=sparse.issparse(X))
     grad = np.empty_like(o.theta)
-    sweeps = sweeps_of(o, grad)
+    sweeps = sweeps_of(o, X, grad)
     rng = np.random.default_rng(1)
     v = rng.normal(size=o.theta.shape)
     u = rng.normal(size=sweeps.raw.shape)

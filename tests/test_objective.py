@@ -8,6 +8,7 @@ from problems import along, objective, relative_error
 from scipy import sparse
 
 from mlp_estimator.engine.activations import ACTIVATIONS
+from mlp_estimator.engine.batches import Data
 from mlp_estimator.engine.losses import LOSSES
 from mlp_estimator.engine.network import perceptron
 from mlp_estimator.engine.objective import Objective
@@ -47,7 +48,7 @@ def test_chunks_are_the_whole(loss, weighted):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_minibatches_add_up(weighted):
     o = objective(weighted=weighted, n=23, alpha=0.0)
-    weight = np.ones(23) if o.weight is None else o.weight[:, 0]
+    weight = np.ones(23) if o.data[0].weight is None else o.data[0].weight
     parts = np.split(np.random.default_rng(0).permutation(23), [5, 10, 15, 20])
     value, grad = 0.0, 0.0
     for rows in parts:
@@ -60,7 +61,7 @@ def test_the_penalty_is_divided_by_the_weights_at_hand():
     plain, penalised = objective(alpha=0.0, weighted=True), objective(alpha=0.8, weighted=True)
     D = plain.network.layout.n_decayed
     rows = np.array([1, 4, 6])
-    total = plain.weight[rows].sum()
+    total = plain.data[0].weight[rows].sum()
     W = plain.theta[:, :D]
     (f0, g0), (f1, g1) = values(plain, rows), values(penalised, rows)
     np.testing.assert_allclose(f1 - f0, 0.4 * (W**2).sum() / total)
@@ -71,17 +72,17 @@ def test_the_penalty_is_divided_by_the_weights_at_hand():
 @pytest.mark.parametrize("loss", LOSSES)
 def test_weights_are_repetitions(loss):
     o = objective(loss=loss, n=11)
+    X, Y = o.data[0].X, o.data[0].Y
     times = np.array([0, 1, 2, 3, 1, 0, 2, 1, 1, 0, 4])
-    weighted = Objective(o.network, o.loss, o.X, o.Y, times.astype(float), theta=o.theta, alpha=0.3)
-    repeated = Objective(
-        o.network, o.loss, o.X.repeat(times, axis=0), o.Y.repeat(times, axis=0), None, theta=o.theta, alpha=0.3
-    )
+    weighted = Objective(o.network, o.loss, Data(X, Y, times.astype(float)), theta=o.theta, alpha=0.3)
+    repeats = Data(X.repeat(times, axis=0), Y.repeat(times, axis=0))
+    repeated = Objective(o.network, o.loss, repeats, theta=o.theta, alpha=0.3)
     same(values(weighted), values(repeated))
 
 
 def test_rows_that_weigh_nothing():
     o = objective(weighted=True)
-    o.weight[[2, 5]] = 0.0
+    o.data[0].weight[[2, 5]] = 0.0
     assert o.value_and_grad(np.array([2, 5])) is None
 
 
@@ -104,7 +105,7 @@ def test_any_form_of_x(form, max_batch):
     o = objective(n=13)
     other = Objective(
         perceptron((4, 7, 5, 3), (ACTIVATIONS["tanh"],) * 3, sparse=form.startswith("cs")),
-        o.loss, FORMS[form](o.X), o.Y, None, theta=o.theta, alpha=o.alpha, max_batch=max_batch,
+        o.loss, Data(FORMS[form](o.data[0].X), o.data[0].Y), theta=o.theta, alpha=o.alpha, max_batch=max_batch,
     )  # fmt: skip
     for rows in (None, np.array([3, 0, 12, 7])):
         same(values(other, rows), values(o, rows))
@@ -114,12 +115,13 @@ def test_any_form_of_x(form, max_batch):
 def test_x_is_cast_batch_by_batch(dtype):
     X = np.random.default_rng(0).integers(0, 2, (13, 4)).astype(dtype)
     o = objective(n=13)
+    Y = o.data[0].Y
     # SciPy has no sparse matrices of float16 or of swapped bytes.
     dense_only = dtype == np.float16 or not np.dtype(dtype).isnative
     for form in (np.asarray, np.asfortranarray, *(() if dense_only else (sparse.csr_array,))):
         network = perceptron((4, 7, 5, 3), (ACTIVATIONS["tanh"],) * 3, sparse=form is sparse.csr_array)
-        cast = Objective(network, o.loss, form(X), o.Y, None, theta=o.theta, alpha=0.1, max_batch=4)
-        plain = Objective(o.network, o.loss, X.astype(float), o.Y, None, theta=o.theta, alpha=0.1)
+        cast = Objective(network, o.loss, Data(form(X), Y), theta=o.theta, alpha=0.1, max_batch=4)
+        plain = Objective(o.network, o.loss, Data(X.astype(float), Y), theta=o.theta, alpha=0.1)
         for rows in (None, np.array([3, 0, 12, 7])):
             same(values(cast, rows), values(plain, rows))
 
@@ -128,23 +130,17 @@ def test_members_are_separate_networks():
     together = objective(n_members=3, loss="softmax_cross_entropy")
     value, grad = values(together)
     for m in range(3):
-        alone = Objective(
-            together.network,
-            together.loss,
-            together.X,
-            together.Y,
-            None,
-            theta=together.theta[m : m + 1].copy(),
-            alpha=0.3,
-        )
+        theta = together.theta[m : m + 1].copy()
+        alone = Objective(together.network, together.loss, *together.data, theta=theta, alpha=0.3)
         same(values(alone), (value[m : m + 1], grad[m : m + 1]))
 
 
 def test_some_rows_only():
     o = objective(n=13)
     rows = np.array([3, 1, 9, 4])
-    some = Objective(o.network, o.loss, o.X, o.Y, None, theta=o.theta, alpha=0.3, rows=rows, max_batch=3)
-    same(values(some), values(Objective(o.network, o.loss, o.X[rows], o.Y[rows], None, theta=o.theta, alpha=0.3)))
+    X, Y = o.data[0].X, o.data[0].Y
+    some = Objective(o.network, o.loss, Data(X, Y, None, rows), theta=o.theta, alpha=0.3, max_batch=3)
+    same(values(some), values(Objective(o.network, o.loss, Data(X[rows], Y[rows]), theta=o.theta, alpha=0.3)))
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -16,7 +16,8 @@ from mlp_estimator.engine.losses import LOSSES
 from mlp_estimator.engine.monitor import Monitor
 from mlp_estimator.engine.objective import Objective
 from mlp_estimator.engine.optimizers import OPTIMIZERS
-from mlp_estimator.engine.solvers import SOLVERS, Training
+from mlp_estimator.engine.runs import Run, Training, objective_of
+from mlp_estimator.engine.solvers import SOLVERS
 
 OPTIONS = {
     "learning_rate_init": 0.01, "momentum": 0.9, "nesterovs_momentum": True, "beta_1": 0.9, "beta_2": 0.999,
@@ -25,11 +26,18 @@ OPTIONS = {
 }  # fmt: skip
 
 
+def run_of(o, **options):
+    """A run from an objective's parameters, in its memory where there is one member."""
+    monitor, training = Monitor(tol=0.0, n_iter_no_change=np.inf), Training(np.random.RandomState(0), noise=o.noise)
+    return Run(o.network, o.loss, o.data[0], o.theta, o.alpha, OPTIONS | options, monitor, training)
+
+
 def run(name, o, **options):
-    monitor = Monitor(tol=0.0, n_iter_no_change=np.inf)
-    training = Training(np.random.RandomState(0))
-    outcome = SOLVERS[name].run(o, monitor, training, OPTIONS | options)
-    return monitor, outcome
+    one = run_of(o, **options)
+    SOLVERS[name].run([one])
+    if one.error is not None:
+        raise one.error
+    return one.monitor, one.outcome
 
 
 PAIRS = [(s, loss) for s in SOLVERS for loss in LOSSES if SOLVERS[s].needs in LOSSES[loss].offers | {""}]
@@ -61,13 +69,13 @@ def test_a_steady_step_allocates_nothing_that_grows(solver, batch_size, loss, ac
     for scale in (20, 180):
         o = objective(activation, loss, hidden=(10 * scale,), n=20 * scale, weighted=True, dropout=dropout)
         o.theta *= 0.01
-        training = Training(np.random.RandomState(0))
-        options = OPTIONS | {
-            "batch_size": batch_size * scale, "max_iter": 1, "shuffle": False, "learning_rate_init": 1e-6,
-        }  # fmt: skip
+        one = run_of(o, batch_size=batch_size * scale, max_iter=1, shuffle=False, learning_rate_init=1e-6)
+        SOLVERS[solver].run([one])  # makes the optimizer
+        o = objective_of([one])
 
-        def epoch(o=o, training=training, options=options):
-            SOLVERS[solver].run(o, Monitor(tol=0.0, n_iter_no_change=np.inf), training, options)
+        def epoch(o=o, one=one):
+            one.outcome = None
+            SOLVERS[solver].train(o, [one], [one.data.order])
 
         epoch()
         epoch()
@@ -113,14 +121,14 @@ def test_an_interrupt_leaves_the_last_completed_update(solver, at):
     o = objective(n=20)
     start = o.theta.copy()
     states = [start]
-    interrupted = Objective(o.network, Interrupting(o.loss, at), o.X, o.Y, None, theta=start.copy(), alpha=0.3)
+    interrupted = Objective(o.network, Interrupting(o.loss, at), *o.data, theta=start.copy(), alpha=0.3)
     monitor, outcome = run(solver, interrupted)
     assert outcome.status == "interrupted"
     assert np.isfinite(monitor.loss)
     if not SOLVERS[solver].incremental:
-        _, replay = objective(n=20), Monitor(tol=0.0, n_iter_no_change=np.inf)
-        replay.record = lambda loss, theta: states.append(theta.copy())
-        SOLVERS[solver].run(_, replay, Training(np.random.RandomState(0)), OPTIONS)
+        replay = run_of(objective(n=20))
+        replay.monitor.record = lambda loss, theta: states.append(theta.copy())
+        SOLVERS[solver].run([replay])
         assert any(np.array_equal(interrupted.theta, state) for state in states)
         assert np.array_equal(interrupted.theta, states[monitor.n_iter])
     else:

@@ -82,7 +82,7 @@ def _held_out_rows(model, X, y, weight):
     original = validation.HeldOut.score_of
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            validation.HeldOut, "score_of", lambda self, *a: seen.update(rows=self.rows) or original(self, *a)
+            validation.HeldOut, "score_of", lambda self, *a: seen.update(rows=self.data.rows) or original(self, *a)
         )
         model.fit(X, y, weight)
     return seen["rows"]

@@ -7,7 +7,7 @@ Letters: see ``network.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from .activations import Activation
 from .batches import SparseRows
-from .layout import Array, Param
+from .layout import Array, Number, Param, cast
 
 Params = tuple[Array, ...]
 
@@ -25,6 +25,7 @@ class Layer(Protocol):
 
     in_place: bool  # the output may take the place of the input
     reads_sparse: bool  # x may be sparse rows
+    kind: Hashable  # equal for layers that compute alike, however they start and whatever their rate
     noisy: bool  # p is an array like the output, of random numbers that ``draw(p, rngs)`` writes for each batch
 
     def n_out(self, n_in: int) -> int: ...
@@ -78,6 +79,7 @@ class Dense:
     def __init__(self, width: int, bound: Callable[[int, int], float]):
         self.width = width
         self.bound = bound
+        self.kind: Hashable = (type(self).__name__, width)
 
     def n_out(self, n_in: int) -> int:
         return self.width
@@ -129,22 +131,22 @@ class Dense:
 
 
 class SparseDense(Dense):
-    """The affine layer at the bottom of a network that reads sparse rows: x.batch is (B, n_in), CSR."""
+    """The affine layer at the bottom of a network that reads sparse rows."""
 
     reads_sparse = True
 
     def forward(self, p: Params, x: SparseRows, out: Array) -> None:  # type: ignore[override]
         W, b = p
-        for W_m, out_m in zip(W, out, strict=True):
-            np.copyto(out_m, (x.batch @ W_m).T)
+        for W_m, out_m, batch in zip(W, out, x.of_members(len(W)), strict=True):
+            np.copyto(out_m, (batch @ W_m).T)
         np.add(out, b, out=out)
 
     def backward(  # type: ignore[override]
         self, p: Params, x: SparseRows, out: Array, d_out: Array, dp: Params, d_in: None, work: None
     ) -> None:
         dW, db = dp
-        for dW_m, d_m in zip(dW, d_out, strict=True):
-            np.copyto(dW_m, x.batch.T @ d_m.T)
+        for dW_m, d_m, batch in zip(dW, d_out, x.of_members(len(dW)), strict=True):
+            np.copyto(dW_m, batch.T @ d_m.T)
         _sum_over_batch(d_out, db)
 
     def tangent(  # type: ignore[override]
@@ -166,9 +168,10 @@ class Elementwise:
     in_place: bool
     reads_sparse = False
     noisy = False
+    kind: Hashable
 
     def __init__(self, activation: Activation):
-        self.activation = activation
+        self.activation = self.kind = activation
         self.in_place = activation.saves == "output"
 
     def n_out(self, n_in: int) -> int:
@@ -216,16 +219,19 @@ class Dropout(Elementwise):
     in_place = False
     noisy = True
 
-    def __init__(self, rate: float):
+    kind: Hashable = "dropout"
+
+    def __init__(self, rate: Number):
         self.rate = rate
+        self._rate = rate if isinstance(rate, float) else rate[:, :, None]
 
     def draw(self, p: Params, rngs: Sequence[np.random.Generator]) -> None:
         """Draw the mask of each member from its generator, sample by sample."""
         (mask,) = p
         for mask_m, rng in zip(mask, rngs, strict=True):
             rng.random(dtype=mask.dtype, out=mask_m.T)
-        np.greater_equal(mask, self.rate, out=mask)
-        np.multiply(mask, 1.0 / (1.0 - self.rate), out=mask)
+        np.greater_equal(mask, cast(self._rate, mask), out=mask)
+        np.multiply(mask, cast(1.0 / (1.0 - self._rate), mask), out=mask)
 
     def forward(self, p: Params, x: Array, out: Array) -> None:
         np.multiply(x, p[0], out=out)

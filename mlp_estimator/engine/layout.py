@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.floating]
+Number = float | Array  # one for all members, or a float64 column (M, 1) with one for each
 
 
 class Param(NamedTuple):
@@ -58,3 +59,15 @@ class Layout:
 def squared_norm(x: Array) -> Array:
     """The squared length of each row of (M, P), as (M,); a BLAS dot, where einsum would take 3 times as long."""
     return np.matmul(x[:, None, :], x[:, :, None])[:, 0, 0]
+
+
+def for_members(numbers: Sequence[float]) -> Number:
+    """One number where all members agree, which NumPy reads fastest, or a column (M, 1)."""
+    if all(number == numbers[0] for number in numbers):
+        return numbers[0]
+    return np.array(numbers, np.float64)[:, None]
+
+
+def cast(number: Number, like: Array) -> Number:
+    """A number as one that leaves arrays of the type of ``like`` what they are: a float64 column would promote them."""
+    return number.astype(like.dtype) if isinstance(number, np.ndarray) else number

@@ -18,6 +18,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 from .layout import Array, squared_norm
 from .monitor import CONVERGED, INTERRUPTED, Monitor, Outcome
 from .objective import Objective
+from .runs import OneByOne
 
 FIRST_DAMPING = 1e-3  # in units of the largest diagonal entry of J'J
 MOST_PARAMETERS = 5000  # A has their square as entries, and a step takes the third power
@@ -80,7 +81,7 @@ class _Quadratic:
         return step, 0.5 * float(step @ (damping * step - self.gradient))
 
 
-class LevenbergMarquardt:
+class LevenbergMarquardt(OneByOne):
     """Damped Gauss-Newton steps on all data, in float64.
 
     With alpha="auto" the regularisation is the one for which the data are most probable (MacKay 1992, with
@@ -89,12 +90,10 @@ class LevenbergMarquardt:
     noise variance ||r||^2 / (n - all that the data determine), and alpha their quotient, until it no longer changes.
     """
 
-    incremental = False
     needs = "residuals"
-    dtype: Any = np.float64
     reads: tuple[str, ...] = ("max_iter", "max_fun", "tol", "alpha")
 
-    def run(self, objective: Objective, monitor: Monitor, training: object, options: Mapping[str, Any]) -> Outcome:
+    def minimise(self, objective: Objective, monitor: Monitor, options: Mapping[str, Any]) -> Outcome:
         n_params = objective.theta.shape[1]
         if n_params > MOST_PARAMETERS:
             raise ValueError(

@@ -28,13 +28,18 @@ CONVERGED = Outcome("converged")
 INTERRUPTED = Outcome("interrupted", "Training interrupted by user.")
 
 
-class Watcher(Protocol):
-    """Somebody who is told of every epoch."""
+STOPPED = Outcome("stopped")
 
-    def begin(self) -> None: ...
+
+class Watcher(Protocol):
+    """Somebody who is told of every epoch; the members of a population may share one."""
+
+    def begin(self) -> None:
+        """An epoch begins, unless one is under way."""
+        ...
 
     def end(self) -> bool:
-        """Return True to stop the run."""
+        """The epoch that is under way, if any, ends; return True to stop the run."""
         ...
 
 
@@ -55,7 +60,7 @@ class Monitor:
     n_iter_no_change: float
     verbose: bool = False
     max_time: float = math.inf  # seconds
-    validate: Callable[[], float] | None = None  # the score of the current parameters
+    validate: Callable[[Array], float] | None = None  # the score of parameters (1, P)
     watcher: Watcher | None = None
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
@@ -67,19 +72,16 @@ class Monitor:
     n_flat: int = 0  # epochs in a row without improvement
     diverged: bool = False
     ended: Outcome | None = None  # what ended the run, unless its solver did
-    under_way: bool = False  # an epoch has begun
     _start: float = field(default_factory=monotonic)
 
     def begin(self) -> None:
         """An epoch begins, if none is under way."""
-        if self.watcher is not None and not self.under_way:
-            self.under_way = True
+        if self.watcher is not None:
             self.watcher.begin()
 
     def close(self) -> None:
         """The run is over; an epoch that it left unfinished ends here."""
-        if self.watcher is not None and self.under_way:
-            self.under_way = False
+        if self.watcher is not None:
             self.watcher.end()
 
     def record(self, loss: float, theta: Array) -> None:
@@ -90,7 +92,12 @@ class Monitor:
         ValueError
             If the loss is not finite and no validated parameters can be gone back to.
         """
-        score = None if self.validate is None else self.validate()
+        self.note(loss, theta)
+        self.tell()
+
+    def note(self, loss: float, theta: Array) -> None:
+        """The part of ``record`` that concerns this run alone."""
+        score = None if self.validate is None else self.validate(theta)
         self.n_iter += 1
         self.loss = loss
         self.loss_curve.append(loss)
@@ -103,10 +110,11 @@ class Monitor:
             improved = self._validated(score, theta)
         self.n_flat = 0 if improved else self.n_flat + 1
         self.check_finite(loss)
-        if self.watcher is not None:
-            self.under_way = False
-            if self.watcher.end():
-                self.ended = Outcome("stopped")
+
+    def tell(self) -> None:
+        """The rest of it, when all members of a population have noted theirs: the watcher's word, and the time."""
+        if self.watcher is not None and self.watcher.end():
+            self.ended = STOPPED
         if monotonic() - self._start > self.max_time:
             self.ended = Outcome(
                 "exhausted",

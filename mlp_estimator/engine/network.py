@@ -19,7 +19,7 @@ import numpy as np
 from .activations import Activation
 from .batches import SparseRows, batches_of
 from .layers import Dense, Dropout, Elementwise, Layer, Params, SparseDense
-from .layout import Array, Layout
+from .layout import Array, Layout, for_members
 
 ROWS_AT_A_TIME = 1024
 """Rows of a chunk when all data are swept: the activations of two layers of 100 stay in a 1 MB cache."""
@@ -154,6 +154,7 @@ class Network:
         for layer in self.layers:
             self.widths.append(layer.n_out(self.widths[-1]))
         self.layout = Layout([layer.params(n) for layer, n in zip(self.layers, self.widths, strict=False)])
+        self.kind = (n_in, *(layer.kind for layer in self.layers))  # equal for networks that can be members of one
 
     def init(self, theta: Array, rngs: Sequence[np.random.RandomState]) -> None:
         """Draw the parameters of each member from its generator, layer by layer."""
@@ -162,8 +163,9 @@ class Network:
                 layer.init(p, rng)
 
     def params(self, weights: Sequence[Array], biases: Sequence[Array]) -> list[Params]:
-        """The parameters of one member, (n_in, n_out) and (n_out,) for each affine layer, as layers read them."""
-        views = iter([(W[None], b[None, :, None]) for W, b in zip(weights, biases, strict=True)])
+        """Weights and biases of each affine layer, ([M,] n_in, n_out) and ([M,] n_out), as layers read them."""
+        pairs = zip(weights, biases, strict=True)
+        views = iter([(W.reshape(-1, *W.shape[-2:]), b.reshape(-1, b.shape[-1], 1)) for W, b in pairs])
         return [next(views) if layer else () for layer in self.layout.params]
 
     def outputs(
@@ -177,11 +179,22 @@ class Network:
             part = slice(start, min(start + space.max_batch, n))
             if start == 0 or part.stop == n:
                 batch = part.stop - part.start
-                source = batches_of(X, batch, dtype, self.layers[0].reads_sparse)
+                source = batches_of([X], batch, dtype, self.layers[0].reads_sparse)
                 sweeps = Sweeps(self, params, None, source.x, batch, space)
-            source.gather(part if rows is None else rows[part])
+            source.gather([part if rows is None else rows[part]])
             sweeps.forward()
             yield part, sweeps.raw
+
+
+def joined(networks: Sequence[Network]) -> Network:
+    """One network for members of one kind, which may differ in their rates of dropout."""
+    if all(network is networks[0] for network in networks):
+        return networks[0]
+    layers: list[Layer] = [
+        Dropout(for_members([layer.rate for layer in alike])) if alike[0].noisy else alike[0]
+        for alike in zip(*(network.layers for network in networks), strict=True)
+    ]
+    return Network(layers, networks[0].widths[0])
 
 
 @lru_cache(maxsize=128)

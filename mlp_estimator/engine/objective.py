@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from .batches import Rows, batches_of
-from .layout import Array, squared_norm
+from .batches import Data, Rows, Targets, batches_of
+from .layout import Array, Number, cast, for_members, squared_norm
 from .losses import Loss
 from .network import ROWS_AT_A_TIME, Network, Sweeps, Workspace
 
@@ -23,56 +23,45 @@ class _Batch:
 
     def __init__(self, objective: Objective, n_rows: int):
         o, space = objective, objective._space
-        self.source = batches_of(o.X, n_rows, o.theta.dtype, o.network.layers[0].reads_sparse)
+        self._source = batches_of([d.X for d in o.data], n_rows, o.theta.dtype, o.network.layers[0].reads_sparse)
+        self._targets = Targets(o.data, n_rows)
         params, gradients = (o.network.layout.views(flat) for flat in (o.theta, o.grad))
-        self.sweeps = Sweeps(o.network, params, gradients, self.source.x, n_rows, space, o.noise)
+        self.sweeps = Sweeps(o.network, params, gradients, self._source.x, n_rows, space, o.noise)
         self.work = space.array("work", o.network.widths[-1] + 1, n_rows)
-        self._taken = [
-            (array, np.empty((n_rows, array.shape[1]), array.dtype)) for array in (o.Y, o.weight) if array is not None
-        ]
-        views = [batch.T[None] for _, batch in self._taken]
-        self.y, self.weight = views[0], views[1] if len(views) == 2 else None
+        self.y, self.weight, self.weights = self._targets.y, self._targets.weight, self._targets.weights
 
-    def gather(self, rows: Rows) -> None:
-        self.source.gather(rows)
-        for array, batch in self._taken:
-            if isinstance(rows, slice):
-                np.copyto(batch, array[rows])
-            else:
-                np.take(array, rows, axis=0, out=batch, mode="clip")
+    def gather(self, rows: Sequence[Rows]) -> None:
+        self._source.gather(rows)
+        self._targets.gather(rows)
 
 
 class Objective:
-    """The mean loss of a network on data, with its gradient in ``grad``.
+    """The mean loss of each member of a network on data, with its gradient in ``grad``.
 
     ``theta`` (M, P) and ``grad`` (M, P) are the arrays that the planned sweeps read and write, for the whole run: a
-    solver changes theta in place and copies what it wants to keep. ``rows`` restricts the data to some rows of X.
+    solver changes theta in place and copies what it wants to keep. The members share one set of ``data``, or have
+    one each, of the same number of rows.
     """
 
     def __init__(
         self,
         network: Network,
         loss: Loss,
-        X: Any,
-        Y: np.ndarray,
-        weight: np.ndarray | None,
-        *,
+        *data: Data,
         theta: Array,
-        alpha: float,
-        rows: np.ndarray | None = None,
+        alpha: Number,
         max_batch: int = ROWS_AT_A_TIME,
         noise: Sequence[np.random.Generator] | None = None,
     ):
-        self.network, self.loss, self.X, self.Y, self.noise = network, loss, X, Y, noise
-        self.weight = None if weight is None else weight[:, None]
-        self.theta, self.grad, self.alpha = theta, np.empty_like(theta), alpha
+        self.network, self.loss, self.data, self.noise = network, loss, data, noise
+        self.theta, self.grad = theta, np.empty_like(theta)
+        self.alpha: Any = alpha
         decayed = slice(network.layout.n_decayed)
         self._W, self._dW = theta[:, decayed], self.grad[:, decayed]
         self._scaled = np.empty_like(self._W)
-        self.rows = np.arange(X.shape[0]) if rows is None else rows
-        self._all_rows = rows is None
-        self.total_weight = float(len(self.rows) if weight is None else weight[self.rows].sum())
-        self.max_batch = min(max_batch, len(self.rows))
+        self.n_rows = len(data[0])
+        self.total_weight: Any = for_members([d.total_weight for d in data])
+        self.max_batch = min(max_batch, self.n_rows)
         self._space = Workspace(len(theta), self.max_batch, theta.dtype)
         self._batches: dict[int, _Batch] = {}
         self._loaded: _Batch | None = None  # the one batch that holds all rows, once it does
@@ -81,85 +70,85 @@ class Objective:
     def value_and_grad(self, rows: np.ndarray | None = None) -> Array | None:
         """Return f (M,) over some rows, or over all, and leave its gradient in ``grad``.
 
-        None, and no gradient, where the rows weigh nothing.
+        ``rows`` are (B,) for all, or (n_data, B). None, and no gradient, where they weigh nothing.
         """
         if rows is None:
             return self._whole()
-        batch = self._batch(len(rows))
+        batch = self._batch(rows.shape[-1])
         self._loaded = None
-        batch.gather(rows)
-        weight = len(rows) if batch.weight is None else float(batch.weight.sum())
-        if weight == 0.0:
+        batch.gather([rows] * len(self.data) if rows.ndim == 1 else list(rows))
+        weight = batch.weights()
+        if isinstance(weight, float) and weight == 0.0:
             return None
-        return self._evaluate(batch, weight) + self._penalise(weight)
+        return (self._evaluate(batch, weight) + self._penalise(weight))[:, 0]
 
     def _batch(self, n_rows: int) -> _Batch:
         if n_rows not in self._batches:
             self._batches[n_rows] = _Batch(self, n_rows)
         return self._batches[n_rows]
 
-    def _evaluate(self, batch: _Batch, weight: float) -> Array:
-        """The data term and its gradient, ``weight`` being what the sums are divided by."""
-        value = self._loss_of(batch)
-        np.multiply(batch.sweeps.d_raw, 1.0 / weight, out=batch.sweeps.d_raw)
+    def _evaluate(self, batch: _Batch, weight: Number) -> Array:
+        """The data term (M, 1) and its gradient, ``weight`` being what the sums are divided by."""
+        value, d_raw = self._loss_of(batch), batch.sweeps.d_raw
+        np.multiply(d_raw, _inverse(weight, d_raw), out=d_raw)
         batch.sweeps.backward()
         return value / weight
 
     def _loss_of(self, batch: _Batch) -> Array:
-        """The summed loss; its gradient is in ``batch.sweeps.d_raw``."""
+        """The summed loss (M, 1); its gradient is in ``batch.sweeps.d_raw``."""
         sweeps = batch.sweeps
         sweeps.forward()
-        return self.loss.value_and_grad(batch.y, sweeps.raw, batch.weight, sweeps.d_raw, batch.work)
+        return self.loss.value_and_grad(batch.y, sweeps.raw, batch.weight, sweeps.d_raw, batch.work)[:, None]
 
-    def _penalise(self, weight: float) -> Array | float:
-        """The L2 term; its gradient joins ``grad``."""
-        if self.alpha == 0.0:
+    def _penalise(self, weight: Number) -> Array | float:
+        """The L2 term (M, 1); its gradient joins ``grad``."""
+        if isinstance(self.alpha, float) and self.alpha == 0.0:
             return 0.0
-        np.multiply(self._W, self.alpha / weight, out=self._scaled)
+        np.multiply(self._W, cast(self.alpha / weight, self._W), out=self._scaled)
         np.add(self._dW, self._scaled, out=self._dW)
         return self._penalty(weight)
 
-    def _penalty(self, weight: float) -> Array:
-        return (0.5 * self.alpha / weight) * squared_norm(self._W)
+    def _penalty(self, weight: Number) -> Array:
+        return (0.5 * self.alpha / weight) * squared_norm(self._W)[:, None]
 
     def _whole(self) -> Array:
         """All rows, in chunks through the same memory: one path for any number of rows."""
         total = self.total_weight
-        if len(self.rows) <= self.max_batch:
-            return self._evaluate(self._all_at_once(), total) + self._penalise(total)
+        if self.n_rows <= self.max_batch:
+            return (self._evaluate(self._all_at_once(), total) + self._penalise(total))[:, 0]
         if self._sum is None:
             self._sum = np.empty_like(self.grad)
         self._sum.fill(0.0)
-        value = np.zeros(len(self.theta), self.theta.dtype)
+        value = np.zeros((len(self.theta), 1), self.theta.dtype)
         for batch in self._chunks():
-            value += self._evaluate(batch, total)
+            value = value + self._evaluate(batch, total)
             np.add(self._sum, self.grad, out=self._sum)
         np.copyto(self.grad, self._sum)
-        return value + self._penalise(total)
+        return (value + self._penalise(total))[:, 0]
 
     def _all_at_once(self) -> _Batch:
         """All rows in one batch, gathered once for as long as nothing else is put there."""
-        batch = self._batch(len(self.rows))
+        batch = self._batch(self.n_rows)
         if batch is not self._loaded:
-            batch.gather(self.rows)
+            batch.gather([d.order for d in self.data])
             self._loaded = batch
         return batch
 
     def _chunks(self) -> Iterator[_Batch]:
         """All rows, a batch at a time."""
-        n = len(self.rows)
+        n = self.n_rows
         if n <= self.max_batch:
             yield self._all_at_once()
             return
         for start in range(0, n, self.max_batch):
             stop = min(start + self.max_batch, n)
             batch = self._batch(stop - start)
-            batch.gather(slice(start, stop) if self._all_rows else self.rows[start:stop])
+            batch.gather([d.stretch(start, stop) for d in self.data])
             yield batch
 
     def value(self) -> Array:
         """The objective (M,) over all rows, at the price of a forward sweep; ``grad`` is left alone."""
-        return self.loss_without_penalty() + self._penalty(self.total_weight)
+        return self.loss_without_penalty() + self._penalty(self.total_weight)[:, 0]
 
     def curvature_product(self, v: Array, out: Array) -> None:
         """Write the Gauss-Newton product J' H J v + alpha v, over all rows and divided as f is, to out (M, P).
@@ -167,14 +156,14 @@ class Objective:
         H is the loss's curvature: the matrix is symmetric, and positive semidefinite for a convex loss. ``grad`` is
         spent.
         """
-        np.multiply(v, self.alpha / self.total_weight, out=out)
+        np.multiply(v, cast(self.alpha / self.total_weight, v), out=out)
         out[:, self._W.shape[1] :] = 0.0
         for batch in self._chunks():
             sweeps = batch.sweeps
             sweeps.forward()
             t = sweeps.tangent(v)
             self.loss.curvature(batch.y, sweeps.raw, batch.weight, t)
-            np.multiply(t, 1.0 / self.total_weight, out=sweeps.d_raw)
+            np.multiply(t, _inverse(self.total_weight, t), out=sweeps.d_raw)
             sweeps.backward()
             np.add(out, self.grad, out=out)
 
@@ -194,7 +183,12 @@ class Objective:
 
     def loss_without_penalty(self) -> Array:
         """The mean loss (M,) over all rows, without its gradient: what a validation set is for."""
-        total = np.zeros(len(self.theta), self.theta.dtype)
+        total = np.zeros((len(self.theta), 1), self.theta.dtype)
         for batch in self._chunks():
             total += self._loss_of(batch)
-        return total / self.total_weight
+        return (total / self.total_weight)[:, 0]
+
+
+def _inverse(weight: Number, like: Array) -> Number:
+    """1 / weight, to multiply (M, K, B) with."""
+    return 1.0 / weight if isinstance(weight, float) else cast(1.0 / weight, like)[:, :, None]  # type: ignore[index]

@@ -2,25 +2,27 @@
 
 An optimizer turns a gradient into a step; what else changes a step stands before it (clipping) or behind it (weight
 decay), and ``Update`` puts them in order. All parameters being one (M, P) array, none of this knows of layers.
-Hyperparameters are numbers, or (M, 1) arrays for members that differ.
+Hyperparameters are numbers, or columns (M, 1) for members that differ: ``joined`` makes one optimizer of several.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from .layout import Array, squared_norm
+from .layout import Array, Number, cast, for_members, squared_norm
 
 
 class Optimizer(Protocol):
     """What the minibatch loop needs to know of an optimizer."""
 
     reads: ClassVar[tuple[str, ...]]  # hyperparameters, by the estimators' names
+    memory: ClassVar[tuple[str, ...]]  # attributes that a step changes
     keeps_rate: ClassVar[tuple[str, ...]]  # schedules that scikit-learn does not apply to it
-    learning_rate: float
+    learning_rate: Number
 
     def step(self, grad: Array) -> None:
         """Put the step in the place of the gradient."""
@@ -43,14 +45,15 @@ class SGD:
     """
 
     reads: ClassVar = ("learning_rate_init", "momentum", "nesterovs_momentum")
+    memory: ClassVar = ("velocity",)
     keeps_rate: ClassVar = ()
 
     def __init__(
         self,
         theta: Array,
         *,
-        learning_rate_init: float,
-        momentum: float,
+        learning_rate_init: Number,
+        momentum: Number,
         nesterovs_momentum: bool,
     ):
         self.learning_rate = learning_rate_init
@@ -59,14 +62,15 @@ class SGD:
         self.velocity = np.zeros_like(theta)
 
     def step(self, grad: Array) -> None:
-        np.multiply(grad, -self.learning_rate, out=grad)
+        momentum = cast(self.momentum, grad)
+        np.multiply(grad, cast(-self.learning_rate, grad), out=grad)
         if self.nesterovs_momentum:
             np.add(self.velocity, grad, out=self.velocity)
-            np.multiply(self.velocity, self.momentum, out=self.velocity)
+            np.multiply(self.velocity, momentum, out=self.velocity)
             np.add(grad, self.velocity, out=grad)
         else:
             np.add(grad, self.velocity, out=grad)
-            np.multiply(grad, self.momentum, out=self.velocity)
+            np.multiply(grad, momentum, out=self.velocity)
 
 
 class Adam:
@@ -86,16 +90,17 @@ class Adam:
     """
 
     reads: ClassVar = ("learning_rate_init", "beta_1", "beta_2", "epsilon")
+    memory: ClassVar = ("mean", "square", "n_steps")
     keeps_rate: ClassVar = ("invscaling", "adaptive")
 
     def __init__(
         self,
         theta: Array,
         *,
-        learning_rate_init: float,
-        beta_1: float,
-        beta_2: float,
-        epsilon: float,
+        learning_rate_init: Number,
+        beta_1: Number,
+        beta_2: Number,
+        epsilon: Number,
     ):
         self.learning_rate = learning_rate_init
         self.beta_1 = beta_1
@@ -109,15 +114,15 @@ class Adam:
         self.n_steps += 1
         t, root = self.n_steps, (1.0 - self.beta_2) ** 0.5
         rate = self.learning_rate * (1.0 - self.beta_2**t) ** 0.5 / (1.0 - self.beta_1**t)
-        np.multiply(self.mean, self.beta_1, out=self.mean)
+        np.multiply(self.mean, cast(self.beta_1, grad), out=self.mean)
         np.add(self.mean, grad, out=self.mean)
         np.square(grad, out=grad)
-        np.multiply(self.square, self.beta_2, out=self.square)
+        np.multiply(self.square, cast(self.beta_2, grad), out=self.square)
         np.add(self.square, grad, out=self.square)
         np.sqrt(self.square, out=grad)
-        np.add(grad, self.epsilon / root, out=grad)
+        np.add(grad, cast(self.epsilon / root, grad), out=grad)
         np.divide(self.mean, grad, out=grad)
-        np.multiply(grad, -rate * (1.0 - self.beta_1) / root, out=grad)
+        np.multiply(grad, cast(-rate * (1.0 - self.beta_1) / root, grad), out=grad)
 
 
 class Update:
@@ -131,10 +136,10 @@ class Update:
 
     reads: ClassVar = ("max_grad_norm", "weight_decay")
 
-    def __init__(self, optimizer: Optimizer, theta: Array, n_decayed: int, options: Mapping[str, Any]):
+    def __init__(self, optimizer: Optimizer, theta: Array, n_decayed: int, limits: Mapping[str, Any]):
         self.optimizer = optimizer
         self.theta, self._W = theta, theta[:, :n_decayed]
-        self.max_grad_norm, self.weight_decay = (options[name] for name in self.reads)
+        self.max_grad_norm, self.weight_decay = (limits[name] for name in self.reads)
         self._changes: list[Callable[[Array], None]] = [optimizer.step]
         if self.max_grad_norm is not None:
             self._changes.insert(0, self._clip)
@@ -148,13 +153,36 @@ class Update:
         np.add(self.theta, grad, out=self.theta)
 
     def _clip(self, grad: Array) -> None:
-        norm = np.sqrt(squared_norm(grad))[:, None]
-        np.multiply(grad, self.max_grad_norm / np.maximum(norm, self.max_grad_norm), out=grad)
+        norm, longest = np.sqrt(squared_norm(grad))[:, None], cast(self.max_grad_norm, grad)
+        np.multiply(grad, longest / np.maximum(norm, longest), out=grad)
 
     def _decay(self, step: Array) -> None:
-        np.multiply(self._W, self.optimizer.learning_rate * self.weight_decay, out=self._decayed)
+        rate = self.optimizer.learning_rate * self.weight_decay
+        np.multiply(self._W, cast(rate, self._W), out=self._decayed)
         decayed = step[:, : self._W.shape[1]]
         np.subtract(decayed, self._decayed, out=decayed)
+
+
+def joined(optimizers: Sequence[Any]) -> Any:
+    """One optimizer for all members: memories behind each other, numbers in a column where they differ."""
+    if len(optimizers) == 1:
+        return optimizers[0]
+    whole = copy.copy(optimizers[0])
+    for name, value in vars(whole).items():
+        values = [getattr(optimizer, name) for optimizer in optimizers]
+        setattr(whole, name, np.concatenate(values) if isinstance(value, np.ndarray) else for_members(values))
+    return whole
+
+
+def part(whole: Any, optimizers: Sequence[Any]) -> None:
+    """Give back to the optimizers what steps have made of their memories in the whole."""
+    for m, optimizer in enumerate(optimizers):
+        for name in whole.memory if optimizer is not whole else ():
+            found, own = getattr(whole, name), getattr(optimizer, name)
+            if isinstance(own, np.ndarray):
+                np.copyto(own, found[m : m + 1])
+            else:
+                setattr(optimizer, name, type(own)(found[m, 0] if isinstance(found, np.ndarray) else found))
 
 
 OPTIMIZERS: dict[str, type[Any]] = {"sgd": SGD, "adam": Adam}

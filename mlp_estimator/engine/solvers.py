@@ -1,38 +1,27 @@
-"""Whole runs: from an objective and starting parameters to better ones, in ``objective.theta``.
+"""Whole runs: from an objective and starting parameters to better ones.
 
 A solver says which of the estimator's parameters it ``reads``, whether it can continue (``incremental``) and in which
-``dtype`` it works. It reports every epoch or iteration to the monitor, and on a keyboard interrupt
-leaves the parameters of its last completed update.
+``dtype`` it works. It reports every epoch or iteration to the monitors of its runs, and on a keyboard interrupt
+leaves the parameters of the last completed update.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from scipy.optimize import OptimizeResult, minimize
 
-from .layout import Array
+from .layout import Array, for_members
 from .least_squares import LevenbergMarquardt
 from .monitor import CONVERGED, INTERRUPTED, Monitor, Outcome
 from .objective import Objective
-from .optimizers import OPTIMIZERS, Optimizer, Update
+from .optimizers import OPTIMIZERS, Optimizer, Update, joined, part
+from .runs import OneByOne, Run, objective_of
 from .schedules import SCHEDULES, Progress, Schedule, of_fraction
 
 SMALLEST_RATE = 1e-6  # at or below it a plateau stops a run whose schedule lowers the rate on plateaus
-
-
-@dataclass
-class Training:
-    """What a run needs to go on where it stopped: generators, progress, and the optimizer with its memory."""
-
-    rng: np.random.RandomState
-    progress: Progress = field(default_factory=Progress)
-    optimizer: Optimizer | None = None
-    noise: list[np.random.Generator] | None = None  # of dropout, one for each member
-    under_way: bool = False  # more is to come: the state belongs into a pickle
 
 
 class Solver(Protocol):
@@ -43,17 +32,13 @@ class Solver(Protocol):
     needs: str  # what a loss must offer, or ""
     dtype: Any  # a NumPy type, or None for the data's
 
-    def run(
-        self,
-        objective: Objective,
-        monitor: Monitor,
-        training: Training,
-        options: Mapping[str, Any],
-    ) -> Outcome: ...
+    def run(self, runs: Sequence[Run]) -> None:
+        """Carry out runs of one kind, until each is over."""
+        ...
 
 
 class Minibatch:
-    """Epochs of shuffled minibatches, one optimizer step for each."""
+    """Epochs of shuffled minibatches, one optimizer step for each, for all members at once."""
 
     incremental = True
     needs = ""
@@ -67,74 +52,113 @@ class Minibatch:
             *("batch_size", "max_iter", "shuffle", "learning_rate", "power_t", "dropout"),
         )
 
-    def run(
-        self,
-        objective: Objective,
-        monitor: Monitor,
-        training: Training,
-        options: Mapping[str, Any],
-    ) -> Outcome:
-        at, n = training.progress, len(objective.rows)
-        optimizer = training.optimizer = self._optimizer(objective.theta, training, options)
-        update = Update(optimizer, objective.theta, objective.network.layout.n_decayed, options)
-        order = objective.rows
-        try:
-            while monitor.n_iter < options["max_iter"]:
-                monitor.begin()
-                if options["shuffle"]:
-                    order = order[training.rng.permutation(n)]
-                loss = self._epoch(objective, update, order, options["batch_size"], monitor)
-                at.n_seen += n
-                at.n_epochs += 1
-                monitor.record(loss, objective.theta)
-                if self._stops(monitor, optimizer, at, options) or monitor.ended:
-                    return monitor.ended or CONVERGED
-        except KeyboardInterrupt:
-            if np.isnan(monitor.loss):  # before the first update
-                monitor.loss = float(objective.value_and_grad().mean())  # type: ignore[union-attr]
-            return INTERRUPTED
-        if _schedule(optimizer, options).budgeted:
-            return CONVERGED
-        return Outcome(
-            "exhausted",
-            f"Stochastic Optimizer: Maximum iterations ({options['max_iter']}) reached and the "
-            "optimization hasn't converged yet.",
-        )
+    def run(self, runs: Sequence[Run]) -> None:
+        orders = [run.data.order for run in runs]
+        for run in runs:
+            run.training.optimizer = self._optimizer(run)
+        while runs:
+            self.train(objective_of(runs), runs, orders)
+            for run in runs if len(runs) > 1 else ():
+                run.theta = run.theta.copy()  # memory of its own, while the others go on in that of another objective
+            going = [m for m, run in enumerate(runs) if not run.over]
+            runs, orders = [runs[m] for m in going], [orders[m] for m in going]
 
-    def _optimizer(self, theta: Array, training: Training, options: Mapping[str, Any]) -> Optimizer:
+    def train(self, objective: Objective, runs: Sequence[Run], orders: list[np.ndarray]) -> None:
+        """Epochs until a run is over; ``orders`` are those of the rows of each."""
+        optimizers: list[Any] = [run.training.optimizer for run in runs]
+        whole = joined(optimizers)
+        limits = {name: for_members([run.options[name] for run in runs]) for name in Update.reads}
+        update = Update(whole, objective.theta, objective.network.layout.n_decayed, limits)
+        try:
+            while not any(run.over for run in runs):
+                for run in runs:
+                    run.monitor.begin()
+                if runs[0].options["shuffle"]:
+                    self._shuffle(runs, orders)
+                whole.learning_rate = for_members([optimizer.learning_rate for optimizer in optimizers])
+                losses = self._epoch(objective, update, orders, runs)
+                for run, loss in zip(runs, losses.tolist(), strict=True):
+                    self._note(run, loss)
+                for run in runs:
+                    self._judge(run)
+        except KeyboardInterrupt:
+            for m, run in enumerate(runs):
+                if np.isnan(run.monitor.loss):  # before the first update
+                    run.monitor.loss = float(objective.value()[m])
+                run.outcome = run.outcome or INTERRUPTED
+        finally:
+            part(whole, optimizers)
+
+    def _optimizer(self, run: Run) -> Optimizer:
         """The optimizer that goes on, at the rate that the options now ask for, or a new one."""
-        at, optimizer = training.progress, training.optimizer
+        at, optimizer = run.training.progress, run.training.optimizer
         if not isinstance(optimizer, self.optimizer):
-            at, optimizer = Progress(), self.optimizer(theta, **{name: options[name] for name in self.optimizer.reads})
-        optimizer.learning_rate = self._rate(optimizer, at, options)
+            options = {name: run.options[name] for name in self.optimizer.reads}
+            at, optimizer = Progress(), self.optimizer(run.theta, **options)
+        optimizer.learning_rate = self._rate(optimizer, at, run.options)
         return optimizer
 
     @staticmethod
-    def _epoch(
-        objective: Objective,
-        update: Update,
-        order: np.ndarray,
-        batch_size: int,
-        monitor: Monitor,
-    ) -> float:
-        """One pass over the rows in ``order``; the mean of the batch losses on the way."""
-        n, total, n_done = len(order), np.zeros(len(objective.theta)), 0
+    def _shuffle(runs: Sequence[Run], orders: list[np.ndarray]) -> None:
+        """Put the rows of each run in a new order; runs that share a generator share it."""
+        drawn: dict[int, np.ndarray] = {}
+        for m, run in enumerate(runs):
+            rng = run.training.rng
+            if id(rng) not in drawn:
+                drawn[id(rng)] = orders[m][rng.permutation(len(orders[m]))]
+            orders[m] = drawn[id(rng)]
+
+    @staticmethod
+    def _epoch(objective: Objective, update: Update, orders: list[np.ndarray], runs: Sequence[Run]) -> np.ndarray:
+        """One pass over the rows in their order; the mean (M,) of the batch losses on the way."""
+        order = orders[0] if len(objective.data) == 1 else np.stack(orders)
+        n, batch_size, total, n_done = objective.n_rows, runs[0].batch_size, np.zeros(len(runs)), 0
         try:
             for start in range(0, n, batch_size):
                 # A batch of all rows needs no gathering in a new order: its sums are the same.
-                rows = order[start : start + batch_size] if batch_size < n else None
+                rows = order[..., start : start + batch_size] if batch_size < n else None
                 value = objective.value_and_grad(rows)
                 if value is None:  # these rows weigh nothing
                     continue
                 update(objective.grad)
-                n_rows = n if rows is None else len(rows)
+                n_rows = n if rows is None else rows.shape[-1]
                 total += value * n_rows
                 n_done += n_rows
         except KeyboardInterrupt:
-            if monitor.n_iter == 0 and n_done:
-                monitor.loss = float(total.sum()) / (len(total) * n_done)
+            for run, summed in zip(runs, total, strict=True):
+                if run.monitor.n_iter == 0 and n_done:
+                    run.monitor.loss = float(summed) / n_done
             raise
-        return float(total.sum()) / (len(total) * n_done)
+        return total / n_done
+
+    @staticmethod
+    def _note(run: Run, loss: float) -> None:
+        """The epoch's end for one run; what goes wrong with it does not concern the others."""
+        at = run.training.progress
+        at.n_seen += len(run.data)
+        at.n_epochs += 1
+        try:
+            run.monitor.note(loss, run.theta)
+        except Exception as error:
+            run.error = error
+
+    def _judge(self, run: Run) -> None:
+        """Set the next epoch's learning rate, or end the run where progress has stalled or its epochs are spent."""
+        if run.error is not None:
+            return
+        run.monitor.tell()
+        if self._stops(run) or run.monitor.ended:
+            run.outcome = run.monitor.ended or CONVERGED
+        elif run.monitor.n_iter >= run.options["max_iter"]:
+            run.outcome = (
+                CONVERGED
+                if _schedule(run.training.optimizer, run.options).budgeted
+                else Outcome(
+                    "exhausted",
+                    f"Stochastic Optimizer: Maximum iterations ({run.options['max_iter']}) reached and the "
+                    "optimization hasn't converged yet.",
+                )
+            )
 
     @staticmethod
     def _rate(optimizer: Optimizer, at: Progress, options: Mapping[str, Any]) -> float:
@@ -142,22 +166,23 @@ class Minibatch:
         return options["learning_rate_init"] * factor
 
     @staticmethod
-    def _stops(monitor: Monitor, optimizer: Optimizer, at: Progress, options: Mapping[str, Any]) -> bool:
-        """Set the next epoch's learning rate, or stop where progress has stalled."""
-        schedule = _schedule(optimizer, options)
+    def _stops(run: Run) -> bool:
+        """Whether patience has run out for good; the next epoch's learning rate is set."""
+        monitor, optimizer, at = run.monitor, run.training.optimizer, run.training.progress
+        schedule = _schedule(optimizer, run.options)
         stops, verdict = monitor.stalled, "Stopping."
         if stops and schedule.lowers_on_plateau:
             stops, verdict = optimizer.learning_rate <= SMALLEST_RATE, "Learning rate too small. Stopping."
             if not stops:
                 at.n_plateaus += 1
-        optimizer.learning_rate = Minibatch._rate(optimizer, at, options)
+        optimizer.learning_rate = Minibatch._rate(optimizer, at, run.options)
         if monitor.stalled:
             monitor.say_stalled(verdict if stops else f"Setting learning rate to {optimizer.learning_rate:f}")
             monitor.n_flat = monitor.n_flat if stops else 0
         return stops
 
 
-def _schedule(optimizer: Optimizer, options: Mapping[str, Any]) -> Schedule:
+def _schedule(optimizer: Any, options: Mapping[str, Any]) -> Schedule:
     chosen = options["learning_rate"]
     if callable(chosen):
         return of_fraction(chosen)
@@ -201,7 +226,7 @@ class _Evaluations:
         return float(np.abs(self._latest[1]).max())
 
 
-class Minimize:
+class Minimize(OneByOne):
     """A method of ``scipy.optimize.minimize`` on all data at once, in float64: methods pass on the type they get.
 
     ``limits`` says under which names the method knows ``max_iter``, ``max_fun`` and ``tol``, the largest component of
@@ -209,20 +234,12 @@ class Minimize:
     methods need the products of the curvature matrix.
     """
 
-    incremental = False
-    dtype: Any = np.float64
     reads: tuple[str, ...] = ("max_iter", "max_fun", "tol")
 
     def __init__(self, name: str, method: str, limits: Mapping[str, str], needs: str = "", **fixed: float):
         self.name, self.method, self.limits, self.needs, self.fixed = name, method, limits, needs, fixed
 
-    def run(
-        self,
-        objective: Objective,
-        monitor: Monitor,
-        training: Training,
-        options: Mapping[str, Any],
-    ) -> Outcome:
+    def minimise(self, objective: Objective, monitor: Monitor, options: Mapping[str, Any]) -> Outcome:
         accepted = objective.theta.copy()
         evaluations = _Evaluations(objective, monitor)
 

@@ -1,0 +1,242 @@
+"""From data that an estimator has read to runs of the engine, and from finished runs to fitted attributes.
+
+An estimator with ``n_members`` networks is so many runs. What belongs to one of them is an entry of its own in the
+fitted attributes; with one member it is the attribute itself, as in scikit-learn.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+
+from .engine.batches import Data
+from .engine.losses import Loss
+from .engine.monitor import Monitor
+from .engine.population import populations
+from .engine.runs import Run, Training
+from .engine.schedules import Progress
+from .engine.solvers import SOLVERS, Solver
+from .fitted import attributes_of, theta_of
+from .parameters import dropout_rates, hidden_sizes, network_of, options_for
+from .threads import limited_threads
+from .validation import HeldOut, split_rows
+
+LARGEST_SEED = np.iinfo(np.int32).max
+
+
+@dataclass
+class Reading:
+    """Data as the engine reads them, with the loss for them."""
+
+    X: Any
+    y: np.ndarray  # as the user gave them, validated
+    Y: np.ndarray
+    loss: Loss
+    sample_weight: np.ndarray | None
+    weigh: Callable[..., Any]
+    dtype: np.dtype[Any]
+
+    def __post_init__(self) -> None:
+        self.weight = self.weigh(self.Y, self.sample_weight)
+        self.data = Data(self.X, self.Y, self.weight)
+
+
+def one_or_all(values: Sequence[Any]) -> Any:
+    """What belongs to one member as it is, what belongs to several as a list."""
+    return values[0] if len(values) == 1 else list(values)
+
+
+def each(value: Any, n_members: int) -> list[Any]:
+    """The inverse: one entry for each member, None for each where there is nothing."""
+    return [value] * n_members if n_members == 1 or value is None else list(value)
+
+
+def start(estimator: Any, read: Reading, given: HeldOut | None, resume: bool, incremental: bool) -> list[Run]:
+    """The runs that a fit consists of; ``given`` is a validation set of the user's own."""
+    solver = SOLVERS[estimator.solver]
+    hidden = hidden_sizes(estimator.hidden_layer_sizes)
+    n_outputs = len(estimator.classes_) if read.loss.codes else read.Y.shape[1] * read.loss.n_outputs
+    sizes = [read.X.shape[1], *hidden, n_outputs]
+    dropout = dropout_rates(estimator.dropout, len(hidden))
+    network = network_of(estimator, sizes, sparse.issparse(read.X) and solver.needs != "residuals", dropout)
+    if resume:
+        _check_sizes(estimator, sizes)
+    trainings = _trainings(estimator, resume, incremental)
+    if resume:
+        thetas = [row[None] for row in theta_of(estimator, network, read.dtype)]
+    else:
+        thetas = [np.empty((1, network.layout.size), read.dtype) for _ in trainings]
+        for theta, training in zip(thetas, trainings, strict=True):
+            network.init(theta, [training.rng])
+    splits: list[tuple[Data, HeldOut | None]] = []
+    for training in trainings:
+        if any(dropout) and training.noise is None:
+            training.noise = [np.random.default_rng(training.rng.randint(2**31))]
+        splits.append(_split(estimator, read, given, training.rng))
+    options = options_for(estimator, solver, len(splits[0][0]))
+    if incremental:
+        options["max_iter"] = 1
+    runs = []
+    for m, (theta, training, (data, held_out)) in enumerate(zip(thetas, trainings, splits, strict=True)):
+        monitor = _monitor(estimator, m, read.loss, resume, incremental)
+        if held_out is not None:
+            monitor.validate = held_out.score_of(estimator, network, read.loss, read.dtype)
+            if resume:  # what it has to beat is where it starts from, by the score and set of now
+                monitor.best_score, monitor.best_theta = monitor.validate(theta), theta.copy()
+        theta = theta.astype(solver.dtype or read.dtype, copy=False)
+        alpha = 0.0 if estimator.alpha == "auto" else float(estimator.alpha)  # which the solver then finds
+        runs.append(Run(network, read.loss, data, theta, alpha, options, monitor, training))
+    return runs
+
+
+def _trainings(estimator: Any, resume: bool, incremental: bool) -> list[Training]:
+    """Generators, progress and optimizer of each member: new ones, or those of training that goes on."""
+    n_members, before = estimator.n_members, []
+    if resume and incremental and hasattr(estimator, "_training"):
+        before = each(estimator._training, n_members)
+    if n_members == 1:
+        rngs = [check_random_state(estimator.random_state)]
+        if before and isinstance(estimator.random_state, Integral):  # only a generator that an int seeded is our own
+            rngs = [copy.deepcopy(before[0].rng)]
+    elif before:
+        rngs = [copy.deepcopy(training.rng) for training in before]
+    else:
+        rng = check_random_state(estimator.random_state)
+        estimator.member_seeds_ = rng.randint(LARGEST_SEED, size=n_members)
+        rngs = [np.random.RandomState(seed) for seed in estimator.member_seeds_]
+    trainings = []
+    for m, rng in enumerate(rngs):
+        training = Training(rng, Progress(estimator.t_ if resume else 0))
+        if before:  # in copies, so that a failed call leaves what it went on from
+            training = Training(rng, *copy.deepcopy((before[m].progress, before[m].optimizer, before[m].noise)))
+            if not before[m].under_way:  # that was a fit, whose plan is carried out
+                training.progress.n_epochs = 0
+        training.under_way = incremental
+        training.progress.n_planned = estimator.max_iter
+        trainings.append(training)
+    return trainings
+
+
+def _check_sizes(estimator: Any, sizes: Sequence[int]) -> None:
+    fitted, asked = (estimator._n_fitted(), *estimator._fitted_sizes()), (estimator.n_members, *sizes)
+    if fitted[1:] != asked[1:]:
+        raise ValueError(
+            f"The fitted network has layer sizes {list(fitted[1:])}, but the data and hidden_layer_sizes now ask for "
+            f"{list(sizes)}. Training can go on with the same sizes only: set warm_start=False to start afresh."
+        )
+    if fitted[0] != asked[0]:
+        raise ValueError(
+            f"The fitted ensemble has {fitted[0]} member(s), but n_members={asked[0]}. Training can go on with the "
+            "same members only: set warm_start=False to start afresh."
+        )
+
+
+def _split(estimator: Any, read: Reading, given: HeldOut | None, rng: Any) -> tuple[Data, HeldOut | None]:
+    """The rows to train on, and those that early stopping watches."""
+    if not estimator.early_stopping or given is not None:
+        return read.data, given
+    strata = estimator._strata(read.Y)
+    rows, others = split_rows(len(read.Y), estimator.validation_fraction, strata, read.weight, rng)
+    watched = Data(read.X, read.Y, read.weight, others)
+    return Data(read.X, read.Y, read.weight, rows), HeldOut(watched, read.y, read.sample_weight)
+
+
+def _monitor(estimator: Any, m: int, loss: Loss, resume: bool, incremental: bool) -> Monitor:
+    monitor = Monitor(
+        tol=float(estimator.tol),
+        n_iter_no_change=estimator.n_iter_no_change,
+        verbose=bool(estimator.verbose),
+        max_time=np.inf if estimator.max_time is None else float(estimator.max_time),
+    )
+    if resume:
+        best_loss, n_flat = (
+            each(getattr(estimator, name, None), estimator.n_members)[m]
+            for name in ("best_loss_", "_no_improvement_count")
+        )
+        if best_loss is not None and type(getattr(estimator, "_loss", loss)) is type(loss):
+            monitor.best_loss = best_loss
+        monitor.n_flat = (n_flat or 0) if incremental else 0
+    return monitor
+
+
+def train(solver: Solver, runs: Iterable[Run]) -> None:
+    """Carry out the runs, as many side by side as is worth it."""
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # monitors look at the losses
+    for population in populations(runs):
+        largest = population[0]
+        with quiet, limited_threads(largest.network, min(largest.batch_size, len(largest.data))):
+            solver.run(population)
+
+
+def keep(estimator: Any, runs: Sequence[Run], dtype: Any, resume: bool) -> None:
+    """Set the fitted attributes, all at once at the end.
+
+    Raises
+    ------
+    Exception
+        What a run has failed with.
+    """
+    monitors = [run.monitor for run in runs]
+    for run in runs:
+        if run.error is not None:
+            raise run.error
+        run.monitor.close()
+    best = [run.theta if run.monitor.best_theta is None else run.monitor.best_theta for run in runs]
+    for monitor, theta in zip(monitors, best, strict=True):
+        monitor.check_finite(float(np.abs(theta).max()))
+    theta = best[0] if len(best) == 1 else np.concatenate(best)
+    vars(estimator).update(attributes_of(runs[0].network, theta.astype(dtype, copy=False), runs[0].loss))
+    estimator.n_iter_ = max(monitor.n_iter for monitor in monitors)
+    estimator.t_ = runs[0].training.progress.n_seen
+    estimator.loss_ = one_or_all([monitor.loss for monitor in monitors])
+    validated = monitors[0].validate is not None
+    estimator.best_loss_ = None if validated else one_or_all([monitor.best_loss for monitor in monitors])
+    estimator.best_validation_score_ = one_or_all([monitor.best_score for monitor in monitors]) if validated else None
+    for name, curves, wanted in (
+        ("loss_curve_", [monitor.loss_curve for monitor in monitors], True),
+        ("validation_scores_", [monitor.validation_scores for monitor in monitors], validated),
+    ):
+        before = each(getattr(estimator, name, None) if resume else None, len(runs))
+        whole = [[*(old or []), *new] for old, new in zip(before, curves, strict=True)]
+        setattr(estimator, name, one_or_all(whole) if wanted else None)
+    estimator._no_improvement_count = one_or_all([monitor.n_flat for monitor in monitors])
+    for run in runs:
+        if run.monitor.diverged:
+            run.training.optimizer = None  # its memory is not finite
+    estimator._training = one_or_all([run.training for run in runs])
+    _keep_found(estimator, runs)
+
+
+def at_this_moment(runs: Sequence[Run], dtype: Any) -> dict[str, Any]:
+    """Attributes that predict with the parameters of this moment, in a copy."""
+    theta = np.concatenate([run.theta for run in runs]).astype(dtype, copy=False)
+    return attributes_of(runs[0].network, theta, runs[0].loss)
+
+
+FOUND = ("alpha_", "n_effective_params_", "noise_variance_", "_posterior")
+
+
+def _keep_found(estimator: Any, runs: Sequence[Run]) -> None:
+    """Keep what the solver found besides weights, and forget what an earlier one did."""
+    for name in FOUND:
+        vars(estimator).pop(name, None)
+    found = [run.outcome.found for run in runs if run.outcome is not None]
+    vars(estimator).update({name: one_or_all([one[name] for one in found]) for name in found[0]})
+
+
+def warn(runs: Sequence[Run], incremental: bool = False, stacklevel: int = 6) -> None:
+    """Say what there is to say of how runs ended, once for members that ended alike."""
+    outcomes = [run.monitor.ended or run.outcome for run in runs]
+    for status, message in dict.fromkeys((o.status, o.message) for o in outcomes if o is not None):
+        if message and not (incremental and status == "exhausted"):
+            category = ConvergenceWarning if status == "exhausted" else UserWarning
+            warnings.warn(message, category, stacklevel=stacklevel)
