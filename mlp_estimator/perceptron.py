@@ -19,7 +19,8 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted, validate_data
 
 from .callbacks import EpochTasks
 from .engine.activations import ACTIVATIONS, Activation
@@ -31,8 +32,10 @@ from .engine.schedules import SCHEDULES
 from .engine.solvers import SOLVERS
 from .fitted import as_it_is, collect
 from .parameters import check_combination, check_needs, network_of
-from .training import Reading, at_this_moment, keep, start, train, warn
+from .training import Reading, at_this_moment, draw, keep, runs_from, train, warn
 from .validation import HeldOut
+
+__all__ = ["Interval", "MultilayerPerceptron", "StrOptions", "_check_method_params", "_fit_context", "_safe_split"]
 
 
 class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
@@ -221,7 +224,8 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             check_combination(self, solver, validation)
             read = self._read(X, y, sample_weight, resume, incremental, classes)
             given = None if validation[0] is None else self._validation_set(validation, read)
-            runs = start(self, read, given, resume, incremental)
+            starts = draw(self, read, given, resume, incremental)
+            runs = runs_from(starts, self, read, resume, incremental)
             if callbacks is not None and getattr(self, "_skl_callbacks", None):
                 watcher = EpochTasks(callbacks[0], self, lambda: at_this_moment(runs, read.dtype), callbacks[1])
                 for run in runs:

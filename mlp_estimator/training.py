@@ -21,6 +21,7 @@ from sklearn.utils import check_random_state
 from .engine.batches import Data
 from .engine.losses import Loss
 from .engine.monitor import Monitor
+from .engine.network import Network
 from .engine.population import populations
 from .engine.runs import Run, Training
 from .engine.schedules import Progress
@@ -60,16 +61,21 @@ def each(value: Any, n_members: int) -> list[Any]:
     return [value] * n_members if n_members == 1 or value is None else list(value)
 
 
-def start(estimator: Any, read: Reading, given: HeldOut | None, resume: bool, incremental: bool) -> list[Run]:
-    """The runs that a fit consists of; ``given`` is a validation set of the user's own."""
-    solver = SOLVERS[estimator.solver]
-    hidden = hidden_sizes(estimator.hidden_layer_sizes)
-    n_outputs = len(estimator.classes_) if read.loss.codes else read.Y.shape[1] * read.loss.n_outputs
-    sizes = [read.X.shape[1], *hidden, n_outputs]
-    dropout = dropout_rates(estimator.dropout, len(hidden))
-    network = network_of(estimator, sizes, sparse.issparse(read.X) and solver.needs != "residuals", dropout)
+@dataclass
+class Start:
+    """Where a run begins, as far as chance decides it."""
+
+    theta: np.ndarray  # (1, P)
+    training: Training
+    data: Data
+    watched: HeldOut | None  # by early stopping
+
+
+def draw(estimator: Any, read: Reading, given: HeldOut | None, resume: bool, incremental: bool) -> list[Start]:
+    """The starts of the runs that a fit consists of; ``given`` is a validation set of the user's own."""
+    network = _network(estimator, read)
     if resume:
-        _check_sizes(estimator, sizes)
+        _check_sizes(estimator, network.sizes)
     trainings = _trainings(estimator, resume, incremental)
     if resume:
         thetas = [row[None] for row in theta_of(estimator, network, read.dtype)]
@@ -77,25 +83,39 @@ def start(estimator: Any, read: Reading, given: HeldOut | None, resume: bool, in
         thetas = [np.empty((1, network.layout.size), read.dtype) for _ in trainings]
         for theta, training in zip(thetas, trainings, strict=True):
             network.init(theta, [training.rng])
-    splits: list[tuple[Data, HeldOut | None]] = []
-    for training in trainings:
-        if any(dropout) and training.noise is None:
+    starts = []
+    for theta, training in zip(thetas, trainings, strict=True):
+        if network.noisy and training.noise is None:
             training.noise = [np.random.default_rng(training.rng.randint(2**31))]
-        splits.append(_split(estimator, read, given, training.rng))
-    options = options_for(estimator, solver, len(splits[0][0]))
+        starts.append(Start(theta, training, *_split(estimator, read, given, training.rng)))
+    return starts
+
+
+def runs_from(starts: Sequence[Start], estimator: Any, read: Reading, resume: bool, incremental: bool) -> list[Run]:
+    """Runs that start there, by the estimator's parameters."""
+    solver, network = SOLVERS[estimator.solver], _network(estimator, read)
+    options = options_for(estimator, solver, len(starts[0].data))
     if incremental:
         options["max_iter"] = 1
+    alpha = 0.0 if estimator.alpha == "auto" else float(estimator.alpha)  # which the solver then finds
     runs = []
-    for m, (theta, training, (data, held_out)) in enumerate(zip(thetas, trainings, splits, strict=True)):
+    for m, start in enumerate(starts):
         monitor = _monitor(estimator, m, read.loss, resume, incremental)
-        if held_out is not None:
-            monitor.validate = held_out.score_of(estimator, network, read.loss, read.dtype)
+        if start.watched is not None:
+            monitor.validate = start.watched.score_of(estimator, network, read.loss, read.dtype)
             if resume:  # what it has to beat is where it starts from, by the score and set of now
-                monitor.best_score, monitor.best_theta = monitor.validate(theta), theta.copy()
-        theta = theta.astype(solver.dtype or read.dtype, copy=False)
-        alpha = 0.0 if estimator.alpha == "auto" else float(estimator.alpha)  # which the solver then finds
-        runs.append(Run(network, read.loss, data, theta, alpha, options, monitor, training))
+                monitor.best_score, monitor.best_theta = monitor.validate(start.theta), start.theta.copy()
+        theta = start.theta.astype(solver.dtype or read.dtype, copy=False)
+        runs.append(Run(network, read.loss, start.data, theta, alpha, options, monitor, start.training))
     return runs
+
+
+def _network(estimator: Any, read: Reading) -> Network:
+    hidden = hidden_sizes(estimator.hidden_layer_sizes)
+    n_outputs = len(estimator.classes_) if read.loss.codes else read.Y.shape[1] * read.loss.n_outputs
+    reads_sparse = sparse.issparse(read.X) and SOLVERS[estimator.solver].needs != "residuals"
+    dropout = dropout_rates(estimator.dropout, len(hidden))
+    return network_of(estimator, [read.X.shape[1], *hidden, n_outputs], reads_sparse, dropout)
 
 
 def _trainings(estimator: Any, resume: bool, incremental: bool) -> list[Training]:
@@ -170,10 +190,10 @@ def _monitor(estimator: Any, m: int, loss: Loss, resume: bool, incremental: bool
 
 def train(solver: Solver, runs: Iterable[Run]) -> None:
     """Carry out the runs, as many side by side as is worth it."""
-    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # monitors look at the losses
     for population in populations(runs):
-        largest = population[0]
-        with quiet, limited_threads(largest.network, min(largest.batch_size, len(largest.data))):
+        first = population[0]
+        quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # monitors look at the losses
+        with quiet, limited_threads(first.network, min(first.batch_size, len(first.data))):
             solver.run(population)
 
 

@@ -115,7 +115,7 @@ class Monitor:
         """The rest of it, when all members of a population have noted theirs: the watcher's word, and the time."""
         if self.watcher is not None and self.watcher.end():
             self.ended = STOPPED
-        if monotonic() - self._start > self.max_time:
+        if self.max_time < math.inf and monotonic() - self._start > self.max_time:
             self.ended = Outcome(
                 "exhausted",
                 f"max_time={self.max_time:g} seconds were over after {self.n_iter} epochs, before the optimization had "

@@ -154,7 +154,13 @@ class Network:
         for layer in self.layers:
             self.widths.append(layer.n_out(self.widths[-1]))
         self.layout = Layout([layer.params(n) for layer, n in zip(self.layers, self.widths, strict=False)])
+        self.noisy = any(layer.noisy for layer in self.layers)
         self.kind = (n_in, *(layer.kind for layer in self.layers))  # equal for networks that can be members of one
+
+    @property
+    def sizes(self) -> list[int]:
+        """The widths of inputs, hidden layers and outputs: between layers that have parameters."""
+        return [self.widths[0], *(n for n, p in zip(self.widths[1:], self.layout.params, strict=True) if p)]
 
     def init(self, theta: Array, rngs: Sequence[np.random.RandomState]) -> None:
         """Draw the parameters of each member from its generator, layer by layer."""

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 
 from .runs import Run
 
-CACHE = 2**21
+CACHE = 2**23
 """Bytes that the arrays of a population may fill (``benchmarks/population.py``)."""
 
 
@@ -21,7 +21,7 @@ def populations(runs: Iterable[Run], cache: float = CACHE) -> Iterator[list[Run]
     """
     kinds: dict[Hashable, dict[Hashable, list[Run]]] = {}
     for run in runs:
-        kinds.setdefault(run.kind, {}).setdefault((id(run.data), run.stream), []).append(run)
+        kinds.setdefault(run.kind, {}).setdefault(run if run.stream is None else run.stream, []).append(run)
     for streams in kinds.values():
         most = max(1, int(cache // bytes_of(next(iter(streams.values()))[0])))
         waiting: list[Run] = []

@@ -45,7 +45,7 @@ class Run:
     options: Mapping[str, Any]  # what the solver reads
     monitor: Monitor
     training: Training
-    stream: Hashable = None  # runs of one data and one stream draw the same numbers in training
+    stream: Hashable = None  # equal for runs that draw the same numbers in training, on the same data
     outcome: Outcome | None = None
     error: BaseException | None = None
 
@@ -77,10 +77,6 @@ class Run:
 def objective_of(runs: Sequence[Run]) -> Objective:
     """The runs as members of one objective, whose parameters become theirs, rows of one array."""
     first = runs[0]
-    rngs: dict[Hashable, np.random.RandomState] = {}
-    for run in runs:
-        if run.stream is not None:
-            run.training.rng = rngs.setdefault((id(run.data), run.stream), run.training.rng)
     # A batch of all rows has no order.
     same_rows = first.batch_size == len(first.data) or all(run.training.rng is first.training.rng for run in runs)
     shared = same_rows and all(run.data is first.data for run in runs)

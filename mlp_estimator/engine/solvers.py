@@ -7,7 +7,8 @@ leaves the parameters of the last completed update.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -54,8 +55,13 @@ class Minibatch:
 
     def run(self, runs: Sequence[Run]) -> None:
         orders = [run.data.order for run in runs]
+        streams: dict[Hashable, np.random.RandomState] = {}
         for run in runs:
             run.training.optimizer = self._optimizer(run)
+            if run.stream is not None:  # one generator for all of them, and not that of another population
+                if run.stream not in streams:
+                    streams[run.stream] = copy.deepcopy(run.training.rng)
+                run.training.rng = streams[run.stream]
         while runs:
             self.train(objective_of(runs), runs, orders)
             for run in runs if len(runs) > 1 else ():
@@ -95,7 +101,8 @@ class Minibatch:
         if not isinstance(optimizer, self.optimizer):
             options = {name: run.options[name] for name in self.optimizer.reads}
             at, optimizer = Progress(), self.optimizer(run.theta, **options)
-        optimizer.learning_rate = self._rate(optimizer, at, run.options)
+        schedule = _schedule(optimizer, run.options)
+        optimizer.learning_rate = run.options["learning_rate_init"] * schedule.factor(at, run.options["power_t"])
         return optimizer
 
     @staticmethod
@@ -146,47 +153,37 @@ class Minibatch:
         """Set the next epoch's learning rate, or end the run where progress has stalled or its epochs are spent."""
         if run.error is not None:
             return
-        run.monitor.tell()
-        if self._stops(run) or run.monitor.ended:
-            run.outcome = run.monitor.ended or CONVERGED
-        elif run.monitor.n_iter >= run.options["max_iter"]:
+        monitor, at, optimizer, options = run.monitor, run.training.progress, run.training.optimizer, run.options
+        schedule = _schedule(optimizer, options)
+        monitor.tell()
+        stalled = stops = monitor.stalled
+        verdict = "Stopping."
+        if stalled and schedule.lowers_on_plateau:
+            stops, verdict = bool(optimizer.learning_rate <= SMALLEST_RATE), "Learning rate too small. Stopping."
+            at.n_plateaus += not stops
+        optimizer.learning_rate = options["learning_rate_init"] * schedule.factor(at, options["power_t"])
+        if stalled:
+            monitor.say_stalled(verdict if stops else f"Setting learning rate to {optimizer.learning_rate:f}")
+            monitor.n_flat = monitor.n_flat if stops else 0
+        if stops or monitor.ended:
+            run.outcome = monitor.ended or CONVERGED
+        elif monitor.n_iter >= options["max_iter"]:
             run.outcome = (
                 CONVERGED
-                if _schedule(run.training.optimizer, run.options).budgeted
+                if schedule.budgeted
                 else Outcome(
                     "exhausted",
-                    f"Stochastic Optimizer: Maximum iterations ({run.options['max_iter']}) reached and the "
+                    f"Stochastic Optimizer: Maximum iterations ({options['max_iter']}) reached and the "
                     "optimization hasn't converged yet.",
                 )
             )
 
-    @staticmethod
-    def _rate(optimizer: Optimizer, at: Progress, options: Mapping[str, Any]) -> float:
-        factor = _schedule(optimizer, options).factor(at, options["power_t"])
-        return options["learning_rate_init"] * factor
-
-    @staticmethod
-    def _stops(run: Run) -> bool:
-        """Whether patience has run out for good; the next epoch's learning rate is set."""
-        monitor, optimizer, at = run.monitor, run.training.optimizer, run.training.progress
-        schedule = _schedule(optimizer, run.options)
-        stops, verdict = monitor.stalled, "Stopping."
-        if stops and schedule.lowers_on_plateau:
-            stops, verdict = optimizer.learning_rate <= SMALLEST_RATE, "Learning rate too small. Stopping."
-            if not stops:
-                at.n_plateaus += 1
-        optimizer.learning_rate = Minibatch._rate(optimizer, at, run.options)
-        if monitor.stalled:
-            monitor.say_stalled(verdict if stops else f"Setting learning rate to {optimizer.learning_rate:f}")
-            monitor.n_flat = monitor.n_flat if stops else 0
-        return stops
-
 
 def _schedule(optimizer: Any, options: Mapping[str, Any]) -> Schedule:
     chosen = options["learning_rate"]
-    if callable(chosen):
-        return of_fraction(chosen)
-    return SCHEDULES["constant" if chosen in optimizer.keeps_rate else chosen]
+    if isinstance(chosen, str):
+        return SCHEDULES["constant" if chosen in optimizer.keeps_rate else chosen]
+    return of_fraction(chosen)
 
 
 class _Evaluations:
