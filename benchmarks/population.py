@@ -33,10 +33,11 @@ GRID = {
 }
 
 
-def seconds(run):
+def seconds(estimator, X, y):
+    """Of a fit, and the fitted estimator."""
     start = time.perf_counter()
-    result = run()
-    return time.perf_counter() - start, result
+    estimator.fit(X, y)
+    return time.perf_counter() - start, estimator
 
 
 def standardised(name):
@@ -55,10 +56,10 @@ def searches(repeats):
         X, y = standardised(name)
         ratios = {"scikit-learn": [], "scikit-learn, ours float32": [], "GridSearchCV over ours": []}
         for _ in range(repeats):
-            theirs, reference = seconds(lambda: a_search(GridSearchCV, sklearn.neural_network).fit(X, y))
-            ours, found = seconds(lambda: a_search(MLPGridSearchCV, mlp_estimator).fit(X, y))
-            single, _ = seconds(lambda: a_search(MLPGridSearchCV, mlp_estimator, "float32").fit(X, y))
-            plain, same = seconds(lambda: a_search(GridSearchCV, mlp_estimator).fit(X, y))
+            theirs, reference = seconds(a_search(GridSearchCV, sklearn.neural_network), X, y)
+            ours, found = seconds(a_search(MLPGridSearchCV, mlp_estimator), X, y)
+            single, _ = seconds(a_search(MLPGridSearchCV, mlp_estimator, "float32"), X, y)
+            plain, same = seconds(a_search(GridSearchCV, mlp_estimator), X, y)
             for key, value in zip(ratios, (theirs / ours, theirs / single, plain / ours), strict=True):
                 ratios[key].append(value)
         scores = [s.cv_results_["mean_test_score"] for s in (reference, same, found)]
@@ -69,8 +70,8 @@ def searches(repeats):
     grid = {"alpha": [1e-4, 1e-2], "learning_rate_init": [1e-3, 1e-2]}
     ratios = []
     for _ in range(repeats):
-        ours, _ = seconds(lambda: a_search(MLPGridSearchCV, mlp_estimator, grid=grid, max_iter=5).fit(X, y))
-        plain, _ = seconds(lambda: a_search(GridSearchCV, mlp_estimator, grid=grid, max_iter=5).fit(X, y))
+        ours, _ = seconds(a_search(MLPGridSearchCV, mlp_estimator, grid=grid, max_iter=5), X, y)
+        plain, _ = seconds(a_search(GridSearchCV, mlp_estimator, grid=grid, max_iter=5), X, y)
         ratios.append(plain / ours)
     print(f"20000 x 20: GridSearchCV over ours {median(ratios):.2f}")
 
@@ -86,10 +87,7 @@ def ensembles(repeats):
     for name, (X, y, options) in cases.items():
         ratios = []
         for _ in range(repeats):
-            times = [
-                seconds(lambda m=m: MLPClassifier(**options, tol=0.0, random_state=0, n_members=m).fit(X, y))[0]
-                for m in (8, 1)
-            ]
+            times = [seconds(MLPClassifier(**options, tol=0.0, random_state=0, n_members=m), X, y)[0] for m in (8, 1)]
             ratios.append(times[0] / times[1])
         print(f"{name:<24} {median(ratios):.2f}")
 
@@ -102,10 +100,7 @@ def sizes(repeats):
                 for enough in (12, 24, 48):
                     population.populations.__defaults__ = (megabytes * 2**20,)
                     search.ENOUGH = enough
-                    taken = [
-                        seconds(lambda d=dtype: a_search(MLPGridSearchCV, mlp_estimator, d).fit(X, y))[0]
-                        for _ in range(repeats)
-                    ]
+                    taken = [seconds(a_search(MLPGridSearchCV, mlp_estimator, dtype), X, y)[0] for _ in range(repeats)]
                     print(f"{name:<14} {dtype} {megabytes:>3} MB, {enough:>2} members: {min(taken):.2f}", flush=True)
 
 

@@ -18,6 +18,7 @@ from .classifier import MLPClassifier
 from .engine.population import bytes_of
 from .engine.runs import Run, Training
 from .engine.solvers import SOLVERS
+from .parameters import check_combination
 from .perceptron import _check_method_params, _safe_split
 from .regressor import MLPRegressor
 from .training import Start, draw, keep, runs_from, train, warn
@@ -86,14 +87,15 @@ def candidate_of(estimator: Any, params: Mapping[str, Any], fit_params: Mapping[
         if network is None or set(fit_params) - {_before_name(estimator) + "sample_weight"}:
             return None
         network._validate_params()
+        check_combination(network, SOLVERS[network.solver])
         steps = [estimator, *(step for _, step in getattr(estimator, "steps", ()))]
         watched = any(getattr(step, "_skl_callbacks", None) for step in steps) or network.max_time is not None
         if watched or not SOLVERS[network.solver].incremental:
             return None
         before = {name: value for name, value in params.items() if not name.startswith(_before_name(estimator))}
-        shape = {name: value for name, value in network.get_params(deep=False).items() if name not in BY_MEMBER}
-        shape = (type(network).__name__, bool(np.any(network.dropout)), joblib.hash(shape))
-        return Candidate(estimator, network, joblib.hash(before) if before else "", shape)
+        others = {name: value for name, value in network.get_params(deep=False).items() if name not in BY_MEMBER}
+        shape = (type(network).__name__, bool(np.any(network.dropout)), joblib.hash(others))
+        return Candidate(estimator, network, joblib.hash(before), shape)
     except Exception:  # an ordinary fit meets it too, and the search knows what to do then
         return None
 
@@ -124,13 +126,14 @@ def carry_out(
     candidates: Mapping[int, Candidate], sets: Mapping[int, TrainingSet], max_memory: float
 ) -> dict[tuple[int, int], Fitted]:
     """Fit all candidates on all sets; what is missing from the answer is to be fitted by itself."""
-    began, found = time.perf_counter(), {}
+    began, found, n_bytes = time.perf_counter(), {}, 0
     waiting: list[_Waiting] = []
     for one in _prepared(candidates, sets):
         waiting.append(one)
-        if sum(bytes_of(run) for other in waiting for run in other.runs) > max_memory:
+        n_bytes += sum(map(bytes_of, one.runs))
+        if n_bytes > max_memory:
             found.update(_trained(waiting))
-            waiting = []
+            waiting, n_bytes = [], 0
     found.update(_trained(waiting))
     for fitted in found.values():
         fitted.seconds = (time.perf_counter() - began) / len(found)
@@ -161,6 +164,7 @@ def _prepared(candidates: Mapping[int, Candidate], sets: Mapping[int, TrainingSe
         for c, candidate in candidates.items():
             network = copy.copy(candidate.network)
             vars(network).update(learnt)
+            network.random_state = copy.deepcopy(network.random_state)  # each fit draws from where it stands
             try:
                 chance = _chance(network, c)
                 if chance not in starts:

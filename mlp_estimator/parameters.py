@@ -102,7 +102,7 @@ def check_needs(estimator: Any, solver: Solver, loss: Loss) -> None:
         )
 
 
-def check_combination(estimator: Any, solver: Solver, validation: tuple[Any, Any, Any]) -> None:
+def check_combination(estimator: Any, solver: Solver, validation: tuple[Any, Any, Any] = (None, None, None)) -> None:
     """Turn away parameters, and a validation set (X, y, weights), that do not go together."""
     for name in ("dropout", "weight_decay", "max_grad_norm"):
         if name not in solver.reads and np.any(getattr(estimator, name)):

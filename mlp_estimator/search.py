@@ -23,7 +23,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .cells import Candidate, Fitted, TrainingSet, candidate_of, carry_out, network_in, training_set
 from .perceptron import Interval
 
-ENOUGH = 16
+ENOUGH = 24
 """Members from which on a population gains nothing by more (``benchmarks/population.py``)."""
 
 Key = tuple[int, int]  # numbers of a candidate and of a split
@@ -47,6 +47,7 @@ class _Fits:
     def __init__(self, search: Any, X: Any, y: Any):
         self._estimator, self._n_jobs, self._max_memory = search.estimator, search.n_jobs, search.max_memory
         self.X, self.y = X, y
+        self.routed: Any = None  # what goes to the splitter and to the estimator's fit
         self._asked_for: Iterator[Key] = iter(())
         self._cells: dict[Key, _Cell] = {}
         self._sets: dict[tuple[Any, int], TrainingSet | None] = {}
@@ -99,19 +100,24 @@ class _Fits:
         return found
 
     def __sklearn_clone__(self) -> Any:
-        key = next(self._asked_for, None)
-        if key in self._cells and key not in self._ready:
-            cell = self._cells[key]
-            self._ready.update(carry_out(cell.candidates, self._sets_of(cell), self._max_memory))
-        fitted = self._ready.pop(key, None)
-        if fitted is None:  # an ordinary fit, or the one on all data
-            return clone(self._estimator)
-        self.seconds[-1][key] = fitted.seconds
-        return fitted
+        for key in self._asked_for:  # the next one
+            if key in self._cells and key not in self._ready:
+                cell = self._cells[key]
+                self._ready.update(carry_out(cell.candidates, self._sets_of(cell), self._max_memory))
+            if key not in self._ready:
+                break
+            self.seconds[-1][key] = self._ready[key].seconds
+            return self._ready.pop(key)
+        return clone(self._estimator)  # for an ordinary fit, or the one on all data
 
 
-class _PopulationSearch:
+_Search: Any = object  # beside one of scikit-learn's searches, which have no types
+
+
+class _PopulationSearch(_Search):
     """What the two searches share."""
+
+    estimator: Any
 
     def fit(self, X, y=None, **params):
         """Run fit with all sets of parameters.
@@ -152,15 +158,17 @@ class _PopulationSearch:
         return self
 
     def _get_routed_params_for_fit(self, params):
-        self._routed = super()._get_routed_params_for_fit(params)
-        return self._routed
+        routed = super()._get_routed_params_for_fit(params)
+        if hasattr(self, "_fits"):
+            self._fits.routed = routed
+        return routed
 
     def _run_search(self, evaluate_candidates, *, callback_ctx=None):
         """Plan the fits of the candidates before the search asks for them."""
 
         def planned(candidates, cv=None, **keywords):
             if hasattr(self, "_fits"):
-                candidates, routed = list(candidates), self._routed
+                candidates, routed = list(candidates), self._fits.routed
                 splits = list((cv or self._checked_cv_orig).split(self._fits.X, self._fits.y, **routed.splitter.split))
                 self._fits.plan(candidates, [train for train, _ in splits], routed.estimator.fit)
                 cv = check_cv(splits)

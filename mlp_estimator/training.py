@@ -105,6 +105,7 @@ def runs_from(starts: Sequence[Start], estimator: Any, read: Reading, resume: bo
             monitor.validate = start.watched.score_of(estimator, network, read.loss, read.dtype)
             if resume:  # what it has to beat is where it starts from, by the score and set of now
                 monitor.best_score, monitor.best_theta = monitor.validate(start.theta), start.theta.copy()
+        start.training.progress.n_planned = estimator.max_iter
         theta = start.theta.astype(solver.dtype or read.dtype, copy=False)
         runs.append(Run(network, read.loss, start.data, theta, alpha, options, monitor, start.training))
     return runs
@@ -141,7 +142,6 @@ def _trainings(estimator: Any, resume: bool, incremental: bool) -> list[Training
             if not before[m].under_way:  # that was a fit, whose plan is carried out
                 training.progress.n_epochs = 0
         training.under_way = incremental
-        training.progress.n_planned = estimator.max_iter
         trainings.append(training)
     return trainings
 
