@@ -131,6 +131,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     max_time : float or None, default=None
         Seconds after which training stops, at the end of an epoch or iteration, with what it has reached.
 
+    n_members : int, default=1
+        Number of networks of an ensemble, whose probabilities are averaged. Each is the fit with its seed in
+        `member_seeds_`; with 'sgd' and 'adam' they are trained side by side. Fitted attributes have an entry for each.
+
     class_weight : 'balanced', dict, list of dict or None, default=None
         Weights of the classes in the loss, multiplied with the sample weights: a dict ``{label: weight}``, 1 where a
         label is missing; 'balanced' weighs a class by n_samples / (n_classes * its weighted count). For multilabel
@@ -144,11 +148,14 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     classes_ : ndarray of shape (n_classes,)
         The class labels, sorted; for multilabel targets the column numbers.
 
-    coefs_ : list of ndarray of shape (n_in, n_out)
+    coefs_ : list of ndarray of shape (n_in, n_out) or (n_members, n_in, n_out)
         Weights of each layer, from the inputs to the outputs.
 
-    intercepts_ : list of ndarray of shape (n_out,)
+    intercepts_ : list of ndarray of shape (n_out,) or (n_members, n_out)
         Intercepts of each layer.
+
+    member_seeds_ : ndarray of shape (n_members,)
+        Where there are several members: what `random_state` each is the fit of.
 
     n_features_in_ : int
         Number of features seen in `fit`.
@@ -157,7 +164,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Names of the features, where `X` has names that are all strings.
 
     n_iter_ : int
-        Epochs or iterations of the last call.
+        Epochs or iterations of the last call; of several members the most.
 
     n_layers_ : int
         Number of layers, inputs and outputs included.
@@ -168,19 +175,19 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     out_activation_ : str
         Name of the function from raw outputs to predictions: 'softmax' or 'logistic'.
 
-    loss_ : float
+    loss_ : float, or list of float
         Loss of the last epoch: the mean over its minibatches at the weights of that time, penalty included.
 
-    loss_curve_ : list of float
+    loss_curve_ : list of float, or list of such lists
         The loss of each epoch or iteration.
 
-    best_loss_ : float or None
+    best_loss_ : float, list of float, or None
         Smallest loss of an epoch; None with early stopping.
 
-    validation_scores_ : list of float or None
+    validation_scores_ : list of float, list of such lists, or None
         Score on the samples set aside, by `scoring`, after each epoch; None without early stopping.
 
-    best_validation_score_ : float or None
+    best_validation_score_ : float, list of float, or None
         The largest of them.
 
     t_ : int

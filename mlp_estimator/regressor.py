@@ -143,6 +143,10 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     max_time : float or None, default=None
         Seconds after which training stops, at the end of an epoch or iteration, with what it has reached.
 
+    n_members : int, default=1
+        Number of networks of an ensemble, whose predictions are averaged. Each is the fit with its seed in
+        `member_seeds_`; with 'sgd' and 'adam' they are trained side by side. Fitted attributes have an entry for each.
+
     huber_delta : float, default=1.0
         Residual beyond which 'huber' is linear, in the unit of `y`.
 
@@ -151,11 +155,14 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     Attributes
     ----------
-    coefs_ : list of ndarray of shape (n_in, n_out)
+    coefs_ : list of ndarray of shape (n_in, n_out) or (n_members, n_in, n_out)
         Weights of each layer, from the inputs to the outputs.
 
-    intercepts_ : list of ndarray of shape (n_out,)
+    intercepts_ : list of ndarray of shape (n_out,) or (n_members, n_out)
         Intercepts of each layer.
+
+    member_seeds_ : ndarray of shape (n_members,)
+        Where there are several members: what `random_state` each is the fit of.
 
     n_features_in_ : int
         Number of features seen in `fit`.
@@ -164,18 +171,18 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Names of the features, where `X` has names that are all strings.
 
     n_iter_ : int
-        Epochs or iterations of the last call.
+        Epochs or iterations of the last call; of several members the most.
 
     n_layers_ : int
         Number of layers, inputs and outputs included.
 
-    alpha_ : float
+    alpha_ : float, or list of float
         The penalty found by ``alpha="auto"``, in the unit of `alpha`.
 
-    n_effective_params_ : float
+    n_effective_params_ : float, or list of float
         With ``alpha="auto"``: how many of the parameters the data determine, the others being held by the penalty.
 
-    noise_variance_ : float
+    noise_variance_ : float, or list of float
         With ``alpha="auto"``: variance of the targets around the network, in their unit squared.
 
     n_outputs_ : int
@@ -184,19 +191,19 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     out_activation_ : str
         Name of the function from raw outputs to predictions: 'identity', or 'exp' for 'poisson' and 'gamma'.
 
-    loss_ : float
+    loss_ : float, or list of float
         Loss of the last epoch: the mean over its minibatches at the weights of that time, penalty included.
 
-    loss_curve_ : list of float
+    loss_curve_ : list of float, or list of such lists
         The loss of each epoch or iteration.
 
-    best_loss_ : float or None
+    best_loss_ : float, list of float, or None
         Smallest loss of an epoch; None with early stopping.
 
-    validation_scores_ : list of float or None
+    validation_scores_ : list of float, list of such lists, or None
         Score on the samples set aside, by `scoring`, after each epoch; None without early stopping.
 
-    best_validation_score_ : float or None
+    best_validation_score_ : float, list of float, or None
         The largest of them.
 
     t_ : int
@@ -397,7 +404,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         return_std : bool, default=False
             Whether to return the standard deviation of the targets around the prediction, too: that of the noise, which
             ``loss="gaussian_nll"`` finds for each sample, or of noise and weights in Laplace's approximation, after a
-            fit with ``solver="lm"`` and ``alpha="auto"``.
+            fit with ``solver="lm"`` and ``alpha="auto"``. Of an ensemble, the variance between its members joins the
+            mean of theirs [1]_; of members that know no noise it is all there is.
 
         Returns
         -------
@@ -411,7 +419,12 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Raises
         ------
         ValueError
-            If `return_std` is asked of a fit that has no noise variance.
+            If `return_std` is asked of a single network without a noise variance.
+
+        References
+        ----------
+        .. [1] B. Lakshminarayanan, A. Pritzel, C. Blundell, "Simple and scalable predictive uncertainty estimation
+           using deep ensembles", NeurIPS 2017.
         """
         if not return_std:
             return _flat(self._means(self._predict(X)))

@@ -178,7 +178,112 @@ class _PopulationSearch(_Search):
 
 
 class MLPGridSearchCV(_PopulationSearch, GridSearchCV):
-    """Grid."""
+    """Grid search with cross-validation over networks that are trained side by side.
+
+    The interface, the splits, the scores and ``cv_results_`` are those of
+    :class:`sklearn.model_selection.GridSearchCV`, and so are the numbers; only the fits are made otherwise. Candidates
+    whose networks have the same layers are members of one population, each with its own `alpha`,
+    `learning_rate_init`, `dropout`, `random_state` or whatever else is searched, and each stops by its own rule [1]_.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier, MLPRegressor or Pipeline
+        The network, or a :class:`~sklearn.pipeline.Pipeline` that ends in one; the steps before it are fitted once for
+        each fold and setting of theirs. What cannot be trained in minibatches side by side is fitted as ever: solvers
+        on all data, subclasses and other estimators, networks with callbacks of their own or `max_time`, fits with
+        parameters other than the sample weights of the network.
+
+    param_grid : dict or list of dict
+        Lists of values by parameter name (``mlp__alpha`` for a step ``mlp`` of a pipeline), or several such dicts.
+
+    scoring : str, callable, list, tuple, dict or None, default=None
+        How to judge predictions on the test folds, as in GridSearchCV; None is the estimator's `score`.
+
+    n_jobs : int or None, default=None
+        Number of processes; populations, and the scoring of their members, are spread over them.
+
+    refit : bool, str or callable, default=True
+        Whether to fit an estimator with the best parameters on all data, or by which score or rule they are the best.
+
+    cv : int, splitter or iterable, default=None
+        The splits; an int is the number of (stratified) folds, None is 5.
+
+    verbose : int, default=0
+        The higher, the more is printed. A fit's time in it is that of handing it over.
+
+    pre_dispatch : int or str, default='2*n_jobs'
+        How many tasks of scoring are handed to the processes at a time.
+
+    error_score : 'raise' or float, default=nan
+        The score of a fit that fails, or whether to raise its error.
+
+    return_train_score : bool, default=False
+        Whether to score training folds, too.
+
+    max_memory : float, default=1e9
+        Bytes that the parameters and buffers of networks in training may take, and transformed training sets that are
+        kept for further candidates; more are trained one after the other.
+
+    Attributes
+    ----------
+    cv_results_ : dict of ndarray
+        One entry for each candidate, as in GridSearchCV. Fits that were made together share their time equally.
+
+    best_estimator_ : estimator
+        The estimator fitted on all data, if `refit`.
+
+    best_params_ : dict
+        The best parameters.
+
+    best_score_ : float
+        Their mean score.
+
+    best_index_ : int
+        Their place in ``cv_results_``.
+
+    scorer_ : callable or dict
+        The scorers.
+
+    n_splits_ : int
+        Number of folds.
+
+    refit_time_ : float
+        Seconds for the fit on all data.
+
+    multimetric_ : bool
+        Whether there are several scores.
+
+    classes_ : ndarray
+        Class labels of ``best_estimator_``.
+
+    n_features_in_ : int
+        Number of features of ``best_estimator_``.
+
+    feature_names_in_ : ndarray
+        Names of the features, where ``best_estimator_`` has them.
+
+    See Also
+    --------
+    MLPRandomizedSearchCV : A number of candidates drawn at random.
+
+    References
+    ----------
+    .. [1] Members of a population share each call of NumPy, which is what small networks spend their time on:
+       ``benchmarks/README.md`` has the figures.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from mlp_estimator import MLPClassifier, MLPGridSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), MLPClassifier((20,), random_state=0, max_iter=100, tol=0.01))
+    >>> grid = {"mlpclassifier__learning_rate_init": [0.001, 0.01], "mlpclassifier__alpha": [0.01, 1.0]}
+    >>> search = MLPGridSearchCV(model, grid, scoring="neg_log_loss").fit(X, y)
+    >>> search.best_params_["mlpclassifier__learning_rate_init"]
+    0.01
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **GridSearchCV._parameter_constraints,
@@ -216,7 +321,116 @@ class MLPGridSearchCV(_PopulationSearch, GridSearchCV):
 
 
 class MLPRandomizedSearchCV(_PopulationSearch, RandomizedSearchCV):
-    """Randomized."""
+    """Randomized search with cross-validation over networks that are trained side by side.
+
+    The interface, the splits, the scores and ``cv_results_`` are those of
+    :class:`sklearn.model_selection.RandomizedSearchCV`, and so are the numbers; only the fits are made otherwise.
+    Candidates whose networks have the same layers are members of one population, each with its own `alpha`,
+    `learning_rate_init`, `dropout`, `random_state` or whatever else is searched, and each stops by its own rule [1]_.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier, MLPRegressor or Pipeline
+        The network, or a :class:`~sklearn.pipeline.Pipeline` that ends in one; the steps before it are fitted once for
+        each fold and setting of theirs. What cannot be trained in minibatches side by side is fitted as ever: solvers
+        on all data, subclasses and other estimators, networks with callbacks of their own or `max_time`, fits with
+        parameters other than the sample weights of the network.
+
+    param_distributions : dict or list of dict
+        Lists of values, or distributions with a method `rvs`, by parameter name.
+
+    n_iter : int, default=10
+        Number of candidates.
+
+    scoring : str, callable, list, tuple, dict or None, default=None
+        How to judge predictions on the test folds, as in RandomizedSearchCV; None is the estimator's `score`.
+
+    n_jobs : int or None, default=None
+        Number of processes; populations, and the scoring of their members, are spread over them.
+
+    refit : bool, str or callable, default=True
+        Whether to fit an estimator with the best parameters on all data, or by which score or rule they are the best.
+
+    cv : int, splitter or iterable, default=None
+        The splits; an int is the number of (stratified) folds, None is 5.
+
+    verbose : int, default=0
+        The higher, the more is printed. A fit's time in it is that of handing it over.
+
+    pre_dispatch : int or str, default='2*n_jobs'
+        How many tasks of scoring are handed to the processes at a time.
+
+    random_state : int, RandomState instance or None, default=None
+        Generator of the candidates; that of the networks is their own parameter.
+
+    error_score : 'raise' or float, default=nan
+        The score of a fit that fails, or whether to raise its error.
+
+    return_train_score : bool, default=False
+        Whether to score training folds, too.
+
+    max_memory : float, default=1e9
+        Bytes that the parameters and buffers of networks in training may take, and transformed training sets that are
+        kept for further candidates; more are trained one after the other.
+
+    Attributes
+    ----------
+    cv_results_ : dict of ndarray
+        One entry for each candidate, as in RandomizedSearchCV. Fits that were made together share their time equally.
+
+    best_estimator_ : estimator
+        The estimator fitted on all data, if `refit`.
+
+    best_params_ : dict
+        The best parameters.
+
+    best_score_ : float
+        Their mean score.
+
+    best_index_ : int
+        Their place in ``cv_results_``.
+
+    scorer_ : callable or dict
+        The scorers.
+
+    n_splits_ : int
+        Number of folds.
+
+    refit_time_ : float
+        Seconds for the fit on all data.
+
+    multimetric_ : bool
+        Whether there are several scores.
+
+    classes_ : ndarray
+        Class labels of ``best_estimator_``.
+
+    n_features_in_ : int
+        Number of features of ``best_estimator_``.
+
+    feature_names_in_ : ndarray
+        Names of the features, where ``best_estimator_`` has them.
+
+    See Also
+    --------
+    MLPGridSearchCV : All combinations of given values.
+
+    References
+    ----------
+    .. [1] Members of a population share each call of NumPy, which is what small networks spend their time on:
+       ``benchmarks/README.md`` has the figures.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from mlp_estimator import MLPClassifier, MLPRandomizedSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPClassifier((20,), learning_rate_init=0.01, random_state=0, max_iter=100, tol=0.01)
+    >>> search = MLPRandomizedSearchCV(network, {"alpha": loguniform(1e-4, 10)}, n_iter=5, random_state=0, cv=3)
+    >>> round(float(search.fit(X, y).best_score_), 2)
+    0.95
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **RandomizedSearchCV._parameter_constraints,

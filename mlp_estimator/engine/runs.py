@@ -6,7 +6,7 @@ objective; the others take them one after the other.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,14 @@ class Run:
     def over(self) -> bool:
         return self.outcome is not None or self.error is not None
 
+    def attempt(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Take a step of this run, unless one has failed: what goes wrong with it does not concern other runs."""
+        if self.error is None:
+            try:
+                step(self, *arguments)
+            except Exception as error:
+                self.error = error
+
     @property
     def kind(self) -> Hashable:
         """What must be equal for runs to be members of one objective: whatever is not a number for each member."""
@@ -102,10 +110,10 @@ class OneByOne:
 
     def run(self, runs: Sequence[Run]) -> None:
         for run in runs:
-            try:
-                run.outcome = self.minimise(objective_of([run]), run.monitor, run.options)
-            except Exception as error:
-                run.error = error
+            run.attempt(self._one)
+
+    def _one(self, run: Run) -> None:
+        run.outcome = self.minimise(objective_of([run]), run.monitor, run.options)
 
     def minimise(self, objective: Objective, monitor: Monitor, options: Mapping[str, Any]) -> Outcome:
         """Change ``objective.theta`` to a minimum."""

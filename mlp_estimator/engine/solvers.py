@@ -18,7 +18,7 @@ from .layout import Array, for_members
 from .least_squares import LevenbergMarquardt
 from .monitor import CONVERGED, INTERRUPTED, Monitor, Outcome
 from .objective import Objective
-from .optimizers import OPTIMIZERS, Optimizer, Update, joined, part
+from .optimizers import OPTIMIZERS, Update, joined, part
 from .runs import OneByOne, Run, objective_of
 from .schedules import SCHEDULES, Progress, Schedule, of_fraction
 
@@ -57,17 +57,16 @@ class Minibatch:
         orders = [run.data.order for run in runs]
         streams: dict[Hashable, np.random.RandomState] = {}
         for run in runs:
-            run.training.optimizer = self._optimizer(run)
+            run.attempt(self._ready_optimizer)
             if run.stream is not None:  # one generator for all of them, and not that of another population
                 if run.stream not in streams:
                     streams[run.stream] = copy.deepcopy(run.training.rng)
                 run.training.rng = streams[run.stream]
-        while runs:
+        while going := [m for m, run in enumerate(runs) if not run.over]:
+            runs, orders = [runs[m] for m in going], [orders[m] for m in going]
             self.train(objective_of(runs), runs, orders)
             for run in runs if len(runs) > 1 else ():
                 run.theta = run.theta.copy()  # memory of its own, while the others go on in that of another objective
-            going = [m for m, run in enumerate(runs) if not run.over]
-            runs, orders = [runs[m] for m in going], [orders[m] for m in going]
 
     def train(self, objective: Objective, runs: Sequence[Run], orders: list[np.ndarray]) -> None:
         """Epochs until a run is over; ``orders`` are those of the rows of each."""
@@ -84,9 +83,9 @@ class Minibatch:
                 whole.learning_rate = for_members([optimizer.learning_rate for optimizer in optimizers])
                 losses = self._epoch(objective, update, orders, runs)
                 for run, loss in zip(runs, losses.tolist(), strict=True):
-                    self._note(run, loss)
+                    run.attempt(self._note, loss, objective.n_rows)
                 for run in runs:
-                    self._judge(run)
+                    run.attempt(self._judge)
         except KeyboardInterrupt:
             for m, run in enumerate(runs):
                 if np.isnan(run.monitor.loss):  # before the first update
@@ -95,7 +94,7 @@ class Minibatch:
         finally:
             part(whole, optimizers)
 
-    def _optimizer(self, run: Run) -> Optimizer:
+    def _ready_optimizer(self, run: Run) -> None:
         """The optimizer that goes on, at the rate that the options now ask for, or a new one."""
         at, optimizer = run.training.progress, run.training.optimizer
         if not isinstance(optimizer, self.optimizer):
@@ -103,7 +102,7 @@ class Minibatch:
             at, optimizer = Progress(), self.optimizer(run.theta, **options)
         schedule = _schedule(optimizer, run.options)
         optimizer.learning_rate = run.options["learning_rate_init"] * schedule.factor(at, run.options["power_t"])
-        return optimizer
+        run.training.optimizer = optimizer
 
     @staticmethod
     def _shuffle(runs: Sequence[Run], orders: list[np.ndarray]) -> None:
@@ -139,20 +138,16 @@ class Minibatch:
         return total / n_done
 
     @staticmethod
-    def _note(run: Run, loss: float) -> None:
-        """The epoch's end for one run; what goes wrong with it does not concern the others."""
+    def _note(run: Run, loss: float, n_rows: int) -> None:
+        """The epoch's end for one run."""
         at = run.training.progress
-        at.n_seen += len(run.data)
+        at.n_seen += n_rows
         at.n_epochs += 1
-        try:
-            run.monitor.note(loss, run.theta)
-        except Exception as error:
-            run.error = error
+        run.monitor.note(loss, run.theta)
 
-    def _judge(self, run: Run) -> None:
+    @staticmethod
+    def _judge(run: Run) -> None:
         """Set the next epoch's learning rate, or end the run where progress has stalled or its epochs are spent."""
-        if run.error is not None:
-            return
         monitor, at, optimizer, options = run.monitor, run.training.progress, run.training.optimizer, run.options
         schedule = _schedule(optimizer, options)
         monitor.tell()
@@ -168,15 +163,9 @@ class Minibatch:
         if stops or monitor.ended:
             run.outcome = monitor.ended or CONVERGED
         elif monitor.n_iter >= options["max_iter"]:
-            run.outcome = (
-                CONVERGED
-                if schedule.budgeted
-                else Outcome(
-                    "exhausted",
-                    f"Stochastic Optimizer: Maximum iterations ({options['max_iter']}) reached and the "
-                    "optimization hasn't converged yet.",
-                )
-            )
+            spent = f"Stochastic Optimizer: Maximum iterations ({options['max_iter']}) reached and the optimization "
+            exhausted = Outcome("exhausted", spent + "hasn't converged yet.")
+            run.outcome = CONVERGED if schedule.budgeted else exhausted
 
 
 def _schedule(optimizer: Any, options: Mapping[str, Any]) -> Schedule:
