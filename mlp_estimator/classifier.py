@@ -133,7 +133,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     n_members : int, default=1
         Number of networks of an ensemble, whose probabilities are averaged. Each is the fit with its seed in
-        `member_seeds_`; with 'sgd' and 'adam' they are trained side by side. Fitted attributes have an entry for each.
+        `member_seeds_`; with 'sgd' and 'adam' they are trained side by side. Where that is said below, fitted
+        attributes have an entry for each.
 
     class_weight : 'balanced', dict, list of dict or None, default=None
         Weights of the classes in the loss, multiplied with the sample weights: a dict ``{label: weight}``, 1 where a
@@ -190,7 +191,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     best_validation_score_ : float, list of float, or None
         The largest of them.
 
-    t_ : int
+    t_ : int, or list of int
         Training samples seen by 'sgd' or 'adam', over all epochs.
 
     See Also

@@ -207,8 +207,8 @@ class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
             If the data are empty, not numeric, not finite or of inconsistent length, if parameters do not go together,
             or if the loss becomes non-finite in training. A previously fitted estimator is then left as it was.
         """
-        one_by_one = 1 if SOLVERS[self.solver].incremental else self.n_members
-        context = self._init_callback_context(max_subtasks=self.max_iter * one_by_one)
+        # Members may take turns, and each then has epochs of its own.
+        context = self._init_callback_context(max_subtasks=self.max_iter if self.n_members == 1 else None)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = {"X": X, "y": y, "metadata": metadata}
         context.call_on_fit_task_begin(estimator=self, **data)

@@ -145,7 +145,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     n_members : int, default=1
         Number of networks of an ensemble, whose predictions are averaged. Each is the fit with its seed in
-        `member_seeds_`; with 'sgd' and 'adam' they are trained side by side. Fitted attributes have an entry for each.
+        `member_seeds_`; with 'sgd' and 'adam' they are trained side by side. Where that is said below, fitted
+        attributes have an entry for each.
 
     huber_delta : float, default=1.0
         Residual beyond which 'huber' is linear, in the unit of `y`.
@@ -206,7 +207,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     best_validation_score_ : float, list of float, or None
         The largest of them.
 
-    t_ : int
+    t_ : int, or list of int
         Training samples seen by 'sgd' or 'adam', over all epochs.
 
     See Also

@@ -8,20 +8,23 @@ from the splits to the scores and the table of results, is its own.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise, product
 from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 from joblib import effective_n_jobs
-from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, check_cv
-from sklearn.utils import indexable
+from scipy import sparse
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import GridSearchCV, ParameterGrid, ParameterSampler, RandomizedSearchCV, check_cv
+from sklearn.utils import check_random_state, indexable
 from sklearn.utils.parallel import Parallel, delayed
 
-from .cells import Candidate, Fitted, TrainingSet, candidate_of, carry_out, network_in, training_set
-from .perceptron import Interval
+from .cells import Candidate, Fitted, candidate_of, carry_out, network_in, training_set
+from .parameters import hidden_sizes
+from .perceptron import Interval, _check_method_params
 
 ENOUGH = 24
 """Members from which on a population gains nothing by more (``benchmarks/population.py``)."""
@@ -37,78 +40,110 @@ class _Cell:
     splits: range
 
     @property
-    def before(self) -> Any:
-        return next(iter(self.candidates.values())).before
+    def first(self) -> Candidate:
+        return next(iter(self.candidates.values()))
 
 
 class _Fits:
-    """In the place of the estimator that a search clones: each clone is a fit, in the order of the search's asking."""
+    """In the place of the estimator that a search clones: each clone is the next fit that it asks for."""
 
-    def __init__(self, search: Any, X: Any, y: Any):
-        self._estimator, self._n_jobs, self._max_memory = search.estimator, search.n_jobs, search.max_memory
-        self.X, self.y = X, y
-        self.routed: Any = None  # what goes to the splitter and to the estimator's fit
-        self._asked_for: Iterator[Key] = iter(())
-        self._cells: dict[Key, _Cell] = {}
-        self._sets: dict[tuple[Any, int], TrainingSet | None] = {}
+    def __init__(
+        self,
+        search: Any,
+        data: tuple[Any, Any],
+        candidates: Sequence[Mapping[str, Any]],
+        rows: Sequence[np.ndarray],
+        fit_params: Mapping[str, Any],
+    ):
+        self._estimator, self._max_memory = search.estimator, search.max_memory
+        self._data, self._rows, self._fit_params = data, rows, fit_params
+        self._asked_for = product(range(len(candidates)), range(len(rows)))
+        self._sets: dict[tuple[Any, int], Any] = {}
         self._ready: dict[Key, Fitted] = {}
-        self.seconds: list[np.ndarray] = []  # (n_candidates, n_splits), NaN for ordinary fits
-
-    def plan(
-        self, candidates: Sequence[Mapping[str, Any]], rows: Sequence[np.ndarray], fit_params: Mapping[str, Any]
-    ) -> None:
-        """Arrange the fits of these candidates on these training rows in cells."""
-        self._rows, self._fit_params = rows, fit_params
-        self._asked_for = iter([(c, s) for c in range(len(candidates)) for s in range(len(rows))])
-        self.seconds.append(np.full((len(candidates), len(rows)), np.nan))
+        self._attempted: set[Key] = set()
+        self.seconds = np.full((len(candidates), len(rows)), np.nan)  # NaN for ordinary fits
         groups: dict[Any, dict[int, Candidate]] = {}
         for c, params in enumerate(candidates):
-            candidate = candidate_of(self._estimator, params, fit_params)
+            candidate = candidate_of(search.estimator, params, fit_params)
             if candidate is not None:
                 groups.setdefault((candidate.before, candidate.shape), {})[c] = candidate
-        cells = []
-        for group in groups.values():
-            n_sets = -(-ENOUGH // sum(candidate.network.n_members for candidate in group.values()))
-            cells += [_Cell(group, range(s, min(s + n_sets, len(rows)))) for s in range(0, len(rows), n_sets)]
+        cells = [cell for group in groups.values() for cell in self._cells_of(group)]
         self._cells = {(c, s): cell for cell in cells for c in cell.candidates for s in cell.splits}
-        if effective_n_jobs(self._n_jobs) > 1:
-            self._carry_out_at_once(cells)
+        if effective_n_jobs(search.n_jobs) > 1:
+            self._carry_out_at_once(cells, Parallel(n_jobs=search.n_jobs))
 
-    def _carry_out_at_once(self, cells: Sequence[_Cell]) -> None:
-        parallel = Parallel(n_jobs=self._n_jobs)
-        needed = {(cell.before, s): self._set_task(cell, s) for cell in cells for s in cell.splits}
-        self._sets = dict(zip(needed, parallel(delayed(training_set)(*task) for task in needed.values()), strict=True))
+    def _cells_of(self, group: dict[int, Candidate]) -> list[_Cell]:
+        """Cells with enough members, whose training sets and fitted networks take no more memory than is allowed."""
+        n_splits, first = len(self._rows), next(iter(group.values())).network
+        n_members = sum(candidate.network.n_members for candidate in group.values())
+        shape = np.shape(self._data[0])
+        sizes = [shape[1] if len(shape) > 1 else 1, *hidden_sizes(first.hidden_layer_sizes), 1]
+        n_bytes = 8 * first.n_members * sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+        most = max(1, int(self._max_memory // (n_bytes * n_splits)))
+        n_sets = max(1, min(-(-ENOUGH // n_members), int(self._max_memory // _bytes(self._data[0]))))
+        numbers = list(group)
+        parts = [{c: group[c] for c in numbers[i : i + most]} for i in range(0, len(numbers), most)]
+        starts = range(0, n_splits, n_sets)
+        return [_Cell(part, range(s, min(s + n_sets, n_splits))) for part in parts for s in starts]
+
+    def _carry_out_at_once(self, cells: Sequence[_Cell], parallel: Parallel) -> None:
+        """All cells, over processes; training sets are made where they are needed, unless others share their steps."""
+        sets = {(cell.first.before, s): self._set_task(cell, s) for cell in cells for s in cell.splits}
+        shared = {key: task for key, task in sets.items() if key[0] is not None}
+        if len(shared) * _bytes(self._data[0]) <= self._max_memory:
+            made = parallel(delayed(training_set)(*task) for task in shared.values())
+            sets.update(zip(shared, made, strict=True))
         for found in parallel(
-            delayed(carry_out)(cell.candidates, self._sets_of(cell), self._max_memory) for cell in cells
+            delayed(carry_out)(cell.candidates, {s: sets[cell.first.before, s] for s in cell.splits}, self._max_memory)
+            for cell in cells
         ):
             self._ready.update(found)
+        self._attempted.update(self._cells)
 
     def _set_task(self, cell: _Cell, s: int) -> tuple[Any, ...]:
-        return next(iter(cell.candidates.values())), self.X, self.y, self._rows[s], self._fit_params
+        return cell.first, *self._data, self._rows[s], self._fit_params
 
-    def _sets_of(self, cell: _Cell) -> dict[int, TrainingSet]:
-        """The training sets of a cell; the steps before the network are fitted once for each."""
-        found = {}
-        for s in cell.splits:
-            if (cell.before, s) not in self._sets:
-                if sum(getattr(known.X, "nbytes", 0) for known in self._sets.values() if known) > self._max_memory:
-                    self._sets.clear()
-                self._sets[cell.before, s] = training_set(*self._set_task(cell, s))
-            one = self._sets[cell.before, s]
-            if one is not None:
-                found[s] = one
-        return found
+    def _set_of(self, cell: _Cell, s: int) -> Any:
+        """A training set; steps before the network are fitted once for each split and setting of theirs."""
+        key = cell.first.before, s
+        if key in self._sets:
+            return self._sets[key]
+        made = training_set(*self._set_task(cell, s))
+        if cell.first.before is not None and made is not None:
+            if sum(_bytes(kept.X) for kept in self._sets.values()) + _bytes(made.X) > self._max_memory:
+                self._sets.clear()
+            self._sets[key] = made
+        return made
+
+    def __call__(self) -> _Fits:
+        """The first clone, of which the search makes the others."""
+        return self
 
     def __sklearn_clone__(self) -> Any:
-        for key in self._asked_for:  # the next one
-            if key in self._cells and key not in self._ready:
-                cell = self._cells[key]
-                self._ready.update(carry_out(cell.candidates, self._sets_of(cell), self._max_memory))
-            if key not in self._ready:
-                break
-            self.seconds[-1][key] = self._ready[key].seconds
-            return self._ready.pop(key)
-        return clone(self._estimator)  # for an ordinary fit, or the one on all data
+        key = next(self._asked_for, None)
+        if key is None:
+            return clone(self._estimator)  # for the fit on all data
+        if key in self._cells and key not in self._attempted:
+            cell = self._cells[key]
+            sets = {s: self._set_of(cell, s) for s in cell.splits}
+            self._ready.update(carry_out(cell.candidates, sets, self._max_memory))
+            self._attempted.update(product(cell.candidates, cell.splits))
+        if key not in self._ready:
+            return clone(self._estimator)  # for an ordinary fit
+        fitted = self._ready.pop(key)
+        self.seconds[key] = fitted.seconds
+        return fitted
+
+    def __reduce__(self) -> Any:
+        # Tasks carry the search and its scorers along to other processes, which have no use for the fits.
+        return object.__new__, (_Fits,)
+
+
+def _bytes(X: Any) -> int:
+    """What data take in memory, of frames about."""
+    if sparse.issparse(X):
+        return X.data.nbytes + 12 * X.nnz
+    return max(getattr(X, "nbytes", 8 * np.size(X)), 1)
 
 
 _Search: Any = object  # beside one of scikit-learn's searches, which have no types
@@ -139,42 +174,42 @@ class _PopulationSearch(_Search):
         self : object
             The fitted search.
         """
-        if y is None or network_in(self.estimator) is None:
+        given = self._given(X, y, params)
+        if given is None:
             return super().fit(X, y, **params)
-        X, y = indexable(X, y)
-        estimator = self.estimator
-        self._fits = _Fits(self, X, y)
-        self.estimator = copy.copy(estimator)  # scorers keep it
-        self.estimator.__sklearn_clone__ = lambda: self._fits
+        before = {name: getattr(self, name) for name in given}
+        fits = given["estimator"].__sklearn_clone__
+        self.__dict__.update(given)
         try:
             super().fit(X, y, **params)
-            seconds = np.concatenate(self._fits.seconds)
         finally:
-            del self.estimator.__sklearn_clone__, self._fits
-            self.estimator = estimator
+            del self.estimator.__sklearn_clone__  # scorers keep this copy
+            self.__dict__.update(before)
         for name, of_splits in (("mean_fit_time", np.mean), ("std_fit_time", np.std)):
-            share = of_splits(seconds, axis=1)
+            share = of_splits(fits.seconds, axis=1)
             self.cv_results_[name] = np.where(np.isnan(share), self.cv_results_[name], share)
         return self
 
-    def _get_routed_params_for_fit(self, params):
-        routed = super()._get_routed_params_for_fit(params)
-        if hasattr(self, "_fits"):
-            self._fits.routed = routed
-        return routed
+    def _given(self, X, y, params):
+        """Parameters to search with in the place of one's own: fits instead of the estimator, splits that are drawn.
 
-    def _run_search(self, evaluate_candidates, *, callback_ctx=None):
-        """Plan the fits of the candidates before the search asks for them."""
-
-        def planned(candidates, cv=None, **keywords):
-            if hasattr(self, "_fits"):
-                candidates, routed = list(candidates), self._fits.routed
-                splits = list((cv or self._checked_cv_orig).split(self._fits.X, self._fits.y, **routed.splitter.split))
-                self._fits.plan(candidates, [train for train, _ in splits], routed.estimator.fit)
-                cv = check_cv(splits)
-            return evaluate_candidates(candidates, cv=cv, **keywords)
-
-        super()._run_search(planned, callback_ctx=callback_ctx)
+        None where the search is to run as ever: for other estimators, and for what is wrong and scikit-learn's to say.
+        """
+        if y is None or network_in(self.estimator)[0] is None or not self._lists_its_candidates():
+            return None
+        try:
+            self._validate_params()
+            X, y = indexable(X, y)
+            routed = super()._get_routed_params_for_fit(_check_method_params(X, params=params))
+            cv = list(
+                check_cv(self.cv, y, classifier=is_classifier(self.estimator)).split(X, y, **routed.splitter.split)
+            )
+        except Exception:
+            return None
+        given, candidates = self._candidates()
+        estimator = copy.copy(self.estimator)
+        estimator.__sklearn_clone__ = _Fits(self, (X, y), candidates, [train for train, _ in cv], routed.estimator.fit)
+        return {**given, "estimator": estimator, "cv": cv}
 
 
 class MLPGridSearchCV(_PopulationSearch, GridSearchCV):
@@ -221,8 +256,8 @@ class MLPGridSearchCV(_PopulationSearch, GridSearchCV):
         Whether to score training folds, too.
 
     max_memory : float, default=1e9
-        Bytes that the parameters and buffers of networks in training may take, and transformed training sets that are
-        kept for further candidates; more are trained one after the other.
+        Bytes that networks in training may take with their buffers, training sets that are kept for further candidates,
+        and, with one process, fitted networks that wait to be scored; what is more has its turn later.
 
     Attributes
     ----------
@@ -319,6 +354,12 @@ class MLPGridSearchCV(_PopulationSearch, GridSearchCV):
         )
         self.max_memory = max_memory
 
+    def _lists_its_candidates(self):
+        return type(self)._run_search is GridSearchCV._run_search
+
+    def _candidates(self):
+        return {}, list(ParameterGrid(self.param_grid))
+
 
 class MLPRandomizedSearchCV(_PopulationSearch, RandomizedSearchCV):
     """Randomized search with cross-validation over networks that are trained side by side.
@@ -370,8 +411,8 @@ class MLPRandomizedSearchCV(_PopulationSearch, RandomizedSearchCV):
         Whether to score training folds, too.
 
     max_memory : float, default=1e9
-        Bytes that the parameters and buffers of networks in training may take, and transformed training sets that are
-        kept for further candidates; more are trained one after the other.
+        Bytes that networks in training may take with their buffers, training sets that are kept for further candidates,
+        and, with one process, fitted networks that wait to be scored; what is more has its turn later.
 
     Attributes
     ----------
@@ -469,3 +510,12 @@ class MLPRandomizedSearchCV(_PopulationSearch, RandomizedSearchCV):
             return_train_score=return_train_score,
         )
         self.max_memory = max_memory
+
+    def _lists_its_candidates(self):
+        return type(self)._run_search is RandomizedSearchCV._run_search
+
+    def _candidates(self):
+        # Drawn twice, here and by scikit-learn, from one state.
+        seed = check_random_state(None).randint(2**31) if self.random_state is None else self.random_state
+        sampler = ParameterSampler(self.param_distributions, self.n_iter, random_state=copy.deepcopy(seed))
+        return {"random_state": seed}, list(sampler)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
@@ -57,8 +57,10 @@ def one_or_all(values: Sequence[Any]) -> Any:
 
 
 def each(value: Any, n_members: int) -> list[Any]:
-    """The inverse: one entry for each member, None for each where there is nothing."""
-    return [value] * n_members if n_members == 1 or value is None else list(value)
+    """The inverse: one entry for each member, None for each where there is nothing for so many."""
+    if n_members == 1:
+        return [value]
+    return list(value) if isinstance(value, list) and len(value) == n_members else [None] * n_members
 
 
 @dataclass
@@ -69,6 +71,10 @@ class Start:
     training: Training
     data: Data
     watched: HeldOut | None  # by early stopping
+
+    def again(self) -> Start:
+        """The same start for another run."""
+        return replace(self, theta=self.theta.copy(), training=self.training.again(self.training.rng))
 
 
 def draw(estimator: Any, read: Reading, given: HeldOut | None, resume: bool, incremental: bool) -> list[Start]:
@@ -121,25 +127,28 @@ def _network(estimator: Any, read: Reading) -> Network:
 
 def _trainings(estimator: Any, resume: bool, incremental: bool) -> list[Training]:
     """Generators, progress and optimizer of each member: new ones, or those of training that goes on."""
-    n_members, before = estimator.n_members, []
-    if resume and incremental and hasattr(estimator, "_training"):
-        before = each(estimator._training, n_members)
+    n_members = estimator.n_members
+    before = each(getattr(estimator, "_training", None) if resume and incremental else None, n_members)
+    seeds = vars(estimator).get("member_seeds_") if resume else vars(estimator).pop("member_seeds_", None)
     if n_members == 1:
         rngs = [check_random_state(estimator.random_state)]
-        if before and isinstance(estimator.random_state, Integral):  # only a generator that an int seeded is our own
+        if before[0] is not None and isinstance(estimator.random_state, Integral):  # only that is our own
             rngs = [copy.deepcopy(before[0].rng)]
-    elif before:
+    elif before[0] is not None:
         rngs = [copy.deepcopy(training.rng) for training in before]
     else:
-        rng = check_random_state(estimator.random_state)
-        estimator.member_seeds_ = rng.randint(LARGEST_SEED, size=n_members)
-        rngs = [np.random.RandomState(seed) for seed in estimator.member_seeds_]
+        if seeds is None or not resume or len(seeds) != n_members:
+            seeds = check_random_state(estimator.random_state).randint(LARGEST_SEED, size=n_members)
+        estimator.member_seeds_ = seeds
+        rngs = [np.random.RandomState(seed) for seed in seeds]
     trainings = []
-    for m, rng in enumerate(rngs):
-        training = Training(rng, Progress(estimator.t_ if resume else 0))
-        if before:  # in copies, so that a failed call leaves what it went on from
-            training = Training(rng, *copy.deepcopy((before[m].progress, before[m].optimizer, before[m].noise)))
-            if not before[m].under_way:  # that was a fit, whose plan is carried out
+    for rng, old, n_seen in zip(rngs, before, each(getattr(estimator, "t_", 0), n_members), strict=True):
+        if old is None:
+            training = Training(rng, Progress((n_seen or 0) if resume else 0))
+        else:  # in copies, so that a failed call leaves what it went on from
+            training = old.again(rng)
+            training.optimizer = copy.deepcopy(old.optimizer)
+            if not old.under_way:  # that was a fit, whose plan is carried out
                 training.progress.n_epochs = 0
         training.under_way = incremental
         trainings.append(training)
@@ -188,9 +197,12 @@ def _monitor(estimator: Any, m: int, loss: Loss, resume: bool, incremental: bool
     return monitor
 
 
-def train(solver: Solver, runs: Iterable[Run]) -> None:
-    """Carry out the runs, as many side by side as is worth it."""
+def train(solver: Solver, runs: Sequence[Run]) -> None:
+    """Carry out the runs, as many side by side as is worth it; those that take turns share ``max_time``."""
     for population in populations(runs):
+        at_a_time = len(population) if solver.incremental else 1
+        for run in population:
+            run.monitor.max_time *= at_a_time / len(runs)
         first = population[0]
         quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # monitors look at the losses
         with quiet, limited_threads(first.network, min(first.batch_size, len(first.data))):
@@ -216,7 +228,7 @@ def keep(estimator: Any, runs: Sequence[Run], dtype: Any, resume: bool) -> None:
     theta = best[0] if len(best) == 1 else np.concatenate(best)
     vars(estimator).update(attributes_of(runs[0].network, theta.astype(dtype, copy=False), runs[0].loss))
     estimator.n_iter_ = max(monitor.n_iter for monitor in monitors)
-    estimator.t_ = runs[0].training.progress.n_seen
+    estimator.t_ = one_or_all([run.training.progress.n_seen for run in runs])
     estimator.loss_ = one_or_all([monitor.loss for monitor in monitors])
     validated = monitors[0].validate is not None
     estimator.best_loss_ = None if validated else one_or_all([monitor.best_loss for monitor in monitors])
@@ -250,7 +262,9 @@ def _keep_found(estimator: Any, runs: Sequence[Run]) -> None:
     for name in FOUND:
         vars(estimator).pop(name, None)
     found = [run.outcome.found for run in runs if run.outcome is not None]
-    vars(estimator).update({name: one_or_all([one[name] for one in found]) for name in found[0]})
+    vars(estimator).update(
+        {name: one_or_all([one[name] for one in found]) for name in FOUND if all(name in one for one in found)}
+    )
 
 
 def warn(runs: Sequence[Run], incremental: bool = False, stacklevel: int = 6) -> None:

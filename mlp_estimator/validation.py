@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,14 +45,19 @@ class HeldOut:
     data: Data
     y: np.ndarray  # as scorers read it, of all rows of X
     sample_weight: np.ndarray | None  # without those of classes, likewise
+    _parts: dict[int, Any] = field(default_factory=dict)
+
+    def _taken(self, array: Any) -> Any:
+        """The rows of an array that are watched, taken once for all runs that watch them."""
+        if array is None or self.data.rows is None:
+            return array
+        if id(array) not in self._parts:
+            self._parts[id(array)] = array[self.data.rows]
+        return self._parts[id(array)]
 
     def score_of(self, estimator: Any, network: Network, loss: Loss, dtype: Any) -> Callable[[Array], float]:
         """The score of given parameters (1, P), by the estimator's ``scoring``."""
-        theta, rows = np.empty((1, network.layout.size), dtype), self.data.rows
-
-        def taken(array: Any) -> Any:
-            return array if array is None or rows is None else array[rows]
-
+        theta = np.empty((1, network.layout.size), dtype)
         if estimator.scoring == "loss":
             objective = Objective(network, loss, self.data, theta=theta, alpha=0.0)
 
@@ -62,7 +67,7 @@ class HeldOut:
 
             return minus_loss
         if estimator.scoring is None:
-            Y, weight = taken(self.data.Y), taken(self.data.weight)
+            Y, weight = self._taken(self.data.Y), self._taken(self.data.weight)
 
             def score(prediction: Array) -> float:
                 return float(estimator._validation_score(Y, prediction, weight))
@@ -71,7 +76,7 @@ class HeldOut:
             candidate = copy.copy(estimator)
             vars(candidate).update(attributes_of(network, theta, loss))  # views of theta
             vars(candidate).pop("feature_names_in_", None)  # X has been validated and has no names any more
-            X, y, weight = taken(self.data.X), taken(self.y), taken(self.sample_weight)
+            X, y, weight = (self._taken(array) for array in (self.data.X, self.y, self.sample_weight))
             accepted = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters.values()
             takes_weights = any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in accepted)
             weights = {"sample_weight": weight} if takes_weights and weight is not None else {}
@@ -83,7 +88,7 @@ class HeldOut:
 
         def defined_score(given: Array) -> float:
             np.copyto(theta, given)
-            prediction = collect(network, params, self.data.X, loss.predict, rows)
+            prediction = collect(network, params, self.data.X, loss.predict, self.data.rows)
             if not np.isfinite(prediction).all():  # a run that diverges: the monitor sees to it
                 return float("nan")
             found = score(prediction)

@@ -240,3 +240,71 @@ def test_predictions_need_memory_for_a_chunk_of_all_members_only():
     model = MLPRegressor((64,), n_members=8, max_iter=1, random_state=0).fit(X_DIAB, Y_DIAB)
     members, mean = model.predict_members(X_DIAB), model.predict(X_DIAB)
     np.testing.assert_allclose(members.mean(axis=0), mean, rtol=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_a_warm_start_is_that_of_the_separate_fits(solver):
+    options = SMALL | {
+        "solver": solver, "learning_rate": "invscaling", "warm_start": True, "tol": 0.02, "n_iter_no_change": 2,
+        "learning_rate_init": 0.05, "max_iter": 40,
+    }  # fmt: skip
+    model = MLPClassifier(**options).fit(X_IRIS, Y_IRIS)
+    separate = alone(model, X_IRIS, Y_IRIS)
+    assert len({one.t_ for one in separate}) > 1 or solver == "adam"
+    for fitted in (model, *separate):
+        fitted.fit(X_IRIS, Y_IRIS)
+    check_members(model, separate)
+    assert model.t_ == [one.t_ for one in separate]
+
+
+def test_the_seeds_are_those_of_the_weights():
+    model = MLPRegressor(**(SMALL | {"random_state": None}), warm_start=True).fit(X_DIAB, Y_DIAB)
+    seeds = model.member_seeds_
+    model.fit(X_DIAB, Y_DIAB)
+    np.testing.assert_array_equal(model.member_seeds_, seeds)
+    model.set_params(n_members=1, warm_start=False).fit(X_DIAB, Y_DIAB)
+    assert not hasattr(model, "member_seeds_")
+
+
+def test_callbacks_where_members_take_turns():
+    ended = []
+
+    class Recorder:
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context): ...
+
+        def on_fit_task_end(self, estimator, context):
+            ended.append(context.task_name)
+
+    weight = np.ones(442)
+    weight[3] = 0.0  # a minibatch may then weigh nothing, and members train alone
+    model = MLPRegressor(batch_size=20, **SMALL).set_callbacks(Recorder()).fit(X_DIAB, Y_DIAB, weight)
+    assert ended.count("epoch") == M * model.n_iter_
+
+
+def test_members_that_take_turns_share_the_time():
+    options = SMALL | {"solver": "lbfgs", "max_iter": 10**6, "max_time": 0.3, "hidden_layer_sizes": (50,)}
+    model = MLPRegressor(**options).set_params(alpha=0.0, tol=0.0).fit(X_DIAB, Y_DIAB)
+    assert min(len(curve) for curve in model.loss_curve_) > 5
+
+
+def test_an_interrupt_keeps_what_there_is(monkeypatch):
+    from mlp_estimator.engine.least_squares import LevenbergMarquardt
+    from mlp_estimator.engine.monitor import INTERRUPTED
+
+    original, calls = LevenbergMarquardt.minimise, []
+
+    def interrupted(self, *arguments):
+        calls.append(1)
+        return INTERRUPTED if len(calls) == 2 else original(self, *arguments)
+
+    monkeypatch.setattr(LevenbergMarquardt, "minimise", interrupted)
+    options = SMALL | {"solver": "lm", "alpha": "auto", "hidden_layer_sizes": (3,), "max_iter": 100}
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = MLPRegressor(**options).fit(X_DIAB, Y_DIAB)
+    assert len(calls) == 2  # the third has not begun
+    assert not hasattr(model, "alpha_")
+    assert np.isfinite(model.predict(X_DIAB)).all()

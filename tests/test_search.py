@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import time
+import tracemalloc
 import warnings
+import weakref
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,7 +26,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, RandomizedS
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, scale
 
-from mlp_estimator import MLPClassifier, MLPGridSearchCV, MLPRandomizedSearchCV, MLPRegressor
+from mlp_estimator import Activation, MLPClassifier, MLPGridSearchCV, MLPRandomizedSearchCV, MLPRegressor
 from mlp_estimator import search as search_module
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -399,3 +404,147 @@ def test_quantiles_by_a_scorer_of_their_own():
     network = clone(REGRESSOR).set_params(loss="quantile")
     scorer = make_scorer(mean_pinball_loss, greater_is_better=False, alpha=0.9)
     compare(network, {"quantile": [0.5, 0.9], "alpha": [1e-4, 1.0]}, X_DIAB, Y_DIAB, cv=3, scoring=scorer)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_over_processes_however_joblib_is_told(backend):
+    X, y = make_classification(200, 60, random_state=0)
+    network, grid = MLPClassifier((80,), max_iter=2, random_state=0), {"alpha": np.logspace(-4, 0, 12)}
+    theirs = GridSearchCV(network, grid, cv=4).fit(X, y)
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        agree(MLPGridSearchCV(network, grid, cv=4).fit(X, y), theirs)
+        agree(
+            MLPGridSearchCV(make_pipeline(network), {"mlpclassifier__alpha": grid["alpha"]}, cv=4).fit(X, y).fit(X, y),
+            GridSearchCV(make_pipeline(network), {"mlpclassifier__alpha": grid["alpha"]}, cv=4).fit(X, y),
+        )
+    agree(MLPGridSearchCV(network, grid, cv=4, n_jobs=2).fit(X, y), theirs)
+
+
+class Keeping:
+    """A scorer that keeps the estimators it is given."""
+
+    def __init__(self):
+        self.kept = []
+
+    def __call__(self, estimator, X, y):
+        self.kept.append(estimator)
+        return estimator.score(X, y)
+
+
+def test_an_estimator_that_a_scorer_keeps_is_one_like_any_other():
+    scorer = Keeping()
+    MLPGridSearchCV(NETWORK, GRID, cv=2, scoring=scorer, refit=False).fit(X_IRIS, Y_IRIS)
+    for estimator in scorer.kept:
+        before = estimator.coefs_[0]
+        assert set(vars(estimator)) <= set(vars(clone(NETWORK).fit(X_IRIS, Y_IRIS)))
+        estimator.fit(3 * X_IRIS, Y_IRIS)
+        assert not np.array_equal(before, estimator.coefs_[0])
+
+
+def test_what_was_fitted_is_gone_after_the_search():
+    scorer = Keeping()
+    MLPGridSearchCV(NETWORK, GRID, cv=2, scoring=scorer, refit=False).fit(X_IRIS, Y_IRIS)
+    left = [weakref.ref(estimator) for estimator in scorer.kept]
+    gc.disable()
+    try:
+        scorer.kept.clear()
+        assert not any(ref() for ref in left)
+    finally:
+        gc.enable()
+
+
+def peak(search, X, y):
+    tracemalloc.start()
+    search.fit(X, y)
+    found = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return found
+
+
+def test_memory_is_bounded():
+    X = np.random.default_rng(0).normal(size=(4000, 100))  # 3.2 MB
+    y = (X[:, 0] > 0).astype(int)
+    network = MLPClassifier((5,), max_iter=1, random_state=0)
+    options = {"cv": 10, "refit": False}
+    plain = peak(GridSearchCV(network, {"alpha": [1.0, 2.0]}, **options), X, y)
+    bounded = peak(MLPGridSearchCV(network, {"alpha": [1.0, 2.0]}, max_memory=1e6, **options), X, y)
+    assert bounded < plain + 4e6
+    wide = MLPClassifier((400,), max_iter=1, random_state=0)  # 0.3 MB of weights
+    grid = {"alpha": list(np.logspace(-4, 0, 40))}
+    bounded = peak(MLPGridSearchCV(wide, grid, max_memory=3e6, cv=3, refit=False), X[:300], y[:300])
+    assert bounded < 12e6  # all fits together have 40 MB of weights, and more of moments
+
+
+def broken(z, out):
+    raise RuntimeError("activation broken")
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
+def test_a_function_of_the_users_that_fails_fails_for_its_candidate():
+    grid = {"activation": ["tanh", Activation(broken, broken)], "alpha": [1.0, 2.0]}
+    with pytest.warns(FitFailedWarning, match=r"6 fits failed(.|\n)*activation broken"):
+        search = MLPGridSearchCV(NETWORK, grid, cv=3).fit(X_IRIS, Y_IRIS)
+    assert np.isnan(search.cv_results_["mean_test_score"]).sum() == 2
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
+def test_each_candidate_is_checked_as_an_ordinary_fit_would_be():
+    network = clone(REGRESSOR).set_params(loss="quantile", quantile=(0.1, 0.9), early_stopping=True)
+    scorer = make_scorer(lambda y, p: float(p.mean()))
+    with pytest.warns(FitFailedWarning, match="R2 cannot judge several quantiles"):
+        search = MLPGridSearchCV(network, {"scoring": ["loss", None]}, cv=3, scoring=scorer).fit(X_DIAB, Y_DIAB)
+    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]
+
+
+def test_without_a_seed_all_fits_draw_for_themselves():
+    network = MLPClassifier((5,), max_iter=3, batch_size=20, early_stopping=True, scoring="loss")
+    search = MLPGridSearchCV(network, {"alpha": [1.0] * 4}, cv=3, scoring="neg_log_loss", refit=False)
+    scores = search.fit(X_IRIS, Y_IRIS).cv_results_
+    assert len({scores[f"split{s}_test_score"][c] for s in range(3) for c in range(4)}) == 12
+
+
+class Slow(Counting):
+    """A step that takes its time."""
+
+    def fit(self, X, y=None):
+        time.sleep(0.05)
+        return self
+
+
+def test_times_have_their_share_of_the_steps_before():
+    pipeline = make_pipeline(Slow(), NETWORK)
+    search = MLPGridSearchCV(pipeline, {"mlpclassifier__alpha": [1.0, 2.0]}, cv=2).fit(X_IRIS, Y_IRIS)
+    assert (search.cv_results_["mean_fit_time"] > 0.025).all()
+
+
+class Halving(MLPGridSearchCV):
+    """A strategy of its own, which asks twice."""
+
+    def _run_search(self, evaluate_candidates, callback_ctx=None):
+        first = evaluate_candidates([{"alpha": 1.0}, {"alpha": 2.0}])
+        evaluate_candidates([{"alpha": 3.0 if first["mean_test_score"][0] > 0.5 else 4.0}])
+
+
+def test_a_strategy_of_its_own_has_ordinary_fits():
+    search = Halving(NETWORK, {}, cv=2).fit(X_IRIS, Y_IRIS)
+    assert [params["alpha"] for params in search.cv_results_["params"]][:2] == [1.0, 2.0]
+
+
+class UnpicklableError(Exception):
+    """Cannot travel between processes."""
+
+    def __reduce__(self):
+        raise TypeError("not to be pickled")
+
+
+def unpicklable(estimator, X, y):
+    raise UnpicklableError("this very word")
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
+def test_an_error_that_cannot_travel_is_told_in_words():
+    network = clone(NETWORK).set_params(early_stopping=True)
+    grid = {"scoring": ["loss", unpicklable]}
+    with pytest.warns(FitFailedWarning, match="this very word"):
+        search = MLPGridSearchCV(network, grid, cv=2, n_jobs=2).fit(X_IRIS, Y_IRIS)
+    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .layout import Array, Number
+from .layout import Array
 
 Rows = np.ndarray | slice  # (B,) row numbers, or a stretch of rows
 
@@ -45,7 +45,7 @@ class Data:
 
 
 class DenseRows:
-    """Batches of dense X of any real dtype, in C or Fortran order, memory-mapped or not.
+    """Batches of dense X of any real dtype, in C or Fortran order, memory-mapped or not; and of targets and weights.
 
     ``x`` (1 or M, n_features, B) is a view of the buffer that ``gather`` fills, one X behind the other; BLAS reads
     either order as it is.
@@ -70,8 +70,8 @@ class DenseRows:
                 stretch = source[:, chosen] if self._axis else source[chosen]
                 np.copyto(batch, stretch, casting="unsafe")
                 continue
-            # With mode="raise" np.take fills a buffer of its own first; row numbers here are our own.
-            np.take(source, chosen, axis=self._axis, out=taken, mode="clip")
+            # With mode="raise" take fills a buffer of its own first; row numbers here are our own.
+            source.take(chosen, self._axis, taken, "clip")
             if taken is not batch:
                 np.copyto(batch, taken, casting="unsafe")
 
@@ -123,34 +123,3 @@ def batches_of(Xs: Sequence[Any], n_rows: int, dtype: np.dtype[Any], reads_spars
     if not sparse.issparse(Xs[0]):
         return DenseRows(Xs, n_rows, dtype)
     return (SparseRows if reads_sparse else DensifiedRows)(Xs, n_rows, dtype)
-
-
-class Targets:
-    """Batches of targets, ``y`` (1 or M, K, B), and of weights, ``weight`` (1 or M, 1, B) or None."""
-
-    def __init__(self, data: Sequence[Data], n_rows: int):
-        self.weight: Array | None = None
-        self._parts: list[tuple[Sequence[np.ndarray], np.ndarray]] = []
-        self.y = self._batch([d.Y for d in data], n_rows)
-        if data[0].weight is not None:
-            self.weight = self._batch([d.weight[:, None] for d in data if d.weight is not None], n_rows)
-
-    def _batch(self, arrays: Sequence[np.ndarray], n_rows: int) -> Array:
-        batch = np.empty((len(arrays), n_rows, arrays[0].shape[1]), arrays[0].dtype)
-        self._parts.append((arrays, batch))
-        return batch.swapaxes(1, 2)
-
-    def gather(self, rows: Sequence[Rows]) -> None:
-        for arrays, batch in self._parts:
-            for array, part, chosen in zip(arrays, batch, rows, strict=True):
-                if isinstance(chosen, slice):
-                    np.copyto(part, array[chosen])
-                else:
-                    np.take(array, chosen, axis=0, out=part, mode="clip")
-
-    def weights(self) -> Number:
-        """What the rows of the batch weigh together."""
-        if self.weight is None:
-            return float(self.y.shape[2])
-        sums = np.add.reduce(self.weight, axis=(1, 2))
-        return float(sums[0]) if len(sums) == 1 else sums[:, None].astype(float)

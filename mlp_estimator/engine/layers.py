@@ -230,8 +230,9 @@ class Dropout(Elementwise):
         (mask,) = p
         for mask_m, rng in zip(mask, rngs, strict=True):
             rng.random(dtype=mask.dtype, out=mask_m.T)
-        np.greater_equal(mask, cast(self._rate, mask), out=mask)
-        np.multiply(mask, cast(1.0 / (1.0 - self._rate), mask), out=mask)
+        rate, scale = cast((self._rate, 1.0 / (1.0 - self._rate)), mask)
+        np.greater_equal(mask, rate, out=mask)
+        np.multiply(mask, scale, out=mask)
 
     def forward(self, p: Params, x: Array, out: Array) -> None:
         np.multiply(x, p[0], out=out)

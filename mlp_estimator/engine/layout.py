@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,8 @@ def for_members(numbers: Sequence[float]) -> Number:
     return np.array(numbers, np.float64)[:, None]
 
 
-def cast(number: Number, like: Array) -> Number:
-    """A number as one that leaves arrays of the type of ``like`` what they are: a float64 column would promote them."""
-    return number.astype(like.dtype) if isinstance(number, np.ndarray) else number
+def cast(numbers: Sequence[Number], like: Array) -> Sequence[Any]:
+    """Numbers that leave arrays of the type of ``like`` (M, ...) what they are: float64 columns would promote them."""
+    if len(like) == 1:
+        return numbers
+    return [number.astype(like.dtype) if isinstance(number, np.ndarray) else number for number in numbers]

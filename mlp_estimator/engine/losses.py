@@ -417,7 +417,7 @@ LOSSES: dict[str, type[Loss]] = {
 
 
 def check_loss(loss: Loss, *, tol: float = 1e-6) -> None:
-    """Check a loss: gradient and curvature against central differences, and weights against repetitions.
+    """Check a loss of two members: gradient and curvature against central differences, weights against repetitions.
 
     Parameters
     ----------
@@ -439,27 +439,31 @@ def check_loss(loss: Loss, *, tol: float = 1e-6) -> None:
     >>> check_loss(Huber(huber_delta=0.5))
     """
     rng = np.random.default_rng(0)
-    raw, v = rng.normal(size=(2, 1, loss.n_outputs, 40))
-    y = rng.normal(size=(1, 1, 40))
+    raw, v = rng.normal(size=(2, 2, loss.n_outputs, 40))  # of two members, with targets and weights of their own
+    y = rng.normal(size=(2, 1, 40))
     y = y if loss.domain == "real" else np.abs(y)
-    weight = rng.integers(1, 4, size=(1, 1, 40)).astype(float)
+    weight = rng.integers(1, 4, size=(2, 1, 40)).astype(float)
 
-    def value_and_grad(raw: Array, y: Array, weight: Array | None) -> tuple[float, Array]:
+    def value_and_grad(raw: Array, y: Array, weight: Array | None) -> tuple[Array, Array]:
         raw, d_raw = raw.copy(), np.empty_like(raw)
-        work = np.empty((1, raw.shape[1] + 1, raw.shape[2]))
-        return float(loss.value_and_grad(y, raw, weight, d_raw, work)[0]), d_raw
+        work = np.empty((len(raw), raw.shape[1] + 1, raw.shape[2]))
+        return np.array(loss.value_and_grad(y, raw, weight, d_raw, work)), d_raw
 
     step = 1e-6
     (ahead, d_ahead), (behind, d_behind) = (value_and_grad(raw + move * v, y, weight) for move in (step, -step))
     value, d_raw = value_and_grad(raw, y, weight)
+    if value.shape != (2,):
+        raise ValueError(f"{loss!r} returns values of shape {value.shape} for two members: sum over the last two axes.")
     t = v.copy()
     loss.curvature(y, raw, weight, t)
-    repeats = weight[0, 0].astype(int)
-    repeated = value_and_grad(raw.repeat(repeats, axis=2), y.repeat(repeats, axis=2), None)[0]
+    alone = [
+        value_and_grad(*(array[m : m + 1].repeat(weight[m, 0].astype(int), axis=2) for array in (raw, y)), None)[0][0]
+        for m in range(2)
+    ]
     for what, found, expected in (
-        ("gradient", (d_raw * v).sum(), (ahead - behind) / (2.0 * step)),
+        ("gradient", (d_raw * v).sum(axis=(1, 2)), (ahead - behind) / (2.0 * step)),
         ("curvature", t, (d_ahead - d_behind) / (2.0 * step)),
-        ("value of weighted rows", value, repeated),
+        ("value of weighted rows", value, np.array(alone)),
     ):
         size = max(float(np.max(np.abs(expected))), 1.0)
         if not np.max(np.abs(found - expected)) <= tol * size:

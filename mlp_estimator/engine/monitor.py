@@ -26,8 +26,6 @@ class Outcome(NamedTuple):
 
 CONVERGED = Outcome("converged")
 INTERRUPTED = Outcome("interrupted", "Training interrupted by user.")
-
-
 STOPPED = Outcome("stopped")
 
 
@@ -72,10 +70,12 @@ class Monitor:
     n_flat: int = 0  # epochs in a row without improvement
     diverged: bool = False
     ended: Outcome | None = None  # what ended the run, unless its solver did
-    _start: float = field(default_factory=monotonic)
+    _start: float | None = None
 
     def begin(self) -> None:
         """An epoch begins, if none is under way."""
+        if self._start is None:
+            self._start = monotonic()
         if self.watcher is not None:
             self.watcher.begin()
 
@@ -115,7 +115,7 @@ class Monitor:
         """The rest of it, when all members of a population have noted theirs: the watcher's word, and the time."""
         if self.watcher is not None and self.watcher.end():
             self.ended = STOPPED
-        if self.max_time < math.inf and monotonic() - self._start > self.max_time:
+        if self.max_time < math.inf and self._start is not None and monotonic() - self._start > self.max_time:
             self.ended = Outcome(
                 "exhausted",
                 f"max_time={self.max_time:g} seconds were over after {self.n_iter} epochs, before the optimization had "

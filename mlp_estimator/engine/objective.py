@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .batches import Data, Rows, Targets, batches_of
+from .batches import Data, DenseRows, Rows, batches_of
 from .layout import Array, Number, cast, for_members, squared_norm
 from .losses import Loss
 from .network import ROWS_AT_A_TIME, Network, Sweeps, Workspace
@@ -22,17 +22,28 @@ class _Batch:
     """Buffers and planned sweeps for batches of one width."""
 
     def __init__(self, objective: Objective, n_rows: int):
-        o, space = objective, objective._space
-        self._source = batches_of([d.X for d in o.data], n_rows, o.theta.dtype, o.network.layers[0].reads_sparse)
-        self._targets = Targets(o.data, n_rows)
+        o, space, data = objective, objective._space, objective.data
+        X = batches_of([d.X for d in data], n_rows, o.theta.dtype, o.network.layers[0].reads_sparse)
+        Y = DenseRows([d.Y for d in data], n_rows, data[0].Y.dtype)
+        self._sources, self.y = [X, Y], Y.x
+        self.weight: Array | None = None
+        if data[0].weight is not None:
+            weight = DenseRows([d.weight[:, None] for d in data if d.weight is not None], n_rows, data[0].weight.dtype)
+            self._sources.append(weight)
+            self.weight = weight.x
         params, gradients = (o.network.layout.views(flat) for flat in (o.theta, o.grad))
-        self.sweeps = Sweeps(o.network, params, gradients, self._source.x, n_rows, space, o.noise)
+        self.sweeps = Sweeps(o.network, params, gradients, X.x, n_rows, space, o.noise)
         self.work = space.array("work", o.network.widths[-1] + 1, n_rows)
-        self.y, self.weight, self.weights = self._targets.y, self._targets.weight, self._targets.weights
 
     def gather(self, rows: Sequence[Rows]) -> None:
-        self._source.gather(rows)
-        self._targets.gather(rows)
+        for source in self._sources:
+            source.gather(rows)
+
+    def weights(self) -> Number:
+        """What the rows that have been gathered weigh together."""
+        if self.weight is None:
+            return float(self.sweeps.batch)
+        return for_members(np.add.reduce(self.weight, axis=(1, 2)).tolist())
 
 
 class Objective:
@@ -76,11 +87,11 @@ class Objective:
             return self._whole()
         batch = self._batch(rows.shape[-1])
         self._loaded = None
-        batch.gather([rows] * len(self.data) if rows.ndim == 1 else list(rows))
+        batch.gather([rows] * len(self.data) if rows.ndim == 1 else rows)  # type: ignore[arg-type]
         weight = batch.weights()
         if isinstance(weight, float) and weight == 0.0:
             return None
-        return (self._evaluate(batch, weight) + self._penalise(weight))[:, 0]
+        return self._evaluate(batch, weight) + self._penalise(weight)
 
     def _batch(self, n_rows: int) -> _Batch:
         if n_rows not in self._batches:
@@ -88,43 +99,44 @@ class Objective:
         return self._batches[n_rows]
 
     def _evaluate(self, batch: _Batch, weight: Number) -> Array:
-        """The data term (M, 1) and its gradient, ``weight`` being what the sums are divided by."""
+        """The data term (M,) and its gradient, ``weight`` being what the sums are divided by."""
         value, d_raw = self._loss_of(batch), batch.sweeps.d_raw
         np.multiply(d_raw, _inverse(weight, d_raw), out=d_raw)
         batch.sweeps.backward()
-        return value / weight
+        return value / _flat(weight)
 
     def _loss_of(self, batch: _Batch) -> Array:
-        """The summed loss (M, 1); its gradient is in ``batch.sweeps.d_raw``."""
+        """The summed loss (M,); its gradient is in ``batch.sweeps.d_raw``."""
         sweeps = batch.sweeps
         sweeps.forward()
-        return self.loss.value_and_grad(batch.y, sweeps.raw, batch.weight, sweeps.d_raw, batch.work)[:, None]
+        return self.loss.value_and_grad(batch.y, sweeps.raw, batch.weight, sweeps.d_raw, batch.work)
 
     def _penalise(self, weight: Number) -> Array | float:
-        """The L2 term (M, 1); its gradient joins ``grad``."""
+        """The L2 term (M,); its gradient joins ``grad``."""
         if isinstance(self.alpha, float) and self.alpha == 0.0:
             return 0.0
-        np.multiply(self._W, cast(self.alpha / weight, self._W), out=self._scaled)
+        (scale,) = cast((self.alpha / weight,), self._W)
+        np.multiply(self._W, scale, out=self._scaled)
         np.add(self._dW, self._scaled, out=self._dW)
         return self._penalty(weight)
 
     def _penalty(self, weight: Number) -> Array:
-        return (0.5 * self.alpha / weight) * squared_norm(self._W)[:, None]
+        return _flat(0.5 * self.alpha / weight) * squared_norm(self._W)
 
     def _whole(self) -> Array:
         """All rows, in chunks through the same memory: one path for any number of rows."""
         total = self.total_weight
         if self.n_rows <= self.max_batch:
-            return (self._evaluate(self._all_at_once(), total) + self._penalise(total))[:, 0]
+            return self._evaluate(self._all_at_once(), total) + self._penalise(total)
         if self._sum is None:
             self._sum = np.empty_like(self.grad)
         self._sum.fill(0.0)
-        value = np.zeros((len(self.theta), 1), self.theta.dtype)
+        value = np.zeros(len(self.theta), self.theta.dtype)
         for batch in self._chunks():
             value = value + self._evaluate(batch, total)
             np.add(self._sum, self.grad, out=self._sum)
         np.copyto(self.grad, self._sum)
-        return (value + self._penalise(total))[:, 0]
+        return value + self._penalise(total)
 
     def _all_at_once(self) -> _Batch:
         """All rows in one batch, gathered once for as long as nothing else is put there."""
@@ -148,7 +160,7 @@ class Objective:
 
     def value(self) -> Array:
         """The objective (M,) over all rows, at the price of a forward sweep; ``grad`` is left alone."""
-        return self.loss_without_penalty() + self._penalty(self.total_weight)[:, 0]
+        return self.loss_without_penalty() + self._penalty(self.total_weight)
 
     def curvature_product(self, v: Array, out: Array) -> None:
         """Write the Gauss-Newton product J' H J v + alpha v, over all rows and divided as f is, to out (M, P).
@@ -156,7 +168,8 @@ class Objective:
         H is the loss's curvature: the matrix is symmetric, and positive semidefinite for a convex loss. ``grad`` is
         spent.
         """
-        np.multiply(v, cast(self.alpha / self.total_weight, v), out=out)
+        (scale,) = cast((self.alpha / self.total_weight,), v)
+        np.multiply(v, scale, out=out)
         out[:, self._W.shape[1] :] = 0.0
         for batch in self._chunks():
             sweeps = batch.sweeps
@@ -183,12 +196,17 @@ class Objective:
 
     def loss_without_penalty(self) -> Array:
         """The mean loss (M,) over all rows, without its gradient: what a validation set is for."""
-        total = np.zeros((len(self.theta), 1), self.theta.dtype)
+        total = np.zeros(len(self.theta), self.theta.dtype)
         for batch in self._chunks():
             total += self._loss_of(batch)
-        return (total / self.total_weight)[:, 0]
+        return total / _flat(self.total_weight)
+
+
+def _flat(number: Number) -> Number:
+    """A number for each of (M,)."""
+    return number if isinstance(number, float) else number[:, 0]
 
 
 def _inverse(weight: Number, like: Array) -> Number:
     """1 / weight, to multiply (M, K, B) with."""
-    return 1.0 / weight if isinstance(weight, float) else cast(1.0 / weight, like)[:, :, None]  # type: ignore[index]
+    return 1.0 / weight if isinstance(weight, float) else cast((1.0 / weight,), like)[0][:, :, None]

@@ -62,8 +62,8 @@ class SGD:
         self.velocity = np.zeros_like(theta)
 
     def step(self, grad: Array) -> None:
-        momentum = cast(self.momentum, grad)
-        np.multiply(grad, cast(-self.learning_rate, grad), out=grad)
+        momentum, scale = cast((self.momentum, -self.learning_rate), grad)
+        np.multiply(grad, scale, out=grad)
         if self.nesterovs_momentum:
             np.add(self.velocity, grad, out=self.velocity)
             np.multiply(self.velocity, momentum, out=self.velocity)
@@ -114,15 +114,17 @@ class Adam:
         self.n_steps += 1
         t, root = self.n_steps, (1.0 - self.beta_2) ** 0.5
         rate = self.learning_rate * (1.0 - self.beta_2**t) ** 0.5 / (1.0 - self.beta_1**t)
-        np.multiply(self.mean, cast(self.beta_1, grad), out=self.mean)
+        numbers = self.beta_1, self.beta_2, self.epsilon / root, -rate * (1.0 - self.beta_1) / root
+        beta_1, beta_2, epsilon, scale = cast(numbers, grad)
+        np.multiply(self.mean, beta_1, out=self.mean)
         np.add(self.mean, grad, out=self.mean)
         np.square(grad, out=grad)
-        np.multiply(self.square, cast(self.beta_2, grad), out=self.square)
+        np.multiply(self.square, beta_2, out=self.square)
         np.add(self.square, grad, out=self.square)
         np.sqrt(self.square, out=grad)
-        np.add(grad, cast(self.epsilon / root, grad), out=grad)
+        np.add(grad, epsilon, out=grad)
         np.divide(self.mean, grad, out=grad)
-        np.multiply(grad, cast(-rate * (1.0 - self.beta_1) / root, grad), out=grad)
+        np.multiply(grad, scale, out=grad)
 
 
 class Update:
@@ -153,12 +155,12 @@ class Update:
         np.add(self.theta, grad, out=self.theta)
 
     def _clip(self, grad: Array) -> None:
-        norm, longest = np.sqrt(squared_norm(grad))[:, None], cast(self.max_grad_norm, grad)
+        norm, (longest,) = np.sqrt(squared_norm(grad))[:, None], cast((self.max_grad_norm,), grad)
         np.multiply(grad, longest / np.maximum(norm, longest), out=grad)
 
     def _decay(self, step: Array) -> None:
-        rate = self.optimizer.learning_rate * self.weight_decay
-        np.multiply(self._W, cast(rate, self._W), out=self._decayed)
+        (rate,) = cast((self.optimizer.learning_rate * self.weight_decay,), self._W)
+        np.multiply(self._W, rate, out=self._decayed)
         decayed = step[:, : self._W.shape[1]]
         np.subtract(decayed, self._decayed, out=decayed)
 

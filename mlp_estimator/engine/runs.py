@@ -6,6 +6,7 @@ objective; the others take them one after the other.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from scipy import sparse
 from .batches import Data
 from .layout import Array, for_members
 from .losses import Loss
-from .monitor import Monitor, Outcome
+from .monitor import INTERRUPTED, Monitor, Outcome
 from .network import ROWS_AT_A_TIME, Network, joined
 from .objective import Objective
 from .schedules import Progress
@@ -31,6 +32,10 @@ class Training:
     optimizer: Any = None
     noise: list[np.random.Generator] | None = None  # of dropout, a list of one
     under_way: bool = False  # more is to come: the state belongs into a pickle
+
+    def again(self, rng: np.random.RandomState) -> Training:
+        """The same for another run, which draws from that generator and has no optimizer yet."""
+        return Training(rng, copy.copy(self.progress), noise=copy.deepcopy(self.noise), under_way=self.under_way)
 
 
 @dataclass(eq=False)
@@ -86,8 +91,8 @@ def objective_of(runs: Sequence[Run]) -> Objective:
     """The runs as members of one objective, whose parameters become theirs, rows of one array."""
     first = runs[0]
     # A batch of all rows has no order.
-    same_rows = first.batch_size == len(first.data) or all(run.training.rng is first.training.rng for run in runs)
-    shared = same_rows and all(run.data is first.data for run in runs)
+    one_order = first.batch_size == len(first.data) or len({run.stream or run for run in runs}) == 1
+    shared = one_order and all(run.data is first.data for run in runs)
     objective = Objective(
         joined([run.network for run in runs]),
         first.loss,
@@ -110,7 +115,10 @@ class OneByOne:
 
     def run(self, runs: Sequence[Run]) -> None:
         for run in runs:
-            run.attempt(self._one)
+            if any(other.outcome == INTERRUPTED for other in runs):  # what has not begun does not begin
+                run.outcome, run.monitor.loss = INTERRUPTED, float(objective_of([run]).value()[0])
+            else:
+                run.attempt(self._one)
 
     def _one(self, run: Run) -> None:
         run.outcome = self.minimise(objective_of([run]), run.monitor, run.options)

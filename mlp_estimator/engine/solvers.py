@@ -106,13 +106,13 @@ class Minibatch:
 
     @staticmethod
     def _shuffle(runs: Sequence[Run], orders: list[np.ndarray]) -> None:
-        """Put the rows of each run in a new order; runs that share a generator share it."""
-        drawn: dict[int, np.ndarray] = {}
+        """Put the rows of each run in a new order; runs of one stream share it."""
+        drawn: dict[Hashable, np.ndarray] = {}
         for m, run in enumerate(runs):
-            rng = run.training.rng
-            if id(rng) not in drawn:
-                drawn[id(rng)] = orders[m][rng.permutation(len(orders[m]))]
-            orders[m] = drawn[id(rng)]
+            stream = run.stream or m
+            if stream not in drawn:
+                drawn[stream] = orders[m][run.training.rng.permutation(len(orders[m]))]
+            orders[m] = drawn[stream]
 
     @staticmethod
     def _epoch(objective: Objective, update: Update, orders: list[np.ndarray], runs: Sequence[Run]) -> np.ndarray:

@@ -1,0 +1,34 @@
+"""Draw the race: ``python docs/draw_race.py`` makes ``docs/race.png`` of the table in ``benchmarks/README.md``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+ROOT = Path(__file__).parents[1]
+PEERS = {"scikit-learn": 2, "PyTorch": 3, "JAX": 4}  # columns of the table
+
+
+def main():
+    """One group of bars for each case: a peer's time over ours."""
+    text = (ROOT / "benchmarks" / "README.md").read_text()
+    section = text[text.index("## The race") :]
+    rows = [line.strip("| \n").split(" | ") for line in section.splitlines() if re.match(r"\| \w+: ", line)]
+    fig, ax = plt.subplots(figsize=(7.5, 4), layout="constrained")
+    for k, (peer, column) in enumerate(PEERS.items()):
+        ratios = [float(row[column].split()[0]) for row in rows]
+        places = [i + 0.27 * (k - 1) for i in range(len(rows))]
+        ax.barh(places, ratios, height=0.25, label=peer, color=["#f89939", "#ee4c2c", "#5e97f6"][k])
+    ax.axvline(1, color="black", linewidth=1.5, label="mlp_estimator")
+    labels = [row[0].replace(": ", "\n", 1) for row in rows]
+    ax.set_yticks(range(len(rows)), labels, fontsize=8)
+    ax.invert_yaxis()
+    ax.set(xlabel="time of a whole fit / that of mlp_estimator in float32, one core")
+    fig.legend(loc="outside upper center", ncols=4, frameon=False)
+    fig.savefig(ROOT / "docs" / "race.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()

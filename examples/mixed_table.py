@@ -1,0 +1,79 @@
+"""
+A table of numbers and words
+============================
+
+A DataFrame with missing cells and categories: the steps before the network are scikit-learn's, the network is the
+last step of the pipeline, and the whole is one estimator for a search.
+"""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.datasets import fetch_openml, load_wine
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from mlp_estimator import MLPClassifier, MLPGridSearchCV
+
+# %%
+# The passengers of the Titanic, where there is a network. Elsewhere scikit-learn's table of wines takes their place,
+# with a column of words made of its hues and a few cells emptied.
+
+
+def passengers():
+    """Class, sex, age, family, fare and port of 1309 passengers, and who survived."""
+    X, y = fetch_openml("titanic", version=1, as_frame=True, return_X_y=True, n_retries=0)
+    return X[["pclass", "sex", "age", "sibsp", "parch", "fare", "embarked"]].astype({"pclass": str}), y
+
+
+def wines():
+    """Thirteen measurements of 178 wines, one of them in words, and the grower."""
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    X["hue"] = pd.cut(X["hue"], [0, 0.8, 1.0, 2], labels=["orange", "ruby", "purple"]).astype(str)
+    X.loc[::11, "magnesium"] = float("nan")
+    return X, y
+
+
+try:
+    X, y = passengers()
+except OSError as error:
+    print(f"not reached ({error}): the wines instead")
+    X, y = wines()
+print(X.head(3).to_string())
+
+# %%
+# Numbers are imputed and scaled, words imputed and one-hot encoded; both kinds are found by their type.
+
+columns = make_column_transformer(
+    (make_pipeline(SimpleImputer(), StandardScaler()), make_column_selector(dtype_include="number")),
+    (
+        make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")),
+        make_column_selector(dtype_exclude="number"),
+    ),
+)
+model = make_pipeline(columns, MLPClassifier(learning_rate_init=0.01, max_iter=60, n_iter_no_change=60, random_state=0))
+
+# %%
+# The columns are prepared once for each fold; the candidates are then trained together.
+
+grid = {"mlpclassifier__hidden_layer_sizes": [(5,), (20,)], "mlpclassifier__alpha": [0.01, 1.0, 10.0]}
+search = MLPGridSearchCV(model, grid).fit(X, y)
+print(f"best: {search.best_params_}, accuracy {search.best_score_:.3f}")
+
+fig, ax = plt.subplots(figsize=(5, 3), layout="constrained")
+for sizes in grid["mlpclassifier__hidden_layer_sizes"]:
+    rows = [i for i, p in enumerate(search.cv_results_["params"]) if p["mlpclassifier__hidden_layer_sizes"] == sizes]
+    ax.errorbar(
+        grid["mlpclassifier__alpha"],
+        search.cv_results_["mean_test_score"][rows],
+        search.cv_results_["std_test_score"][rows],
+        marker="o",
+        capsize=3,
+        label=f"hidden units: {sizes[0]}",
+    )
+ax.set(xscale="log", xlabel="alpha", ylabel="accuracy, mean and deviation over folds")
+ax.legend()
+plt.show()
