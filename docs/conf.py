@@ -29,10 +29,16 @@ extensions = [
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build", "README.md", "gallery/*.ipynb", "sg_execution_times.rst"]
-suppress_warnings = ["config.cache"]
+suppress_warnings = ["config.cache", "ref.term"]  # the latter: of scikit-learn's glossary, in an inherited property
 
 autosummary_generate = True
-autodoc_default_options = {"members": True, "inherited-members": True}
+templates_path = ["_templates"]
+# What comes from scikit-learn is documented there.
+SCIKIT_LEARN = (
+    "BaseEstimator,CallbackSupportMixin,ClassifierMixin,RegressorMixin,GridSearchCV,RandomizedSearchCV,BaseSearchCV"
+)
+ROUTING = "set_fit_request,set_partial_fit_request,set_predict_request,set_score_request,get_metadata_routing"
+autodoc_default_options = {"members": True, "inherited-members": SCIKIT_LEARN, "exclude-members": ROUTING}
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 

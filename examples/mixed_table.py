@@ -25,7 +25,7 @@ from mlp_estimator import MLPClassifier, MLPGridSearchCV
 
 def passengers():
     """Class, sex, age, family, fare and port of 1309 passengers, and who survived."""
-    X, y = fetch_openml("titanic", version=1, as_frame=True, return_X_y=True, n_retries=0)
+    X, y = fetch_openml("titanic", version=1, as_frame=True, return_X_y=True, n_retries=1, delay=0.1)
     return X[["pclass", "sex", "age", "sibsp", "parch", "fare", "embarked"]].astype({"pclass": str}), y
 
 
@@ -54,7 +54,7 @@ columns = make_column_transformer(
         make_column_selector(dtype_exclude="number"),
     ),
 )
-model = make_pipeline(columns, MLPClassifier(learning_rate_init=0.01, max_iter=60, n_iter_no_change=60, random_state=0))
+model = make_pipeline(columns, MLPClassifier(learning_rate_init=0.01, tol=0.001, random_state=0))
 
 # %%
 # The columns are prepared once for each fold; the candidates are then trained together.

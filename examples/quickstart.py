@@ -1,6 +1,9 @@
-"""Change one import: the same script with scikit-learn's MLP and with this package's, on bundled real tables.
+"""
+Quickstart: change one import
+=============================
 
-Needs pandas besides the package itself. Runs in well under a minute on two cores.
+The same four tasks with scikit-learn's MLP and with this package's, on bundled real tables. Needs pandas besides the
+package itself; draws a picture where matplotlib is at hand.
 """
 
 from __future__ import annotations
@@ -69,6 +72,20 @@ def main():
         rows.append((task.__doc__.split(":")[0], task.__name__, theirs, ours, f"{slow / fast:.1f}"))
     table = pd.DataFrame(rows, columns=["table", "task", "scikit-learn", "mlp_estimator", "times faster"])
     print(table.to_string(index=False, float_format="{:.4f}".format, justify="left"))
+    draw(table)
+
+
+def draw(table):
+    """The times of scikit-learn over ours."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError:
+        return
+    _, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
+    ax.barh(table["task"], table["times faster"].astype(float))
+    ax.axvline(1, color="black", linewidth=1)
+    ax.set(xlabel="times as fast as scikit-learn's MLP, with the same scores")
+    plt.show()
 
 
 if __name__ == "__main__":

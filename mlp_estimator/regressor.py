@@ -62,7 +62,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Samples in a minibatch; 'auto' is min(200, n_samples). For 'sgd' and 'adam'.
 
     learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'one_cycle'} or callable, default='constant'
-        Schedule of 'sgd': 'constant'; 'invscaling', learning_rate_init / (t_ + 1)^power_t after each
+        Schedule of 'sgd': 'constant'; 'invscaling', ``learning_rate_init / (t_ + 1) ** power_t`` after each
         epoch; 'adaptive', constant until patience (see `n_iter_no_change`) runs out, then a fifth, and so on down
         to 1e-6. Plans for `max_iter` epochs, of 'sgd' and 'adam': 'cosine' falls to 0 by half a cosine wave,
         'one_cycle' rises from 1/25 to 1 in the first 0.3 of the epochs and falls to 4e-6 in the rest; a callable is
@@ -168,7 +168,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     n_features_in_ : int
         Number of features seen in `fit`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features, where `X` has names that are all strings.
 
     n_iter_ : int

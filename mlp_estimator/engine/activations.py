@@ -267,6 +267,12 @@ def check_activation(activation: Activation, *, tol: float = 1e-6) -> None:
     ------
     ValueError
         For the first promise that is not kept, with the place where.
+
+    Examples
+    --------
+    >>> from mlp_estimator import check_activation
+    >>> from mlp_estimator.engine.activations import ACTIVATIONS
+    >>> check_activation(ACTIVATIONS["gelu"])
     """
     z = np.linspace(-6.0, 6.006, 1001)
     slope = _value_and_slope(activation, z)[1]

@@ -25,6 +25,20 @@ class Loss:
 
     Only ``value_and_grad`` and ``curvature`` must be given. A loss with parameters is a frozen dataclass, its fields
     being the estimators' parameters named in ``reads``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlp_estimator import Loss, check_loss
+    >>> class LogCosh(Loss):
+    ...     def value_and_grad(self, y, raw, weight, d_raw, work):
+    ...         weight = 1.0 if weight is None else weight
+    ...         d_raw[:] = weight * np.tanh(raw - y)
+    ...         return (weight * np.log(np.cosh(raw - y))).sum(axis=(1, 2))
+    ...
+    ...     def curvature(self, y, raw, weight, t):
+    ...         t *= (1 - np.tanh(raw - y) ** 2) * (1.0 if weight is None else weight)
+    >>> check_loss(LogCosh())
     """
 
     reads: ClassVar[tuple[str, ...]] = ()
@@ -42,24 +56,73 @@ class Loss:
         return 1
 
     def allows(self, Y: Array) -> bool:
-        """Whether all targets lie in the domain."""
+        """Tell whether all targets lie in the domain.
+
+        Parameters
+        ----------
+        Y : ndarray of shape (n_samples, n_targets)
+            Targets.
+
+        Returns
+        -------
+        allowed : bool
+            Whether the loss has a meaning for each of them.
+        """
         lowest = Y.min()
         return self.domain == "real" or lowest > 0 or (lowest == 0 and self.domain == "non-negative")
 
     def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
-        """Return the summed loss (M,) and write its gradient to ``d_raw``.
+        """Return the summed loss of each member, and write its gradient.
 
-        ``work`` is (M, K + 1, B) to compute in; ``raw`` may be spent, but only by a shift that leaves
-        ``curvature`` and ``predict`` as they were.
+        Parameters
+        ----------
+        y : ndarray of shape (1 or n_members, n_targets, n_rows)
+            Targets.
+
+        raw : ndarray of shape (n_members, n_outputs, n_rows)
+            What the network puts out. It may be spent, but only by a shift that leaves ``curvature`` and ``predict`` as
+            they were.
+
+        weight : ndarray of shape (1 or n_members, 1, n_rows) or None
+            Weights of the rows.
+
+        d_raw : ndarray of shape (n_members, n_outputs, n_rows)
+            Where the gradient with respect to ``raw`` is written.
+
+        work : ndarray of shape (n_members, n_outputs + 1, n_rows)
+            Memory to compute in.
+
+        Returns
+        -------
+        value : ndarray of shape (n_members,)
+            The loss, summed over rows and outputs.
         """
         raise NotImplementedError
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
-        """Multiply t by d2 loss / d raw2, row by row, in place."""
+        """Multiply by the second derivative with respect to ``raw``, row by row, in place.
+
+        Parameters
+        ----------
+        y, raw, weight : ndarray
+            As in `value_and_grad`.
+
+        t : ndarray of shape (n_members, n_outputs, n_rows)
+            What is multiplied.
+        """
         raise NotImplementedError
 
     def predict(self, raw: Array, out: Array) -> None:
-        """The inverse link: raw output to prediction; ``out`` may be ``raw``."""
+        """Write predictions: the inverse link of raw output.
+
+        Parameters
+        ----------
+        raw : ndarray of shape (n_members, n_outputs, n_rows)
+            What the network puts out.
+
+        out : ndarray of the same shape
+            Where predictions are written; it may be ``raw``.
+        """
         if out is not raw:
             np.copyto(out, raw)
 
