@@ -227,7 +227,7 @@ class ValidationHeatmapDisplay:
     >>> from mlp_estimator import MLPClassifier, MLPGridSearchCV, ValidationHeatmapDisplay
     >>> X, y = load_iris(return_X_y=True)
     >>> grid = {"alpha": [0.01, 1.0], "learning_rate_init": [0.01, 0.1]}
-    >>> search = MLPGridSearchCV(MLPClassifier((10,), max_iter=300, random_state=0), grid, cv=3).fit(X, y)
+    >>> search = MLPGridSearchCV(MLPClassifier((10,), max_iter=1000, random_state=0), grid, cv=3).fit(X, y)
     >>> ValidationHeatmapDisplay.from_search(search)  # doctest: +SKIP
     """
 

@@ -35,11 +35,24 @@ from .parameters import check_combination, check_needs, network_of
 from .training import Reading, at_this_moment, draw, keep, runs_from, train, warn
 from .validation import HeldOut
 
-__all__ = ["Interval", "MultilayerPerceptron", "StrOptions", "_check_method_params", "_fit_context", "_safe_split"]
+__all__ = [
+    "DOC_LINK",
+    "Interval",
+    "MultilayerPerceptron",
+    "StrOptions",
+    "_check_method_params",
+    "_fit_context",
+    "_safe_split",
+]
+
+DOC_LINK = "https://mlp-estimator.readthedocs.io/en/stable/generated/mlp_estimator.{estimator_name}.html"
 
 
 class MultilayerPerceptron(CallbackSupportMixin, BaseEstimator, ABC):
     """Base of the two estimators; not for use on its own."""
+
+    _doc_link_module = "mlp_estimator"  # of scikit-learn's HTML representation
+    _doc_link_template = DOC_LINK
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],

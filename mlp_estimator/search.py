@@ -24,7 +24,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .cells import Candidate, Fitted, candidate_of, carry_out, network_in, training_set
 from .parameters import hidden_sizes
-from .perceptron import Interval, _check_method_params
+from .perceptron import DOC_LINK, Interval, _check_method_params
 
 ENOUGH = 24
 """Members from which on a population gains nothing by more (``benchmarks/population.py``)."""
@@ -153,6 +153,8 @@ class _PopulationSearch(_Search):
     """What the two searches share."""
 
     estimator: Any
+    _doc_link_module = "mlp_estimator"
+    _doc_link_template = DOC_LINK
 
     def fit(self, X, y=None, **params):
         """Run fit with all sets of parameters.

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import mlp_estimator
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -64,3 +66,25 @@ def test_quickstart_scores_are_scikit_learns():
     assert len(rows) == 4
     for theirs, ours in rows:
         assert abs(float(theirs) - float(ours)) < 0.005
+
+
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor", "MLPGridSearchCV", "MLPRandomizedSearchCV"])
+def test_the_html_representation_links_to_a_page_of_the_site(name):
+    found = getattr(mlp_estimator, name)
+    estimator = found() if name.endswith("er") or name.endswith("or") else found(mlp_estimator.MLPClassifier(), {})
+    assert f"generated/mlp_estimator.{name}.html" in estimator._repr_html_()
+    assert re.search(rf"^   {name}$", (ROOT / "docs" / "api.rst").read_text(), flags=re.M)
+
+
+def test_its_tooltips_show_our_docstrings():
+    assert "Decoupled decay" in mlp_estimator.MLPClassifier()._repr_html_()
+
+
+def test_the_site_documents_every_public_name():
+    listed = set(re.findall(r"^   (\w+)$", (ROOT / "docs" / "api.rst").read_text(), flags=re.M))
+    assert listed == set(mlp_estimator.__all__) - {"__version__"}
+
+
+def test_the_version_is_the_same_everywhere():
+    assert f"version: {mlp_estimator.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"## {mlp_estimator.__version__} " in (ROOT / "CHANGELOG.md").read_text()

@@ -519,10 +519,10 @@ def check_loss(loss: Loss, *, tol: float = 1e-6) -> None:
         raise ValueError(f"{loss!r} returns values of shape {value.shape} for two members: sum over the last two axes.")
     t = v.copy()
     loss.curvature(y, raw, weight, t)
-    alone = [
-        value_and_grad(*(array[m : m + 1].repeat(weight[m, 0].astype(int), axis=2) for array in (raw, y)), None)[0][0]
-        for m in range(2)
-    ]
+    alone = []
+    for m, times in enumerate(weight[:, 0].astype(int)):
+        repeated_raw, repeated_y = (array[m : m + 1].repeat(times, axis=2) for array in (raw, y))
+        alone.append(value_and_grad(repeated_raw, repeated_y, None)[0][0])
     for what, found, expected in (
         ("gradient", (d_raw * v).sum(axis=(1, 2)), (ahead - behind) / (2.0 * step)),
         ("curvature", t, (d_ahead - d_behind) / (2.0 * step)),
