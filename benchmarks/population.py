@@ -21,7 +21,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
 import mlp_estimator
-from mlp_estimator import MLPClassifier, MLPGridSearchCV, search
+from mlp_estimator import MLPClassifier, MLPGridSearchCV, fits
 from mlp_estimator.engine import population
 
 warnings.simplefilter("ignore")
@@ -99,7 +99,7 @@ def sizes(repeats):
             for megabytes in (1, 2, 4, 8, 16, 32):
                 for enough in (12, 24, 48):
                     population.populations.__defaults__ = (megabytes * 2**20,)
-                    search.ENOUGH = enough
+                    fits.ENOUGH = enough
                     taken = [seconds(a_search(MLPGridSearchCV, mlp_estimator, dtype), X, y)[0] for _ in range(repeats)]
                     print(f"{name:<14} {dtype} {megabytes:>3} MB, {enough:>2} members: {min(taken):.2f}", flush=True)
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import scale
 
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.batches import Data
@@ -18,12 +20,13 @@ from mlp_estimator.engine.network import perceptron
 from mlp_estimator.engine.objective import Objective
 
 # %%
-# A network of the engine with random parameters on random data, in float64.
+# A network of the engine with random parameters on the iris flowers, in float64.
 
 rng = np.random.default_rng(0)
 network = perceptron((4, 7, 3), (ACTIVATIONS["tanh"], ACTIVATIONS["tanh"]))
 theta = rng.normal(size=(1, network.layout.size))
-data = Data(rng.normal(size=(20, 4)), rng.integers(0, 3, (20, 1)))
+X, y = load_iris(return_X_y=True)
+data = Data(scale(X), y[:, None])
 objective = Objective(network, SoftmaxCrossEntropy(), data, theta=theta, alpha=0.1)
 
 # %%

@@ -19,8 +19,8 @@ from .classifier import MLPClassifier
 from .engine.population import bytes_of
 from .engine.runs import Run
 from .engine.solvers import SOLVERS
-from .parameters import check_combination
-from .perceptron import _check_method_params, _safe_split
+from .parameters import check_combination, hidden_sizes
+from .private import _check_method_params, _safe_split
 from .regressor import MLPRegressor
 from .training import Start, draw, keep, runs_from, train, warn
 
@@ -40,6 +40,7 @@ class Candidate:
     network: Any  # the estimator, or the last step of a pipeline
     before: Hashable  # the setting of the steps before it, None where there are none
     shape: Hashable  # equal for networks that may be of one cell
+    hidden: list[int]
 
 
 @dataclass
@@ -114,7 +115,8 @@ def candidate_of(estimator: Any, params: Mapping[str, Any], fit_params: Mapping[
             before = joblib.hash({name: value for name, value in params.items() if not name.startswith(prefix)})
         others = {name: value for name, value in network.get_params(deep=False).items() if name not in BY_MEMBER}
         flags = bool(np.any(network.dropout)), network.scoring is None
-        return Candidate(estimator, network, before, (type(network).__name__, *flags, joblib.hash(others)))
+        shape = (type(network).__name__, *flags, joblib.hash(others))
+        return Candidate(estimator, network, before, shape, hidden_sizes(network.hidden_layer_sizes))
     except Exception:  # an ordinary fit meets it too, and the search knows what to do then
         return None
 

@@ -10,13 +10,15 @@ from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets, unique_labels
+from sklearn.utils.validation import check_is_fitted
 
 from .class_weight import codes_of, weigher
 from .fitted import as_it_is
 from .incremental import incremental_fit
 from .labels import check_classes, check_kind, is_multilabel, name_classes
 from .parameters import loss_of
-from .perceptron import Interval, MultilayerPerceptron, StrOptions, _fit_context, check_is_fitted
+from .perceptron import MultilayerPerceptron
+from .private import Interval, StrOptions, _fit_context
 
 
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):

@@ -14,13 +14,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context, is_regressor
+from sklearn.base import BaseEstimator, is_regressor
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params, _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .callbacks import EpochTasks
 from .engine.activations import ACTIVATIONS, Activation
@@ -32,18 +30,9 @@ from .engine.schedules import SCHEDULES
 from .engine.solvers import SOLVERS
 from .fitted import as_it_is, collect
 from .parameters import check_combination, check_needs, network_of
+from .private import Interval, Options, StrOptions, _check_sample_weight, _fit_context
 from .training import Reading, at_this_moment, draw, keep, runs_from, train, warn
 from .validation import HeldOut
-
-__all__ = [
-    "DOC_LINK",
-    "Interval",
-    "MultilayerPerceptron",
-    "StrOptions",
-    "_check_method_params",
-    "_fit_context",
-    "_safe_split",
-]
 
 DOC_LINK = "https://mlp-estimator.readthedocs.io/en/stable/generated/mlp_estimator.{estimator_name}.html"
 

@@ -17,7 +17,8 @@ from .engine.objective import Objective
 from .fitted import theta_of
 from .incremental import incremental_fit
 from .parameters import loss_of, network_of
-from .perceptron import Interval, MultilayerPerceptron, StrOptions, _check_numeric, _fit_context, _float_type
+from .perceptron import MultilayerPerceptron, _check_numeric, _float_type
+from .private import Interval, StrOptions, _fit_context
 from .training import each
 
 

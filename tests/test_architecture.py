@@ -56,7 +56,7 @@ def test_private_scikit_learn_has_one_home():
         and (node.module or "").startswith("sklearn")
         and ("._" in node.module or any(alias.name.startswith("_") for alias in node.names))
     }
-    assert users == {"perceptron.py"}
+    assert users == {"private.py"}
 
 
 def test_import_needs_nothing_else():

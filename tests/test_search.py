@@ -26,8 +26,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, RandomizedS
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, scale
 
-from mlp_estimator import Activation, MLPClassifier, MLPGridSearchCV, MLPRandomizedSearchCV, MLPRegressor
-from mlp_estimator import search as search_module
+from mlp_estimator import Activation, MLPClassifier, MLPGridSearchCV, MLPRandomizedSearchCV, MLPRegressor, fits
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
@@ -44,8 +43,8 @@ GRID = {"alpha": [1e-4, 1.0], "learning_rate_init": [1e-3, 1e-2]}
 def trained_together(monkeypatch):
     """How many fits were made in cells, and in how many."""
     counts = []
-    original = search_module.carry_out
-    monkeypatch.setattr(search_module, "carry_out", lambda *a: counts.append(found := original(*a)) or found)
+    original = fits.carry_out
+    monkeypatch.setattr(fits, "carry_out", lambda *a: counts.append(found := original(*a)) or found)
     return lambda: (sum(map(len, counts)), len(counts))
 
 
@@ -296,16 +295,21 @@ def test_a_candidate_that_fails_fails_alone():
     ({"hidden_layer_sizes": [(0,), (3,)]}, "hidden_layer_sizes must be > 0"),
     ({"nonsense": [1, 2]}, "Invalid parameter 'nonsense'"),
     ({"dropout": [[0.1, 0.2], 0.1]}, "dropout has 2 entries"),
+    ({"activation": [["relu", "tanh"], "tanh"]}, "activation has 2 entries"),
     ({"scoring": ["loss", None]}, "scoring has a use with early_stopping=True only"),
 ], ids=str)  # fmt: skip
 def test_bad_candidates_meet_the_message_of_an_ordinary_fit(grid, message):
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        try:
-            MLPGridSearchCV(NETWORK, grid, cv=3, refit=False).fit(X_IRIS, Y_IRIS)
-        except ValueError as error:
-            said.append(error)
-    assert message in str([getattr(s, "message", s) for s in said])
+    answers = []
+    for Search in (MLPGridSearchCV, GridSearchCV):
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            try:
+                scores = Search(NETWORK, grid, cv=3, refit=False).fit(X_IRIS, Y_IRIS).cv_results_["mean_test_score"]
+            except ValueError as error:
+                scores = str(error)
+        assert message in str([scores, *(one.message for one in said)])
+        answers.append(scores)
+    np.testing.assert_array_equal(*answers)
 
 
 def test_bad_data_meet_the_message_of_an_ordinary_fit():
