@@ -36,8 +36,7 @@ low, median, high = quantiles.T
 print(f"{np.mean((low <= y) & (y <= high)):.3f} of the patients are inside of their 90 % interval")
 
 # %%
-# Patients in the order of their predicted median. The intervals are wide in the middle, where most of the uncertainty
-# is.
+# Patients in the order of their predicted median: the more is predicted, the less is sure.
 
 order = np.argsort(median)
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")

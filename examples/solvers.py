@@ -3,7 +3,7 @@ Choosing a solver
 =================
 
 The training loss against the seconds of this run, for the solvers of the regressor, on a table of 442 rows. For small
-tables and smooth activations solvers on all data are far ahead, and Levenberg-Marquardt furthest.
+tables and smooth activations solvers on all data are far ahead.
 """
 
 from __future__ import annotations
