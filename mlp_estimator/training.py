@@ -133,9 +133,9 @@ def _trainings(estimator: Any, resume: bool, incremental: bool) -> list[Training
     if n_members == 1:
         rngs = [check_random_state(estimator.random_state)]
         if before[0] is not None and isinstance(estimator.random_state, Integral):  # only that is our own
-            rngs = [copy.deepcopy(before[0].rng)]
+            rngs = [before[0].generator()]
     elif before[0] is not None:
-        rngs = [copy.deepcopy(training.rng) for training in before]
+        rngs = [training.generator() for training in before]
     else:
         if seeds is None or not resume or len(seeds) != n_members:
             seeds = check_random_state(estimator.random_state).randint(LARGEST_SEED, size=n_members)
@@ -151,6 +151,7 @@ def _trainings(estimator: Any, resume: bool, incremental: bool) -> list[Training
             if not old.under_way:  # that was a fit, whose plan is carried out
                 training.progress.n_epochs = 0
         training.under_way = incremental
+        training.own = n_members > 1 or isinstance(estimator.random_state, Integral)
         trainings.append(training)
     return trainings
 

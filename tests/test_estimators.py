@@ -310,3 +310,24 @@ def test_lbfgs_that_starts_at_its_end():
     model = MLPRegressor((5,), solver="lbfgs", tol=1e6, random_state=0).fit(X_IRIS, Y_IRIS)
     assert (model.n_iter_, model.loss_curve_) == (0, [])
     assert model.best_loss_ == model.loss_
+
+
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_orders_that_nobody_has_looked_at_are_drawn_when_training_goes_on(n_members):
+    # A generator handed in is drawn from in each epoch; one of our own catches up.
+    options = {"hidden_layer_sizes": (5,), "max_iter": 7, "tol": 0.0}
+    members = [MLPRegressor(**options, random_state=np.random.RandomState(s)) for s in (3, 4)]
+    ours = [MLPRegressor(**options, random_state=s) for s in (3, 4)]
+    if n_members == 2:
+        ours = [MLPRegressor(**options, n_members=2, random_state=0)]
+        members = [clone(ours[0]).set_params(n_members=1) for _ in range(2)]
+        seeds = ours[0].fit(X_IRIS, Y_IRIS).member_seeds_
+        for member, seed in zip(members, seeds, strict=True):
+            member.random_state = np.random.RandomState(seed)
+    for model in (*members, *ours):
+        model.fit(X_IRIS, Y_IRIS)
+        for batch_size in (150, 20, 150, 20):
+            model.set_params(batch_size=batch_size).partial_fit(X_IRIS, Y_IRIS)
+    found = ours[0].coefs_[0] if n_members == 2 else [model.coefs_[0] for model in ours]
+    for coef, member in zip(found, members, strict=True):
+        np.testing.assert_allclose(coef, member.coefs_[0], rtol=1e-9)

@@ -32,10 +32,19 @@ class Training:
     optimizer: Any = None
     noise: list[np.random.Generator] | None = None  # of dropout, a list of one
     under_way: bool = False  # more is to come: the state belongs into a pickle
+    own: bool = False  # nobody else sees the generator
+    undrawn: list[int] = field(default_factory=list)  # sizes of orders that nobody has looked at yet
+
+    def generator(self) -> np.random.RandomState:
+        """A copy of the generator as it stands when all orders have been drawn."""
+        rng = copy.deepcopy(self.rng)
+        for n_rows in self.undrawn:
+            rng.permutation(n_rows)
+        return rng
 
     def again(self, rng: np.random.RandomState) -> Training:
         """The same for another run, which draws from that generator and has no optimizer yet."""
-        return Training(rng, copy.copy(self.progress), noise=copy.deepcopy(self.noise), under_way=self.under_way)
+        return Training(rng, copy.copy(self.progress), None, copy.deepcopy(self.noise), self.under_way, self.own)
 
 
 @dataclass(eq=False)

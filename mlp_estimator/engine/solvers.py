@@ -106,9 +106,16 @@ class Minibatch:
 
     @staticmethod
     def _shuffle(runs: Sequence[Run], orders: list[np.ndarray]) -> None:
-        """Put the rows of each run in a new order; runs of one stream share it."""
+        """Put the rows of each run in a new order; runs of one stream share it.
+
+        A batch of all rows has no order. To draw one takes a tenth of an epoch of 150 rows: it waits until somebody
+        goes on with the generator.
+        """
         drawn: dict[Hashable, np.ndarray] = {}
         for m, run in enumerate(runs):
+            if run.training.own and run.batch_size == len(run.data):
+                run.training.undrawn.append(run.batch_size)
+                continue
             stream = run.stream or m
             if stream not in drawn:
                 drawn[stream] = orders[m][run.training.rng.permutation(len(orders[m]))]
