@@ -17,7 +17,7 @@ from contextlib import nullcontext
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-import mlp_estimator.perceptron
+import mlp_estimator.training
 from mlp_estimator import MLPClassifier
 
 warnings.simplefilter("ignore")
@@ -36,7 +36,7 @@ CASES = [  # rows, columns, hidden layers, batch, solver, epochs or iterations
 def main():
     controller = ThreadpoolController().select(user_api="blas")
     if "--unlimited" in sys.argv:
-        mlp_estimator.perceptron.limited_threads = lambda network, batch_size: nullcontext()
+        mlp_estimator.training.limited_threads = lambda network, batch_size: nullcontext()
     rng = np.random.default_rng(0)
     print("time with 2 threads / time with 1, median of 5")
     for n, d, hidden, batch, solver, epochs in CASES:

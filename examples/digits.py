@@ -19,7 +19,7 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0, stratify=y)
 
 # %%
-# ``dtype="float32"`` takes half the memory and about half the time. Early stopping keeps the weights that were best
+# ``dtype="float32"`` takes half the memory and less time. Early stopping keeps the weights that were best
 # on a tenth of the training rows.
 
 network = MLPClassifier(

@@ -56,7 +56,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         to 1e-6. Plans for `max_iter` epochs, of 'sgd' and 'adam': 'cosine' falls to 0 by half a cosine wave,
         'one_cycle' rises from 1/25 to 1 in the first 0.3 of the epochs and falls to 4e-6 in the rest; a callable is
         given the fraction of the epochs done, in [0, 1], and returns a factor. A plan that is carried out is no failure
-        to converge. With `partial_fit` each call is an epoch,
+        to converge; patience may end it before. With `partial_fit` each call is an epoch,
         and a plan that is over stays at its last factor.
 
     learning_rate_init : float, default=0.001
@@ -113,7 +113,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     dtype : {'float32', 'float64'} or None, default=None
         Type of the computation, the weights and the predictions. None takes that of `X`, and float64 where `X` is
-        neither. float32 is about twice as fast; solvers on all data work in float64 inside.
+        neither. float32 takes half the memory and less time; solvers on all data work in float64 inside.
 
     dropout : float or sequence of float, default=0.0
         Probability with which each unit of a hidden layer is left out of a training step, in [0, 1); a sequence has one
@@ -131,7 +131,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         without penalty; or any scorer of scikit-learn. Sample weights count where it takes them.
 
     max_time : float or None, default=None
-        Seconds after which training stops, at the end of an epoch or iteration, with what it has reached.
+        Seconds after which training stops, at the end of an epoch or iteration, with what it has reached; members of an
+        ensemble that take turns share them.
 
     n_members : int, default=1
         Number of networks of an ensemble, whose probabilities are averaged. Each is the fit with its seed in

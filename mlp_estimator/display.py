@@ -29,6 +29,7 @@ def _axes(ax: Any, n: int = 1) -> tuple[Any, list[Any]]:
 def _network(fitted: Any) -> Any:
     """The network itself, of one, of a pipeline that ends in one, or of a search over either."""
     fitted = getattr(fitted, "best_estimator_", fitted)
+    fitted = getattr(fitted, "regressor_", fitted)  # of a TransformedTargetRegressor
     network = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
     check_is_fitted(network, "loss_curve_")
     return network
@@ -46,6 +47,9 @@ class LossCurveDisplay:
 
     scores : dict of str to list of list of float
         Validation scores likewise, of the fits that have them.
+
+    kept : dict of str to list of float
+        The score of the weights that each of these has kept.
 
     Attributes
     ----------
@@ -67,8 +71,10 @@ class LossCurveDisplay:
     >>> LossCurveDisplay.from_estimator(network)  # doctest: +SKIP
     """
 
-    def __init__(self, *, losses: Mapping[str, list[Any]], scores: Mapping[str, list[Any]]):
-        self.losses, self.scores = losses, scores
+    def __init__(
+        self, *, losses: Mapping[str, list[Any]], scores: Mapping[str, list[Any]], kept: Mapping[str, list[float]]
+    ):
+        self.losses, self.scores, self.kept = losses, scores, kept
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, log=False, name=None):
@@ -139,9 +145,9 @@ class LossCurveDisplay:
                 for name, network in networks.items()
                 if getattr(network, attribute) is not None
             }
-            for attribute in ("loss_curve_", "validation_scores_")
+            for attribute in ("loss_curve_", "validation_scores_", "best_validation_score_")
         ]
-        return cls(losses=curves[0], scores=curves[1]).plot(ax=ax, log=log)
+        return cls(losses=curves[0], scores=curves[1], kept=curves[2]).plot(ax=ax, log=log)
 
     def plot(self, ax=None, *, log=False):
         """Draw the curves.
@@ -168,26 +174,26 @@ class LossCurveDisplay:
         """
         self.figure_, self.axes_ = _axes(ax, 2 if self.scores else 1)
         self.lines_ = []
-        for axes, curves, label in zip(
-            self.axes_, (self.losses, self.scores), ("loss", "validation score"), strict=False
-        ):
-            for number, (name, members) in enumerate(curves.items()):
+        colors = {name: f"C{k}" for k, name in enumerate(self.losses)}
+        for axes, curves in zip(self.axes_, (self.losses, self.scores), strict=False):
+            for name, members in curves.items():
+                width = 1.5 if len(members) == 1 else 0.8
                 for m, curve in enumerate(members):
-                    epochs = np.arange(1, len(curve) + 1)
-                    style = {
-                        "color": f"C{list(self.losses).index(name)}",
-                        "linewidth": 1.5 if len(members) == 1 else 0.8,
-                    }
-                    self.lines_ += axes.plot(epochs, curve, label=name if m == 0 else None, **style)
-                    if curves is self.scores:
-                        best = int(np.nanargmax(curve))
-                        mark = "weights kept" if number == m == 0 else None
-                        axes.plot(epochs[best], curve[best], "o", color=style["color"], markersize=5, label=mark)
+                    epochs, label = np.arange(1, len(curve) + 1), name if m == 0 else None
+                    self.lines_ += axes.plot(epochs, curve, color=colors[name], linewidth=width, label=label)
+        mark: str | None = "weights kept"
+        for name, members in self.scores.items():
+            for curve, best in zip(members, self.kept[name], strict=True):
+                (epochs,) = np.nonzero(np.asarray(curve) == best)
+                if len(epochs):  # not so where a warm start has kept what it started from
+                    self.axes_[1].plot(epochs[:1] + 1, [best], "o", color=colors[name], markersize=5, label=mark)
+                    mark = None
+        for axes, label in zip(self.axes_, ["loss", "validation score"][: 1 + bool(self.scores)], strict=False):
             axes.set_ylabel(label)
             axes.legend()
         if log:
             self.axes_[0].set_yscale("log")
-        self.axes_[-1].set_xlabel("epoch")
+        self.axes_[-1].set_xlabel("epoch or iteration")
         return self
 
 

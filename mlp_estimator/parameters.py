@@ -90,7 +90,7 @@ def options_for(estimator: Any, solver: Solver, n_rows: int) -> dict[str, Any]:
     return options
 
 
-NEEDS = {"curvature": "a loss with a second derivative", "residuals": "squared error, of MLPRegressor"}
+NEEDS = {"curvature": "a loss whose second derivative is never negative", "residuals": "squared error, of MLPRegressor"}
 
 
 def check_needs(estimator: Any, solver: Solver, loss: Loss) -> None:

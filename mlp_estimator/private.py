@@ -1,4 +1,4 @@
-"""The private parts of scikit-learn that this package needs: the one place to look when they change."""
+"""What this package imports of scikit-learn's private modules: the place to look when they change."""
 
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, Options, StrOptions

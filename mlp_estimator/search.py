@@ -121,7 +121,7 @@ class MLPGridSearchCV(_PopulationSearch, GridSearchCV):
         The splits; an int is the number of (stratified) folds, None is 5.
 
     verbose : int, default=0
-        The higher, the more is printed. A fit's time in it is that of handing it over.
+        The higher, the more is printed. The times printed are not those of training: see ``cv_results_``.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many tasks of scoring are handed to the processes at a time.
@@ -273,7 +273,7 @@ class MLPRandomizedSearchCV(_PopulationSearch, RandomizedSearchCV):
         The splits; an int is the number of (stratified) folds, None is 5.
 
     verbose : int, default=0
-        The higher, the more is printed. A fit's time in it is that of handing it over.
+        The higher, the more is printed. The times printed are not those of training: see ``cv_results_``.
 
     pre_dispatch : int or str, default='2*n_jobs'
         How many tasks of scoring are handed to the processes at a time.

@@ -18,7 +18,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from .engine.batches import Data
+from .engine.batches import Data, readable
 from .engine.losses import Loss
 from .engine.monitor import Monitor
 from .engine.network import Network
@@ -47,6 +47,7 @@ class Reading:
     dtype: np.dtype[Any]
 
     def __post_init__(self) -> None:
+        self.X = readable(self.X)
         self.weight = self.weigh(self.Y, self.sample_weight)
         self.data = Data(self.X, self.Y, self.weight)
 

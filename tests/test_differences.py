@@ -24,7 +24,7 @@ def test_every_difference_has_a_line_and_a_test():
     page = (Path(__file__).parents[1] / "docs" / "differences.md").read_text()
     documented = re.findall(r"^\*\*([a-z])\.\*\*", page, flags=re.M)
     tested = sorted({name[5] for name in globals() if re.match(r"test_[a-z]_", name)})
-    assert documented == tested == list("abcdefghijklmno")
+    assert documented == tested == list("abcdefghijklmnop")
 
 
 def test_a_loss_is_keyword_only():
@@ -250,3 +250,16 @@ def test_n_the_cross_entropy_of_saturated_outputs_is_exact():
     start = MLPClassifier((), batch_size=569, shuffle=False, **(options | {"learning_rate_init": 1e-300})).fit(X, y)
     raw = (X @ start.coefs_[0] + start.intercepts_[0])[:, 0]
     np.testing.assert_allclose(one.loss_curve_[0], np.mean(np.logaddexp(0, raw) - y * raw))
+
+
+@pytest.mark.filterwarnings("ignore:R.2 score is not well-defined")
+def test_p_what_means_nothing_is_an_error():
+    y = Y_IRIS - 1.0
+    with pytest.raises(ValueError, match="non-negative targets"):
+        MLPRegressor((3,), loss="poisson").fit(X_IRIS, y)
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
+        MLPRegressor((3,)).fit(X_IRIS, y, np.where(y < 0, -1.0, 1.0))
+    with pytest.raises(ValueError, match=r"not numeric|numeric values"):
+        MLPRegressor((3,)).fit(X_IRIS.astype(str), y)
+    with pytest.raises(ValueError, match="validation score is not a number"):
+        MLPRegressor((3,), early_stopping=True).fit(X_IRIS, y, X_val=X_IRIS[:1], y_val=y[:1])

@@ -8,12 +8,13 @@ import sys
 import matplotlib as mpl
 import numpy as np
 import pytest
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlp_estimator import LossCurveDisplay, MLPClassifier, MLPGridSearchCV, ValidationHeatmapDisplay
+from mlp_estimator import LossCurveDisplay, MLPClassifier, MLPGridSearchCV, MLPRegressor, ValidationHeatmapDisplay
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -64,6 +65,21 @@ def test_several_fits_members_pipelines_and_searches():
     assert len(LossCurveDisplay.from_estimators([ensemble, pipeline]).axes_) == 1
 
 
+def test_a_transformed_target_is_looked_through():
+    network = MLPRegressor((5,), max_iter=20, random_state=0)
+    model = TransformedTargetRegressor(make_pipeline(StandardScaler(), network), transformer=StandardScaler()).fit(X, Y)
+    (line,) = LossCurveDisplay.from_estimator(model).lines_
+    np.testing.assert_array_equal(line.get_ydata(), model.regressor_[-1].loss_curve_)
+
+
+def test_a_warm_start_marks_what_it_has_kept_only():
+    network = MLPClassifier((5,), max_iter=10, early_stopping=True, warm_start=True, random_state=0).fit(X, Y)
+    network.set_params(scoring="loss").fit(X, Y)
+    display = LossCurveDisplay.from_estimator(network)
+    marks = [line for line in display.axes_[1].lines if line.get_marker() == "o"]
+    assert all(mark.get_ydata()[0] == network.best_validation_score_ for mark in marks)
+
+
 def test_into_given_axes():
     network = MLPClassifier((5,), max_iter=20, early_stopping=True, random_state=0).fit(X, Y)
     figure, axes = plt.subplots(2)
@@ -112,7 +128,7 @@ def test_without_matplotlib_there_is_a_sentence():
     program = (
         "import sys; sys.modules['matplotlib'] = None\n"
         "from mlp_estimator import LossCurveDisplay\n"
-        "try: LossCurveDisplay(losses={'a': [[1.0]]}, scores={}).plot()\n"
+        "try: LossCurveDisplay(losses={'a': [[1.0]]}, scores={}, kept={}).plot()\n"
         "except ImportError as error: assert 'mlp-estimator[plot]' in str(error), error\n"
         "else: raise AssertionError\n"
     )

@@ -76,6 +76,13 @@ class DenseRows:
                 np.copyto(batch, taken, casting="unsafe")
 
 
+def readable(X: Any) -> Any:
+    """X for several readers: itself, unless each of them would have to make a copy."""
+    if sparse.issparse(X):
+        return X.tocsr()
+    return X if X.flags.c_contiguous or X.flags.f_contiguous else _one_block(X)
+
+
 def _one_block(X: np.ndarray) -> np.ndarray:
     """X itself where it is one C-ordered block of native numbers, else a copy that is."""
     return np.require(X, X.dtype.newbyteorder("="), ["C", "A"])

@@ -26,6 +26,29 @@ class Loss:
     Only ``value_and_grad`` and ``curvature`` must be given. A loss with parameters is a frozen dataclass, its fields
     being the estimators' parameters named in ``reads``.
 
+    Attributes
+    ----------
+    domain : {'real', 'non-negative', 'positive'}
+        Targets that have a meaning; others are an error.
+
+    n_outputs : int
+        Outputs of the network for each column of targets.
+
+    offers : frozenset of {'curvature', 'residuals'}
+        What solvers may use beyond a gradient: products of a curvature that is never negative, least squares.
+
+    link : str
+        Name of the inverse link, ``out_activation_``.
+
+    gives_variance : bool
+        Whether the second half of the predictions are variances, the first their means.
+
+    for_classes, codes : bool
+        Whether it is a loss of the classifier, and reads class codes.
+
+    convex : bool
+        Whether it is convex in the raw output.
+
     Examples
     --------
     >>> import numpy as np

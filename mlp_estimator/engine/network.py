@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .activations import Activation
-from .batches import SparseRows, batches_of
+from .batches import SparseRows, batches_of, readable
 from .layers import Dense, Dropout, Elementwise, Layer, Params, SparseDense
 from .layout import Array, Layout, for_members
 
@@ -178,7 +178,7 @@ class Network:
         self, params: Sequence[Params], X: Any, rows: np.ndarray | None = None
     ) -> Iterator[tuple[slice, Array]]:
         """Yield (stretch of the rows, raw (M, K, B) for it), in bounded memory; raw is the caller's until the next."""
-        n = X.shape[0] if rows is None else len(rows)
+        X, n = readable(X), X.shape[0] if rows is None else len(rows)
         n_members, dtype = len(params[0][0]), params[0][0].dtype
         space = Workspace(n_members, min(n, ROWS_AT_A_TIME), dtype)
         for start in range(0, n, space.max_batch):
