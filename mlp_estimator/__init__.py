@@ -2,8 +2,9 @@
 
 from .classifier import MLPClassifier
 from .display import LossCurveDisplay, ValidationHeatmapDisplay
-from .engine.activations import Activation, check_activation
-from .engine.losses import Loss, check_loss
+from .engine.activations import Activation
+from .engine.checks import check_activation, check_loss
+from .engine.losses import Loss
 from .regressor import MLPRegressor
 from .search import MLPGridSearchCV, MLPRandomizedSearchCV
 

@@ -12,7 +12,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "mlp_estimator"
 LEVELS = {
     "layout": 0, "activations": 1, "losses": 1, "optimizers": 1, "schedules": 1, "monitor": 1, "batches": 1,
-    "layers": 2, "network": 3, "objective": 4, "runs": 5, "least_squares": 6, "population": 6, "solvers": 7,
+    "layers": 2, "checks": 2, "network": 3, "objective": 4, "runs": 5, "least_squares": 6, "population": 6,
+    "solvers": 7,
 }  # fmt: skip
 ENGINE = sorted((PACKAGE / "engine").glob("[a-z]*.py"))
 
