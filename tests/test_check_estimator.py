@@ -87,6 +87,9 @@ def not_to_be_had(estimator):
         reasons |= dict.fromkeys(WEIGHTS, "the random split sees rows: a row of weight 2 is not two rows to it")
     if estimator.solver == "trust-krylov":
         reasons |= dict.fromkeys(WEIGHTS, "compares runs before they converge; Lanczos vectors amplify rounding")
+        # After hundreds of equal answers SciPy's method asks at other points in one run than in another.
+        name = "check_classifiers_multilabel_representation_invariance"
+        reasons[name] = "SciPy's trust-krylov does not go the same way twice"
     if estimator.dropout:
         reasons |= dict.fromkeys(WEIGHTS, "masks are drawn row by row: a row of weight 2 is not two rows to them")
     if estimator.dtype == "float32":
