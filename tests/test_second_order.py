@@ -83,7 +83,7 @@ def test_verbose_prints_each_iteration(solver, capsys):
 def test_a_mismatch_names_both():
     with pytest.raises(ValueError, match="solver='lm' needs squared error, of MLPRegressor, which SigmoidCross"):
         MLPClassifier(solver="lm").fit(*load_breast_cancer(return_X_y=True))
-    with pytest.raises(ValueError, match="solver='newton-cg' needs a loss whose second derivative is never negative, which Absolute"):
+    with pytest.raises(ValueError, match="whose second derivative is never negative, which AbsoluteError is not"):
         MLPRegressor(solver="newton-cg", loss="absolute_error").fit(X, Y)
     with pytest.raises(ValueError, match=r"up to 5000 parameters.* has 6001: choose solver='lbfgs' or 'newton-cg'"):
         MLPRegressor((500,), solver="lm").fit(X, Y)
