@@ -100,8 +100,7 @@ class Minibatch:
         if not isinstance(optimizer, self.optimizer):
             options = {name: run.options[name] for name in self.optimizer.reads}
             at, optimizer = Progress(), self.optimizer(run.theta, **options)
-        schedule = _schedule(optimizer, run.options)
-        optimizer.learning_rate = run.options["learning_rate_init"] * schedule.factor(at, run.options["power_t"])
+        optimizer.learning_rate = _rate(_schedule(optimizer, run.options), at, run.options)
         run.training.optimizer = optimizer
 
     @staticmethod
@@ -163,7 +162,7 @@ class Minibatch:
         if stalled and schedule.lowers_on_plateau:
             stops, verdict = bool(optimizer.learning_rate <= SMALLEST_RATE), "Learning rate too small. Stopping."
             at.n_plateaus += not stops
-        optimizer.learning_rate = options["learning_rate_init"] * schedule.factor(at, options["power_t"])
+        optimizer.learning_rate = _rate(schedule, at, options)
         if stalled:
             monitor.say_stalled(verdict if stops else f"Setting learning rate to {optimizer.learning_rate:f}")
             monitor.n_flat = monitor.n_flat if stops else 0
@@ -173,6 +172,10 @@ class Minibatch:
             spent = f"Stochastic Optimizer: Maximum iterations ({options['max_iter']}) reached and the optimization "
             exhausted = Outcome("exhausted", spent + "hasn't converged yet.")
             run.outcome = CONVERGED if schedule.budgeted else exhausted
+
+
+def _rate(schedule: Schedule, at: Progress, options: Mapping[str, Any]) -> float:
+    return options["learning_rate_init"] * schedule.factor(at, options["power_t"])
 
 
 def _schedule(optimizer: Any, options: Mapping[str, Any]) -> Schedule:
