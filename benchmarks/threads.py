@@ -14,10 +14,10 @@ import time
 import warnings
 from contextlib import nullcontext
 
+import mlp_estimator.training
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-import mlp_estimator.training
 from mlp_estimator import MLPClassifier
 
 warnings.simplefilter("ignore")

@@ -1,130 +1,134 @@
-"""What the parameters of an estimator mean: the network, the loss and the options that they ask for."""
+"""The parameters that the two estimators share: names, types, defaults and allowed values."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import KW_ONLY, dataclass, fields
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar, Literal
 
+import joblib
 import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.metrics import get_scorer_names
 
-from .engine.activations import ACTIVATIONS, Activation
-from .engine.losses import LOSSES, Loss
-from .engine.network import Network, perceptron
-from .engine.schedules import SCHEDULES
-from .engine.solvers import Solver
+from .compat import Interval, Options, StrOptions
+from .engine.activations import ACTIVATIONS, Activation, ActivationName
+from .engine.schedules import SCHEDULES, ScheduleName
+from .engine.solvers import SOLVERS, SolverName
 
-
-def hidden_sizes(hidden_layer_sizes: Any) -> list[int]:
-    """One int for each hidden layer."""
-    sizes = [hidden_layer_sizes] if isinstance(hidden_layer_sizes, Integral) else list(hidden_layer_sizes)
-    if not all(isinstance(size, Integral) and not isinstance(size, bool) and int(size) > 0 for size in sizes):
-        raise ValueError(
-            f"hidden_layer_sizes must be > 0, got {sizes}: give one positive integer per hidden layer, "
-            "or () for a linear model."
-        )
-    return [int(size) for size in sizes]
-
-
-def network_of(estimator: Any, sizes: list[int], sparse: bool, dropout: tuple[float, ...] = ()) -> Network:
-    """The network of these layer sizes, inputs first, with the estimator's activations."""
-    given, alone = estimator.activation, (str, Activation)
-    names = _per_layer("activation", given, len(sizes) - 2, alone)
-    of_output = names[-1:] or (given if isinstance(given, alone) else "identity",)
-    return perceptron(tuple(sizes), tuple(map(_activation, (*names, *of_output))), dropout, sparse)
+DOC_LINK = "https://mlp-estimator.readthedocs.io/en/stable/generated/mlp_estimator.{estimator_name}.html"
+NOT_READING = frozenset({
+    "alpha", "batch_size", "beta_1", "beta_2", "dropout", "epsilon", "learning_rate", "learning_rate_init", "max_fun",
+    "max_grad_norm", "max_iter", "momentum", "n_iter_no_change", "n_members", "nesterovs_momentum", "power_t",
+    "random_state", "scoring", "shuffle", "tol", "verbose", "weight_decay",
+})  # fmt: skip
+"""Parameters that do not affect how data are read."""
 
 
-def _activation(given: Any) -> Activation:
-    found = ACTIVATIONS.get(given) if isinstance(given, str) else given
-    if not isinstance(found, Activation):
-        raise ValueError(
-            f"activation has the entry {given!r}: choose among {sorted(ACTIVATIONS)}, or give an Activation object."
-        )
-    return found
+@dataclass(eq=False, repr=False, match_args=False)
+class Parameters(BaseEstimator):
+    """The constructor of the estimators, one field per parameter; a subclass adds its own as fields."""
 
+    hidden_layer_sizes: int | Sequence[int] | NDArray[np.integer[Any]] = (100,)
+    activation: ActivationName | Activation | Sequence[ActivationName | Activation] = "relu"
+    _: KW_ONLY
+    solver: SolverName = "adam"
+    alpha: float | Literal["auto"] = 0.0001
+    batch_size: int | Literal["auto"] = "auto"
+    learning_rate: ScheduleName | Callable[[float], float] = "constant"
+    learning_rate_init: float = 0.001
+    power_t: float = 0.5
+    max_iter: int = 200
+    shuffle: bool = True
+    random_state: int | np.random.RandomState | None = None
+    tol: float = 1e-4
+    verbose: bool | int = False
+    warm_start: bool = False
+    momentum: float = 0.9
+    nesterovs_momentum: bool = True
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    n_iter_no_change: float = 10
+    max_fun: int = 15000
+    dtype: Literal["float32", "float64"] | None = None
+    dropout: float | Sequence[float] | NDArray[np.floating[Any]] = 0.0
+    weight_decay: float = 0.0
+    max_grad_norm: float | None = None
+    scoring: str | Callable[..., float] | None = None
+    max_time: float | None = None
+    n_members: int = 1
 
-def dropout_rates(dropout: Any, n_hidden: int) -> tuple[float, ...]:
-    """One rate for each hidden layer."""
-    rates = _per_layer("dropout", dropout, n_hidden, Real)
-    if not all(isinstance(rate, Real) and 0 <= float(rate) < 1 for rate in rates):
-        raise ValueError(f"dropout={dropout!r}: rates are numbers from 0 to below 1, one for each hidden layer.")
-    return tuple(float(rate) for rate in rates)
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS)), Activation, "array-like"],
+        "solver": [StrOptions(set(SOLVERS))],
+        "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions(set(SCHEDULES)), callable],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "n_members": [Interval(Integral, 1, None, closed="left")],
+        "dtype": [StrOptions({"float32", "float64"}), None],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+    }
 
+    _doc_link_module: ClassVar[str] = "mlp_estimator"  # of scikit-learn's HTML representation
+    _doc_link_template: ClassVar[str] = DOC_LINK
 
-def _per_layer(name: str, given: Any, n_hidden: int, alone: Any) -> tuple[Any, ...]:
-    """A parameter as one entry for each hidden layer; an instance of ``alone`` stands for all."""
-    if isinstance(given, alone):
-        return (given,) * n_hidden
-    entries = tuple(given)
-    if len(entries) != n_hidden:
-        raise ValueError(
-            f"{name} has {len(entries)} entries for {n_hidden} hidden layer(s): give one for each, or a single one "
-            "for all."
-        )
-    return entries
+    def _parameters(self) -> dict[str, Any]:
+        """Return the parameters by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    def _reading_key(self) -> Hashable:
+        """Return a key that is equal for networks that read data alike, and so may share one reading."""
+        different = {name: value for name, value in self._parameters().items() if name not in NOT_READING}
+        key: str = joblib.hash(different)
+        return (bool(np.any(self.dropout)), self.scoring is None, key)
 
-def loss_of(estimator: Any, name: str) -> Loss:
-    """The loss of this name, with the estimator's parameters for it."""
-    return LOSSES[name](**{parameter: _plain(getattr(estimator, parameter)) for parameter in LOSSES[name].reads})
-
-
-def _plain(value: Any) -> Any:
-    """A Python number for a NumPy one: a NumPy float64 would promote float32 arrays."""
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def options_for(estimator: Any, solver: Solver, n_rows: int) -> dict[str, Any]:
-    """The parameters a solver reads."""
-    options = {name: _plain(getattr(estimator, name)) for name in solver.reads}
-    if "batch_size" in options:
-        if estimator.batch_size == "auto":
-            options["batch_size"] = min(200, n_rows)
-        elif estimator.batch_size > n_rows:
-            warnings.warn(
-                f"Got `batch_size` {estimator.batch_size}, larger than the {n_rows} samples trained on. It is going to "
-                "be clipped.",
-                stacklevel=7,
+    def _no_partial_fit(self) -> str:
+        """Return why there is no ``partial_fit`` with these parameters, or an empty string."""
+        if not SOLVERS[self.solver].incremental:
+            return (
+                f"partial_fit is only available for stochastic optimizers: {self.solver} is not stochastic, "
+                "choose solver='adam' or 'sgd'."
             )
-            options["batch_size"] = n_rows
-    return options
-
-
-NEEDS = {"curvature": "a loss whose second derivative is never negative", "residuals": "squared error, of MLPRegressor"}
-
-
-def check_needs(estimator: Any, solver: Solver, loss: Loss) -> None:
-    """Turn away a loss that does not offer what the solver needs."""
-    if solver.needs and solver.needs not in loss.offers:
-        raise ValueError(
-            f"solver={estimator.solver!r} needs {NEEDS[solver.needs]}, which {type(loss).__name__} is not: choose "
-            "solver='lbfgs' or 'adam' for it."
-        )
-
-
-def check_combination(estimator: Any, solver: Solver, validation: tuple[Any, Any, Any] = (None, None, None)) -> None:
-    """Turn away parameters, and a validation set (X, y, weights), that do not go together."""
-    for name in ("dropout", "weight_decay", "max_grad_norm"):
-        if name not in solver.reads and np.any(getattr(estimator, name)):
-            raise ValueError(
-                f"{name} belongs to training in minibatches: choose solver='adam' or 'sgd', not {estimator.solver!r}."
+        if self.early_stopping:
+            return (
+                "partial_fit does not support early_stopping=True: it sees one chunk of the data at a time. "
+                "Set early_stopping=False and score a validation set between the calls."
             )
-    plan = estimator.learning_rate
-    if "learning_rate" not in solver.reads and (callable(plan) or SCHEDULES[plan].budgeted):
-        raise ValueError(
-            f"learning_rate={plan!r} is a plan for solver='adam' or 'sgd'; {estimator.solver!r} finds its "
-            "steps by itself: leave learning_rate='constant'."
-        )
-    if estimator.alpha == "auto" and "alpha" not in solver.reads:
-        raise ValueError(f"alpha='auto' is found by solver='lm' only: give {estimator.solver!r} a number.")
-    if estimator.alpha == "auto" and estimator.early_stopping:
-        raise ValueError(
-            "alpha='auto' finds how far to fit without a validation set: set early_stopping=False, or give alpha a "
-            "number."
-        )
-    X_val, y_val, sample_weight_val = validation
-    if (X_val is None) != (y_val is None) or (X_val is None and sample_weight_val is not None):
-        raise ValueError("A validation set needs both X_val and y_val (and may have sample_weight_val).")
-    if not estimator.early_stopping and (X_val is not None or estimator.scoring is not None):
-        name = "scoring" if X_val is None else "X_val"
-        raise ValueError(f"{name} has a use with early_stopping=True only: set it, or leave {name} out.")
+        if getattr(self, "class_weight", None) == "balanced":
+            return (
+                "class_weight='balanced' needs all of y at once, which partial_fit never sees: give a dict of weights, "
+                "for example from sklearn.utils.class_weight.compute_class_weight."
+            )
+        return ""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -6,12 +6,18 @@ import numpy as np
 
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.batches import Data
-from mlp_estimator.engine.losses import LOSSES, SoftmaxCrossEntropy
+from mlp_estimator.engine.losses import CLASSIFICATION, LOSSES
 from mlp_estimator.engine.network import perceptron
 from mlp_estimator.engine.objective import Objective
 from mlp_estimator.engine.solvers import SOLVERS
 
-CLASSIFIER_SOLVERS = [name for name, solver in SOLVERS.items() if solver.needs in SoftmaxCrossEntropy.offers | {""}]
+
+def solvable(solver, loss):
+    """Whether a loss has the methods that a solver calls."""
+    return all(hasattr(LOSSES[loss], method) for method in SOLVERS[solver].calls)
+
+
+CLASSIFIER_SOLVERS = [name for name in SOLVERS if all(solvable(name, loss) for loss in CLASSIFICATION)]
 STEP = 1e-5  # central differences: truncation and rounding are both near 1e-10
 
 
@@ -22,6 +28,12 @@ def targets(loss, n, n_outputs, rng):
     if loss.link == "logistic":
         return rng.integers(0, 2, (n, n_outputs)).astype(float)
     return 2 * rng.normal(size=(n, n_outputs)) if loss.domain == "real" else np.abs(rng.normal(size=(n, n_outputs)))
+
+
+def network_of(activation, sizes, **kw):
+    """A perceptron with one activation for all hidden layers."""
+    function = ACTIVATIONS[activation]
+    return perceptron(tuple(sizes), (function,) * (len(sizes) - 2), function.init, **kw)
 
 
 def objective(
@@ -44,14 +56,13 @@ def objective(
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 4)).astype(dtype)
     loss = LOSSES[loss]()
-    activations = (ACTIVATIONS[activation],) * (len(hidden) + 1)
-    network = perceptron((4, *hidden, n_outputs * loss.n_outputs), activations, (dropout,) * len(hidden))
+    network = network_of(activation, (4, *hidden, n_outputs * loss.n_outputs), dropout=(dropout,) * len(hidden))
     noise = [np.random.default_rng(m) for m in range(n_members)]
     theta = (0.7 * rng.normal(size=(n_members, network.layout.size))).astype(dtype)
     Y = targets(loss, n, n_outputs, rng)
     Y = Y if loss.codes else Y.astype(dtype)
     weight = rng.uniform(0, 2, n).astype(dtype) if weighted else None
-    return Objective(network, loss, Data(X, Y, weight, rows), theta=theta, alpha=alpha, noise=noise, **kw)
+    return Objective(network, loss, [Data(X, Y, weight, rows)], theta=theta, alpha=alpha, noise=noise, **kw)
 
 
 def along(function, theta, v, step=STEP):

@@ -106,9 +106,16 @@ CASES = {
         X,
         Y,
         None,
-        "weight_decay belongs to training in",
+        "weight_decay needs training in minibatches",
     ),
-    "clipping with lbfgs": (BOTH, {"max_grad_norm": 1.0, "solver": "lbfgs"}, X, Y, None, "max_grad_norm belongs to"),
+    "clipping with lbfgs": (
+        BOTH,
+        {"max_grad_norm": 1.0, "solver": "lbfgs"},
+        X,
+        Y,
+        None,
+        "max_grad_norm needs training",
+    ),
     "plan with lbfgs": (BOTH, {"learning_rate": "cosine", "solver": "lbfgs"}, X, Y, None, "'lbfgs' finds its steps by"),
     "weight_decay": (BOTH, {"weight_decay": -1.0}, X, Y, None, "'weight_decay' parameter"),
     "max_grad_norm": (BOTH, {"max_grad_norm": 0.0}, X, Y, None, "'max_grad_norm' parameter"),
@@ -121,7 +128,7 @@ CASES = {
         None,
         "'scoring' parameter.*Got 'accurate'",
     ),
-    "scoring alone": (BOTH, {"scoring": "loss"}, X, Y, None, "scoring has a use with early_stopping=True only"),
+    "scoring alone": (BOTH, {"scoring": "loss"}, X, Y, None, "scoring is only used with early_stopping=True"),
     "label_smoothing": (CLASSIFIER, {"label_smoothing": 1.0}, X, Y, None, "'label_smoothing' parameter"),
     "smooth multilabel": (
         CLASSIFIER,
@@ -140,7 +147,14 @@ CASES = {
         None,
         r"classes, \[0, 1, 2\], are not in class_weight",
     ),
-    "negative class weight": (CLASSIFIER, {"class_weight": {0: -1.0}}, X, Y, None, "weights are numbers from 0"),
+    "negative class weight": (
+        CLASSIFIER,
+        {"class_weight": {0: -1.0}},
+        X,
+        Y,
+        None,
+        "must be numbers of at least 0",
+    ),
     "no class weight": (
         CLASSIFIER,
         {"class_weight": {0: 0, 1: 0, 2: 0}},
@@ -174,7 +188,7 @@ CASES = {
         X,
         Y,
         None,
-        "a number between 0 and 1, or several",
+        "a number between 0 and 1, or a sequence",
     ),
     "falling quantiles": (
         REGRESSOR,
@@ -182,7 +196,7 @@ CASES = {
         X,
         Y,
         None,
-        "must be in rising order",
+        "must be in increasing order",
     ),
     "quantiles of two": (
         REGRESSOR,
@@ -264,14 +278,14 @@ def test_bad_validation_sets(Estimator, what):
 
 
 def test_validation_sets_out_of_place():
-    with pytest.raises(ValueError, match="X_val has a use with early_stopping=True only"):
+    with pytest.raises(ValueError, match="X_val is only used with early_stopping=True"):
         MLPClassifier().fit(X, Y, X_val=X, y_val=Y)
     with pytest.raises(ValueError, match=r"y_val has the classes \[7\], which y does not have: \[0 1 2\]"):
         MLPClassifier(early_stopping=True).fit(X, Y, X_val=X, y_val=np.where(Y == 2, 7, Y))
 
 
 def test_layers_that_are_not_there():
-    with pytest.raises(ValueError, match=r"layer=1 is not there: the network has 1 hidden layer\(s\)"):
+    with pytest.raises(ValueError, match=r"layer=1 does not exist: the network has 1 hidden layer\(s\)"):
         MLPRegressor((5,), max_iter=2).fit(X, Y).hidden_activations(X, 1)
     with pytest.raises(ValueError, match="the network has 0 hidden"):
         MLPRegressor((), max_iter=2).fit(X, Y).hidden_activations(X)

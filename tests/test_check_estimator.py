@@ -13,7 +13,7 @@ from sklearn.utils.estimator_checks import (
 
 from mlp_estimator import MLPClassifier, MLPGridSearchCV, MLPRandomizedSearchCV, MLPRegressor
 from mlp_estimator.engine.activations import ACTIVATIONS
-from mlp_estimator.engine.losses import LOSSES
+from mlp_estimator.engine.losses import REGRESSION
 from mlp_estimator.engine.solvers import SOLVERS
 
 CONFIGURATIONS = [
@@ -43,7 +43,7 @@ ESTIMATORS = [
     ),
     *(MLPClassifier(class_weight="balanced", solver=solver) for solver in ("sgd", "adam", "lbfgs")),
     MLPClassifier(label_smoothing=0.1, solver="lbfgs"),
-    *(MLPRegressor(loss=name, solver="lbfgs") for name, loss in LOSSES.items() if loss.convex and not loss.for_classes),
+    *(MLPRegressor(loss=name, solver="lbfgs") for name, loss in REGRESSION.items() if loss.convex),
     MLPRegressor((), loss="gaussian_nll", solver="lbfgs", alpha=1.0, tol=1e-8, max_iter=5000),  # where it is stiff
     *(
         Estimator(n_members=3, solver=solver)

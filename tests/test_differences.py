@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sklearn.neural_network as theirs
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
@@ -48,12 +49,11 @@ def test_c_the_split_is_stratified_for_multiclass_and_plain_for_rare_classes():
     model = MLPClassifier((5,), early_stopping=True, validation_fraction=0.1, max_iter=2, random_state=0)
     counts = []
 
-    class Watching(MLPClassifier):
-        def _validation_score(self, Y, prediction, weight):
-            counts.append(np.bincount(Y[:, 0].astype(int)))
-            return super()._validation_score(Y, prediction, weight)
+    def scorer(estimator, X, y):
+        counts.append(np.bincount(y))
+        return estimator.score(X, y)
 
-    Watching(**model.get_params()).fit(X_IRIS, Y_IRIS)
+    clone(model).set_params(scoring=scorer).fit(X_IRIS, Y_IRIS)
     np.testing.assert_array_equal(counts[0], [5, 5, 5])
     rare = Y_IRIS.copy()
     rare[0] = 3  # one member

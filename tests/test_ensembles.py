@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import scale
 
 from mlp_estimator import MLPClassifier, MLPRegressor
-from mlp_estimator.engine.losses import LOSSES
+from mlp_estimator.engine.losses import REGRESSION
 from mlp_estimator.engine.solvers import SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -77,7 +77,7 @@ def test_members_are_separate_fits(options):
     np.testing.assert_allclose(model.hidden_activations(X_IRIS, 0), hidden, atol=1e-9)
 
 
-@pytest.mark.parametrize("loss", [name for name, loss in LOSSES.items() if not loss.for_classes])
+@pytest.mark.parametrize("loss", REGRESSION)
 def test_of_every_loss(loss):
     y = np.abs(Y_DIAB) + 0.1
     quantile = [0.1, 0.9] if loss == "quantile" else 0.5
@@ -292,14 +292,15 @@ def test_members_that_take_turns_share_the_time():
 
 
 def test_an_interrupt_keeps_what_there_is(monkeypatch):
-    from mlp_estimator.engine.least_squares import LevenbergMarquardt
-    from mlp_estimator.engine.monitor import INTERRUPTED
+    from mlp_estimator.engine.solvers import LevenbergMarquardt
 
     original, calls = LevenbergMarquardt.minimise, []
 
     def interrupted(self, *arguments):
         calls.append(1)
-        return INTERRUPTED if len(calls) == 2 else original(self, *arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
 
     monkeypatch.setattr(LevenbergMarquardt, "minimise", interrupted)
     options = SMALL | {"solver": "lm", "alpha": "auto", "hidden_layer_sizes": (3,), "max_iter": 100}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlp_estimator.engine.layout import Layout, Param, squared_norm
+from mlp_estimator.engine.layout import Layout, Param
+from mlp_estimator.engine.members import squared_norm
 
 LAYOUT = Layout(
     [
-        (Param("W", (2, 3), decay=True), Param("b", (3, 1), decay=False)),
+        (Param("W", (2, 3), decay=True), Param("b", (3,), decay=False)),
         (),
-        (Param("W", (3, 1), decay=True), Param("b", (1, 1), decay=False)),
+        (Param("W", (3, 1), decay=True), Param("b", (1,), decay=False)),
     ]
 )
 

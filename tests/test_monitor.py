@@ -61,7 +61,7 @@ def test_divergence_before_any_validated_epoch_is_an_error():
 def test_verbose_prints_scikit_learns_lines(capsys):
     monitor = Monitor(tol=0.0001, n_iter_no_change=2, verbose=True, validate=lambda theta: 0.5)
     monitor.record(1.0, THETA)
-    monitor.say_stalled("Stopping.")
+    monitor.print_stalled("Stopping.")
     assert capsys.readouterr().out == (
         "Iteration 1, loss = 1.00000000\nValidation score: 0.500000\n"
         "Validation score did not improve more than tol=0.000100 for 2 consecutive epochs. Stopping.\n"

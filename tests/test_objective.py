@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from problems import along, objective, relative_error
+from problems import along, network_of, objective, relative_error
 from scipy import sparse
 
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.batches import Data
 from mlp_estimator.engine.losses import LOSSES
-from mlp_estimator.engine.network import perceptron
 from mlp_estimator.engine.objective import Objective
 
 
@@ -74,9 +73,9 @@ def test_weights_are_repetitions(loss):
     o = objective(loss=loss, n=11)
     X, Y = o.data[0].X, o.data[0].Y
     times = np.array([0, 1, 2, 3, 1, 0, 2, 1, 1, 0, 4])
-    weighted = Objective(o.network, o.loss, Data(X, Y, times.astype(float)), theta=o.theta, alpha=0.3)
+    weighted = Objective(o.network, o.loss, [Data(X, Y, times.astype(float))], theta=o.theta, alpha=0.3)
     repeats = Data(X.repeat(times, axis=0), Y.repeat(times, axis=0))
-    repeated = Objective(o.network, o.loss, repeats, theta=o.theta, alpha=0.3)
+    repeated = Objective(o.network, o.loss, [repeats], theta=o.theta, alpha=0.3)
     same(values(weighted), values(repeated))
 
 
@@ -104,8 +103,8 @@ FORMS = {
 def test_any_form_of_x(form, max_batch):
     o = objective(n=13)
     other = Objective(
-        perceptron((4, 7, 5, 3), (ACTIVATIONS["tanh"],) * 3, sparse=form.startswith("cs")),
-        o.loss, Data(FORMS[form](o.data[0].X), o.data[0].Y), theta=o.theta, alpha=o.alpha, max_batch=max_batch,
+        network_of("tanh", (4, 7, 5, 3), sparse=form.startswith("cs")),
+        o.loss, [Data(FORMS[form](o.data[0].X), o.data[0].Y)], theta=o.theta, alpha=o.alpha, max_batch=max_batch,
     )  # fmt: skip
     for rows in (None, np.array([3, 0, 12, 7])):
         same(values(other, rows), values(o, rows))
@@ -119,9 +118,9 @@ def test_x_is_cast_batch_by_batch(dtype):
     # SciPy has no sparse matrices of float16 or of swapped bytes.
     dense_only = dtype == np.float16 or not np.dtype(dtype).isnative
     for form in (np.asarray, np.asfortranarray, *(() if dense_only else (sparse.csr_array,))):
-        network = perceptron((4, 7, 5, 3), (ACTIVATIONS["tanh"],) * 3, sparse=form is sparse.csr_array)
-        cast = Objective(network, o.loss, Data(form(X), Y), theta=o.theta, alpha=0.1, max_batch=4)
-        plain = Objective(o.network, o.loss, Data(X.astype(float), Y), theta=o.theta, alpha=0.1)
+        network = network_of("tanh", (4, 7, 5, 3), sparse=form is sparse.csr_array)
+        cast = Objective(network, o.loss, [Data(form(X), Y)], theta=o.theta, alpha=0.1, max_batch=4)
+        plain = Objective(o.network, o.loss, [Data(X.astype(float), Y)], theta=o.theta, alpha=0.1)
         for rows in (None, np.array([3, 0, 12, 7])):
             same(values(cast, rows), values(plain, rows))
 
@@ -131,7 +130,7 @@ def test_members_are_separate_networks():
     value, grad = values(together)
     for m in range(3):
         theta = together.theta[m : m + 1].copy()
-        alone = Objective(together.network, together.loss, *together.data, theta=theta, alpha=0.3)
+        alone = Objective(together.network, together.loss, together.data, theta=theta, alpha=0.3)
         same(values(alone), (value[m : m + 1], grad[m : m + 1]))
 
 
@@ -139,8 +138,8 @@ def test_some_rows_only():
     o = objective(n=13)
     rows = np.array([3, 1, 9, 4])
     X, Y = o.data[0].X, o.data[0].Y
-    some = Objective(o.network, o.loss, Data(X, Y, None, rows), theta=o.theta, alpha=0.3, max_batch=3)
-    same(values(some), values(Objective(o.network, o.loss, Data(X[rows], Y[rows]), theta=o.theta, alpha=0.3)))
+    some = Objective(o.network, o.loss, [Data(X, Y, None, rows)], theta=o.theta, alpha=0.3, max_batch=3)
+    same(values(some), values(Objective(o.network, o.loss, [Data(X[rows], Y[rows])], theta=o.theta, alpha=0.3)))
 
 
 @pytest.mark.parametrize("loss", LOSSES)

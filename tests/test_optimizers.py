@@ -7,24 +7,35 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from mlp_estimator.engine.optimizers import OPTIMIZERS, SGD, Adam, Update
+from mlp_estimator.engine.layout import Layout, Param
+from mlp_estimator.engine.optimizers import OPTIMIZERS, SGD
+from mlp_estimator.engine.updates import Update
 
-OPTIONS = {
-    "sgd": {"learning_rate_init": 0.1, "momentum": 0.9, "nesterovs_momentum": True},
-    "adam": {"learning_rate_init": 0.1, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-3},
-}
+HYPERPARAMETERS = {
+    "learning_rate_init": 0.1, "momentum": 0.9, "nesterovs_momentum": True, "beta_1": 0.8, "beta_2": 0.99,
+    "epsilon": 1e-3,
+}  # fmt: skip
 each = pytest.mark.parametrize("name", OPTIMIZERS)
 
 
-def update(name, theta, n_decayed=0, **options):
-    optimizer = OPTIMIZERS[name](theta, **OPTIONS[name])
-    return Update(optimizer, theta, n_decayed, {"max_grad_norm": None, "weight_decay": 0.0} | options)
+def optimizer_of(name, theta, **changes):
+    reads = ("learning_rate_init", *OPTIMIZERS[name].reads)
+    return OPTIMIZERS[name](theta, **{read: (HYPERPARAMETERS | changes)[read] for read in reads})
+
+
+def update(name, theta, n_decayed=0, rate=1.0, max_grad_norm=None, weight_decay=0.0, **changes):
+    """An update of theta (M, P), of which the first ``n_decayed`` decay; the last two have a ``rate`` of their own."""
+    n = theta.shape[1]
+    params = [Param("W", (n_decayed,), True), Param("b", (n - n_decayed - 2,), False), Param("s", (2,), False, rate)]
+    limits = {"max_grad_norm": max_grad_norm, "weight_decay": weight_decay}
+    return Update(optimizer_of(name, theta, **changes), theta, Layout([params]), limits)
 
 
 def quadratic_run(change, theta, n_steps=50):
-    """Steps on f(theta) = 1/2 sum c theta^2 with unequal c."""
+    """Steps on f(theta) = 1/2 sum c theta^2 with unequal c, at a rate that falls like 1 / t."""
     c = np.linspace(0.1, 3, theta.shape[1]).astype(theta.dtype)
-    for _ in range(n_steps):
+    for t in range(n_steps):
+        change.optimizer.learning_rate = HYPERPARAMETERS["learning_rate_init"] / (1 + t / 100)
         change(c * theta)
     return theta
 
@@ -33,6 +44,43 @@ def quadratic_run(change, theta, n_steps=50):
 def test_descends(name):
     theta = np.ones((1, 5))
     assert np.abs(quadratic_run(update(name, theta), theta, 400)).max() < 0.05
+
+
+@each
+def test_stacked_optimizers_are_the_separate_ones(name):
+    # Members with rates, hyperparameters and numbers of steps of their own, stacked and unstacked between the steps.
+    rng = np.random.default_rng(0)
+    thetas = [rng.normal(size=(1, 4)) for _ in range(3)]
+    rates = [0.1, 0.01, 0.03]
+    optimizers, alone = (
+        [optimizer_of(name, t, learning_rate_init=r, beta_2=1 - r) for t, r in zip(thetas, rates, strict=True)]
+        for _ in range(2)
+    )
+    for some in ([0], [0, 1, 2], [2], [0, 1, 2]):
+        grad = rng.normal(size=(len(some), 4))
+        for m, g in zip(some, grad, strict=True):
+            step = g[None].copy()
+            alone[m].n_steps += 1
+            alone[m].step(step)
+        stacked = OPTIMIZERS[name].stack([optimizers[m] for m in some])
+        stacked.n_steps = stacked.n_steps + 1
+        stacked.step(grad)
+        stacked.unstack([optimizers[m] for m in some])
+        np.testing.assert_allclose(grad[-1], step[0], rtol=1e-12)
+    for a, b in zip(optimizers, alone, strict=True):
+        assert a.n_steps == b.n_steps
+        for memory in OPTIMIZERS[name].memory:
+            np.testing.assert_allclose(getattr(a, memory), getattr(b, memory), rtol=1e-12)
+
+
+@each
+def test_rates_are_factors_on_the_step(name):
+    gradient = np.random.default_rng(0).normal(size=(2, 6))
+    plain, rated, decayed = (np.zeros((2, 6)) for _ in range(3))
+    update(name, plain)(gradient.copy())
+    update(name, rated, rate=6.0)(gradient.copy())
+    np.testing.assert_allclose(rated, plain * [1, 1, 1, 1, 6, 6], rtol=1e-12)
+    assert [type(link).__name__ for link in update(name, decayed).links] == ["method"]  # nothing to pay where all are 1
 
 
 @each
@@ -52,18 +100,18 @@ def test_adam_is_the_papers_algorithm():
     rng = np.random.default_rng(0)
     theta = rng.normal(size=(1, 4))
     expected, m, v = theta.copy(), 0.0, 0.0
-    options = OPTIONS["adam"]
-    adam = Adam(theta, **options)
+    adam = optimizer_of("adam", theta)
     for t in range(1, 30):
         g = rng.normal(size=(1, 4))
         step = g.copy()
+        adam.n_steps += 1
         adam.step(step)
         theta += step
         m = 0.8 * m + 0.2 * g
         v = 0.99 * v + 0.01 * g**2
         # The efficient form at the end of the paper's section 2, epsilon outside the correction.
         rate = 0.1 * np.sqrt(1 - 0.99**t) / (1 - 0.8**t)
-        expected -= rate * m / (np.sqrt(v) + options["epsilon"])
+        expected -= rate * m / (np.sqrt(v) + HYPERPARAMETERS["epsilon"])
         np.testing.assert_allclose(theta, expected, rtol=1e-12)
 
 
@@ -86,25 +134,25 @@ def test_sgd_is_momentum_as_written(nesterov):
 def test_adamw_is_the_papers_algorithm():
     # Loshchilov and Hutter's algorithm 2, the learning rate standing before their lambda too, as in PyTorch.
     rng = np.random.default_rng(0)
-    theta = rng.normal(size=(1, 4))
+    theta = rng.normal(size=(1, 6))
     expected, m, v = theta.copy(), 0.0, 0.0
-    change = update("adam", theta, n_decayed=3, weight_decay=0.3)
+    change = update("adam", theta, n_decayed=3, rate=2.0, weight_decay=0.3)
     for t in range(1, 30):
-        g = rng.normal(size=(1, 4))
-        change.optimizer.learning_rate = 0.1 / t  # whatever a schedule makes of it
+        g = rng.normal(size=(1, 6))
+        change.optimizer.learning_rate = 0.1 / t  # of a schedule
         change(g.copy())
         m = 0.8 * m + 0.2 * g
         v = 0.99 * v + 0.01 * g**2
-        decay = 0.1 / t * 0.3 * expected * [1, 1, 1, 0]
+        decay = 0.1 / t * 0.3 * expected * [1, 1, 1, 0, 0, 0]
         rate = 0.1 / t * np.sqrt(1 - 0.99**t) / (1 - 0.8**t)
-        expected -= rate * m / (np.sqrt(v) + OPTIONS["adam"]["epsilon"]) + decay
+        expected -= rate * m / (np.sqrt(v) + HYPERPARAMETERS["epsilon"]) * [1, 1, 1, 1, 2, 2] + decay
         np.testing.assert_allclose(theta, expected, rtol=1e-12)
 
 
 @each
 def test_a_step_allocates_nothing_that_grows(name):
     theta, gradient = np.ones((2, 100_000)), np.ones((2, 100_000))
-    change = update(name, theta, n_decayed=90_000, max_grad_norm=1.0, weight_decay=0.1)
+    change = update(name, theta, n_decayed=90_000, rate=6.0, max_grad_norm=1.0, weight_decay=0.1)
     change(gradient)
     tracemalloc.start()
     change(gradient)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from problems import targets
+from problems import network_of, targets
 from scipy import sparse
 
-from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.batches import Data
 from mlp_estimator.engine.losses import LOSSES
 from mlp_estimator.engine.monitor import Monitor
-from mlp_estimator.engine.network import perceptron
 from mlp_estimator.engine.optimizers import OPTIMIZERS
 from mlp_estimator.engine.population import bytes_of, populations
 from mlp_estimator.engine.runs import Run, Training
@@ -42,16 +40,22 @@ def runs(differences, *, loss="softmax_cross_entropy", dtype=np.float64, form=np
         X = form(rng.normal(size=(N_ROWS, 4)).astype(dtype))
         function = LOSSES[loss]()
         rates = (options["dropout"],) * 2 if options["dropout"] else ()
-        activations = (ACTIVATIONS["relu"],) * 3
-        network = perceptron((4, 6, 5, 3 * function.n_outputs), activations, rates, sparse.issparse(X))
+        sizes = (4, 6, 5, 3 * function.n_outputs)
+        network = network_of("relu", sizes, dropout=rates, sparse=sparse.issparse(X))
         Y = targets(function, N_ROWS, 3, rng)
         weight = rng.uniform(0.1, 2, N_ROWS).astype(dtype) if options["weighted"] else None
         training = Training(np.random.RandomState(m), noise=[np.random.default_rng(m)] if rates else None)
         theta = (0.5 * rng.normal(size=(1, network.layout.size))).astype(dtype)
         data = Data(X, Y if function.codes else Y.astype(dtype), weight)
         monitor = Monitor(tol=options["tol"], n_iter_no_change=options["n_iter_no_change"])
-        found.append(Run(network, function, data, theta, options["alpha"], options, monitor, training))
+        found.append(
+            Run(network, function, data, theta, options["alpha"], options["batch_size"], options, monitor, training)
+        )
     return found
+
+
+def size_of(run):
+    return bytes_of(run.network, run.batch_size, run.theta.itemsize)
 
 
 def same(together, alone, **tolerance):
@@ -158,13 +162,13 @@ def test_populations_are_of_one_kind_and_fit_the_cache():
     ]
     for run in mixed[:4]:
         run.stream = "one"
-    size = bytes_of(mixed[0])
+    size = size_of(mixed[0])
     for most in (1, 2, 3, 100):
         found = list(populations(mixed, cache=most * size))
         assert sorted(map(id, (run for part in found for run in part))) == sorted(map(id, mixed))
         for part in found:
             assert len({run.kind for run in part}) == 1
-            assert len(part) <= most or len(part) * bytes_of(part[0]) <= most * size
+            assert len(part) <= most or len(part) * size_of(part[0]) <= most * size
         if most >= 4:
             assert any(set(map(id, mixed[:4])) <= set(map(id, part)) for part in found)
     assert len(list(populations(mixed, cache=100 * size))) == 5

@@ -26,7 +26,8 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, RandomizedS
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, scale
 
-from mlp_estimator import Activation, MLPClassifier, MLPGridSearchCV, MLPRandomizedSearchCV, MLPRegressor, fits
+from mlp_estimator import Activation, MLPClassifier, MLPGridSearchCV, MLPRandomizedSearchCV, MLPRegressor
+from mlp_estimator.search import prefitted
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
@@ -43,8 +44,8 @@ GRID = {"alpha": [1e-4, 1.0], "learning_rate_init": [1e-3, 1e-2]}
 def trained_together(monkeypatch):
     """How many fits were made in cells, and in how many."""
     counts = []
-    original = fits.carry_out
-    monkeypatch.setattr(fits, "carry_out", lambda *a: counts.append(found := original(*a)) or found)
+    original = prefitted.train_cell
+    monkeypatch.setattr(prefitted, "train_cell", lambda *a: counts.append(found := original(*a)) or found)
     return lambda: (sum(map(len, counts)), len(counts))
 
 
@@ -296,7 +297,7 @@ def test_a_candidate_that_fails_fails_alone():
     ({"nonsense": [1, 2]}, "Invalid parameter 'nonsense'"),
     ({"dropout": [[0.1, 0.2], 0.1]}, "dropout has 2 entries"),
     ({"activation": [["relu", "tanh"], "tanh"]}, "activation has 2 entries"),
-    ({"scoring": ["loss", None]}, "scoring has a use with early_stopping=True only"),
+    ({"scoring": ["loss", None]}, "scoring is only used with early_stopping=True"),
 ], ids=str)  # fmt: skip
 def test_bad_candidates_meet_the_message_of_an_ordinary_fit(grid, message):
     answers = []
@@ -324,7 +325,14 @@ def test_bad_data_meet_the_message_of_an_ordinary_fit():
 
 
 class Own(MLPClassifier):
-    """A subclass, whose fit may be anything."""
+    """A subclass with a fit of its own."""
+
+    def fit(self, X, y, sample_weight=None):
+        return super().fit(X, y, sample_weight)
+
+
+class Renamed(MLPClassifier):
+    """A subclass with the inherited fit, which says itself that populations may train it."""
 
 
 def test_what_cannot_train_in_a_population_is_searched_as_ever(trained_together):
@@ -338,6 +346,11 @@ def test_what_cannot_train_in_a_population_is_searched_as_ever(trained_together)
     compare(clone(NETWORK).set_params(solver="lbfgs"), {"alpha": [1.0, 2.0]}, X_IRIS, Y_IRIS, cv=3)
     compare(clone(NETWORK).set_params(max_time=100.0), {"alpha": [1.0, 2.0]}, X_IRIS, Y_IRIS, cv=3)
     assert trained_together() == (0, 0)
+
+
+def test_a_subclass_with_the_inherited_fit_trains_in_populations(trained_together):
+    compare(Renamed((5,), max_iter=5, random_state=0), GRID, X_IRIS, Y_IRIS, cv=3)
+    assert trained_together() == (12, 1)
 
 
 def test_a_networks_own_callbacks_see_ordinary_fits(trained_together):

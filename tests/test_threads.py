@@ -8,7 +8,7 @@ from threadpoolctl import ThreadpoolController
 
 from mlp_estimator import MLPRegressor
 from mlp_estimator.engine.losses import SquaredError
-from mlp_estimator.threads import OneThread
+from mlp_estimator.fitting.threads import OneThread
 
 BLAS = ThreadpoolController().select(user_api="blas")
 

@@ -41,10 +41,10 @@ def computed():
     b1, b2 = SHOWN["b1"].T[None], SHOWN["b2"].T[None]
     first, second = Dense(2, glorot), Dense(2, glorot)
     Z1, A1, Z2 = np.empty((1, 2, 3)), np.empty((1, 2, 3)), np.empty((1, 2, 3))
-    first.forward((W1, b1), X, Z1)
+    first.forward((W1, b1), X, Z1, ())
     relu = Elementwise(ACTIVATIONS["relu"])
-    relu.forward((), Z1, A1)
-    second.forward((W2, b2), A1, Z2)
+    relu.forward((), Z1, A1, ())
+    second.forward((W2, b2), A1, Z2, ())
     loss, dZ2, work = SoftmaxCrossEntropy(), np.empty((1, 2, 3)), np.empty((1, 3, 3))
     codes = SHOWN["T"].argmax(axis=1)[None, None, :]
     P = np.empty_like(Z2)
@@ -52,22 +52,23 @@ def computed():
     L = loss.value_and_grad(codes, Z2.copy(), None, dZ2, work) / 3
     dZ2 /= 3
     dW2, db2, dA1 = np.empty_like(W2), np.empty_like(b2), np.empty_like(A1)
-    second.backward((W2, b2), A1, Z2, dZ2, (dW2, db2), dA1, np.empty_like(A1))
+    second.backward((W2, b2), A1, Z2, (), dZ2, (dW2, db2), dA1, np.empty_like(A1))
     dZ1, dW1, db1 = np.empty_like(A1), np.empty_like(W1), np.empty_like(b1)
-    relu.backward((), Z1, A1, dA1, (), dZ1, np.empty_like(A1))
-    first.backward((W1, b1), X, Z1, dZ1, (dW1, db1), None, None)
+    relu.backward((), Z1, A1, (), dA1, (), dZ1, np.empty_like(A1))
+    first.backward((W1, b1), X, Z1, (), dZ1, (dW1, db1), None, None)
     sigmoid = Elementwise(ACTIVATIONS["logistic"])
     S, dS = Z1.copy(), np.empty_like(Z1)
-    sigmoid.forward((), Z1, S)
-    sigmoid.backward((), Z1, S, dA1, (), dS, np.empty_like(S))
+    sigmoid.forward((), Z1, S, ())
+    sigmoid.backward((), Z1, S, (), dA1, (), dS, np.empty_like(S))
     D = np.empty_like(A1)
-    Dropout(0.5).forward((columns("M"),), A1, D)
+    Dropout(0.5).forward((), A1, D, (columns("M"),))
     dF = np.empty((1, 1, 3))
     E = SquaredError().value_and_grad(columns("y"), Z2[:, :1].copy(), None, dF, np.empty((1, 2, 3))) / 3
     adam = Adam(W1.reshape(1, -1), learning_rate_init=0.1, beta_1=0.9, beta_2=0.999, epsilon=1e-8)
     steps = []
     for gradient in (dW1, 0.5 * dW1):
         step = gradient.reshape(1, -1).copy()
+        adam.n_steps += 1
         adam.step(step)
         steps.append(step.reshape(2, 2))
     rows = {"Z1": Z1, "A1": A1, "Z2": Z2, "P": P, "dZ2": dZ2, "dA1": dA1, "dZ1": dZ1, "S": S, "dS": dS, "D": D}

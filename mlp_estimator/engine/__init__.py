@@ -1,6 +1,6 @@
-"""The engine: networks, losses and solvers on NumPy and SciPy, with no knowledge of scikit-learn.
+"""The engine: networks, losses and solvers on NumPy and SciPy, without scikit-learn.
 
-Modules build on each other in one direction only (``tests/test_architecture.py`` holds it):
-layout, activations, losses, optimizers, schedules, monitor, batches; layers, checks; network; objective; runs; solvers.
-The words and letters used throughout are explained once, at the head of ``network.py``.
+Rooms build on each other in one direction only (``tests/test_architecture.py``): members, layout, memory, activations,
+losses, optimizers, updates, schedules, monitor, batches; layers, checks; network; sweeps; objective; runs; population;
+solvers. The head of ``network.py`` explains the letters.
 """

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import ndtr
 
-from .layout import Array
+from .members import Array
 
 
 def glorot(n_in: int, n_out: int) -> float:
@@ -235,6 +235,10 @@ def softplus_slope(a: Array, out: Array, work: Array) -> None:
     np.expm1(out, out=out)
     np.negative(out, out=out)
 
+
+ActivationName = Literal[
+    "identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus"
+]
 
 ACTIVATIONS: dict[str, Activation] = {
     "identity": Activation(identity, identity_slope),

@@ -1,91 +1,87 @@
-"""Rows of X as the bottom layer reads them, a batch at a time, out of X as it lies in the user's memory.
+"""Batches of rows, gathered out of the user's memory.
 
-X is never copied, converted or densified as a whole: a batch is gathered into a buffer in the order X has, cast there
-to the type of the computation, and handed to the layers as ``x``.
+X is never copied, converted or densified as a whole. A batch is gathered into a buffer in the order that X has, cast
+there to the type of the computation, and handed to the bottom layer as ``x``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
-from .layout import Array
+from .members import Array
 
-Rows = np.ndarray | slice  # (B,) row numbers, or a stretch of rows
+Rows = NDArray[np.integer[Any]] | slice  # (B,) row numbers, or a stretch of rows
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Data:
-    """What a network is trained on: all rows of X with their targets and weights, or those named by ``rows``."""
+    """The training or validation data of a network: all rows of X with targets and weights, or those in ``rows``."""
 
-    X: Any  # (n, n_features), dense or sparse
-    Y: np.ndarray  # (n, K), or (n, 1) class codes
-    weight: np.ndarray | None = None  # (n,)
-    rows: np.ndarray | None = None
+    X: Any  # (n, n_features), an array or a sparse matrix
+    Y: NDArray[Any]  # (n, K), or (n, 1) class codes
+    weight: NDArray[Any] | None = None  # (n,)
+    rows: NDArray[np.integer[Any]] | None = None
+    order: NDArray[np.integer[Any]] = field(init=False, repr=False)  # the numbers of the rows
+    n_rows: int = field(init=False)
+    total_weight: float = field(init=False, repr=False)
 
-    @cached_property
-    def order(self) -> np.ndarray:
-        """The numbers of the rows."""
-        return np.arange(self.X.shape[0]) if self.rows is None else self.rows
-
-    def __len__(self) -> int:
-        return self.X.shape[0] if self.rows is None else len(self.rows)
-
-    @property
-    def total_weight(self) -> float:
-        return float(len(self) if self.weight is None else self.weight[self.order].sum())
+    def __post_init__(self) -> None:
+        self.order = np.arange(self.X.shape[0]) if self.rows is None else self.rows
+        self.n_rows = len(self.order)
+        self.total_weight = float(self.n_rows if self.weight is None else self.weight[self.order].sum())
 
     def stretch(self, start: int, stop: int) -> Rows:
+        """Return consecutive rows."""
         return slice(start, stop) if self.rows is None else self.rows[start:stop]
 
 
+class Batches(Protocol):
+    """A reader of batches of a fixed number of rows."""
+
+    @property
+    def x(self) -> Any:
+        """The batch as the bottom layer reads it; ``gather`` fills it."""
+
+    def gather(self, rows: Sequence[Rows]) -> None:
+        """Read these rows of each X."""
+
+
 class DenseRows:
-    """Batches of dense X of any real dtype, in C or Fortran order, memory-mapped or not; and of targets and weights.
+    """Batches of dense arrays of any real dtype, in C or Fortran order, memory-mapped or not.
 
     ``x`` (1 or M, n_features, B) is a view of the buffer that ``gather`` fills, one X behind the other; BLAS reads
     either order as it is.
     """
 
-    def __init__(self, Xs: Sequence[np.ndarray], n_rows: int, dtype: np.dtype[Any]):
-        # np.take copies the whole of what is not one plain C-ordered block, at each call. A Fortran-ordered
-        # X (most DataFrames) is such a block when read by columns; only a strided or byte-swapped X is copied, once.
+    def __init__(self, Xs: Sequence[NDArray[Any]], n_rows: int, dtype: np.dtype[Any]):
+        # np.take copies all of a source that is not one plain C-ordered block, at each call. A Fortran-ordered
+        # X (most DataFrames) is such a block when it is read by columns; only a strided or byte-swapped X is copied,
+        # once.
         by_columns = all(X.flags.f_contiguous and not X.flags.c_contiguous for X in Xs)
         self._axis = 1 if by_columns else 0
         blocks = {id(X): _one_block(X.T if by_columns else X) for X in Xs}
         n_features = Xs[0].shape[1]
         shape = (n_features, n_rows) if by_columns else (n_rows, n_features)
-        batch = np.empty((len(Xs), *shape), dtype)
-        between = {X.dtype: np.empty(shape, X.dtype.newbyteorder("=")) for X in Xs if X.dtype != dtype}
-        self._parts = [(blocks[id(X)], part, between.get(X.dtype, part)) for X, part in zip(Xs, batch, strict=True)]
-        self.x: Array = batch if by_columns else batch.swapaxes(1, 2)
+        buffer = np.empty((len(Xs), *shape), dtype)
+        uncast = {X.dtype: np.empty(shape, X.dtype.newbyteorder("=")) for X in Xs if X.dtype != dtype}
+        self._parts = [(blocks[id(X)], batch, uncast.get(X.dtype, batch)) for X, batch in zip(Xs, buffer, strict=True)]
+        self.x: NDArray[Any] = buffer if by_columns else buffer.swapaxes(1, 2)
 
     def gather(self, rows: Sequence[Rows]) -> None:
         for (source, batch, taken), chosen in zip(self._parts, rows, strict=True):
             if isinstance(chosen, slice):
-                stretch = source[:, chosen] if self._axis else source[chosen]
-                np.copyto(batch, stretch, casting="unsafe")
+                np.copyto(batch, source[:, chosen] if self._axis else source[chosen], casting="unsafe")
                 continue
-            # With mode="raise" take fills a buffer of its own first; row numbers here are our own.
+            # With mode="raise" take fills a buffer of its own first; these row numbers are valid.
             source.take(chosen, self._axis, taken, "clip")
             if taken is not batch:
                 np.copyto(batch, taken, casting="unsafe")
-
-
-def readable(X: Any) -> Any:
-    """X for several readers: itself, unless each of them would have to make a copy."""
-    if sparse.issparse(X):
-        return X.tocsr()
-    return X if X.flags.c_contiguous or X.flags.f_contiguous else _one_block(X)
-
-
-def _one_block(X: np.ndarray) -> np.ndarray:
-    """X itself where it is one C-ordered block of native numbers, else a copy that is."""
-    return np.require(X, X.dtype.newbyteorder("="), ["C", "A"])
 
 
 class SparseRows:
@@ -105,7 +101,7 @@ class SparseRows:
         self._batches = [source[chosen].astype(self._dtype, copy=False) for source, chosen in pairs]
 
     def of_members(self, n_members: int) -> list[Any]:
-        """The batch (B, n_features) of each member."""
+        """Return the batch (B, n_features) of each member."""
         return self._batches * (n_members // len(self._batches))
 
 
@@ -122,11 +118,23 @@ class DensifiedRows:
             np.copyto(batch, source[chosen].toarray())
 
 
-Batches = DenseRows | SparseRows | DensifiedRows
+def dense_batches(Xs: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Batches:
+    """Return the reader for layers that read dense rows, of one X or of one for each member."""
+    return (DensifiedRows if sparse.issparse(Xs[0]) else DenseRows)(Xs, n_rows, dtype)
 
 
-def batches_of(Xs: Sequence[Any], n_rows: int, dtype: np.dtype[Any], reads_sparse: bool = True) -> Batches:
-    """The reader of batches of ``n_rows`` rows, of one X or of one for each member, that suits the layer that reads."""
-    if not sparse.issparse(Xs[0]):
-        return DenseRows(Xs, n_rows, dtype)
-    return (SparseRows if reads_sparse else DensifiedRows)(Xs, n_rows, dtype)
+def sparse_batches(Xs: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Batches:
+    """Return the reader for layers that read sparse rows."""
+    return SparseRows(Xs, n_rows, dtype)
+
+
+def as_readable(X: Any) -> Any:
+    """Return X for several readers: X itself, unless each of them would have to copy it."""
+    if sparse.issparse(X):
+        return X.tocsr()
+    return X if X.flags.c_contiguous or X.flags.f_contiguous else _one_block(X)
+
+
+def _one_block(X: NDArray[Any]) -> NDArray[Any]:
+    """Return X itself where it is one C-ordered block of native numbers, otherwise a copy that is."""
+    return np.require(X, X.dtype.newbyteorder("="), ["C", "A"])

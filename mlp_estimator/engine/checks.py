@@ -1,16 +1,18 @@
-"""Whether an activation or a loss of somebody's own keeps what it promises: against differences, in small."""
+"""Check user-defined activations and losses against finite differences."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .activations import Activation
-from .layout import Array
-from .losses import Loss
+from .losses import Loss, WithCurvature, WithResiduals
+from .members import Array
+
+STEP = 1e-6  # of central differences
 
 
 def check_activation(activation: Activation, *, tol: float = 1e-6) -> None:
-    """Check an activation: its slope against central differences, its dtype, and what it reads and writes.
+    """Check the slope of an activation against central differences, its dtype, and what it reads and writes.
 
     Parameters
     ----------
@@ -18,13 +20,13 @@ def check_activation(activation: Activation, *, tol: float = 1e-6) -> None:
         The activation.
 
     tol : float, default=1e-6
-        The largest difference allowed between the slope and the differences, in float64. A kink that lies on none of
-        the 1001 points from -6 to 6.006 is no obstacle.
+        Maximum difference between the slope and the differences, in float64. A kink does not matter unless it lies on
+        one of the 1001 points from -6 to 6.006.
 
     Raises
     ------
     ValueError
-        For the first promise that is not kept, with the place where.
+        If a check fails, with the place.
 
     Examples
     --------
@@ -34,14 +36,13 @@ def check_activation(activation: Activation, *, tol: float = 1e-6) -> None:
     """
     z = np.linspace(-6.0, 6.006, 1001)
     slope = _value_and_slope(activation, z)[1]
-    step = 1e-6
-    ahead, behind = (_value_and_slope(activation, z + move)[0] for move in (step, -step))
-    off = np.abs(slope - (ahead - behind) / (2.0 * step))
-    worst = np.argmax(np.where(np.isnan(off), np.inf, off))
-    if not off[worst] <= tol:
+    ahead, behind = (_value_and_slope(activation, z + move)[0] for move in (STEP, -STEP))
+    error = np.abs(slope - (ahead - behind) / (2.0 * STEP))
+    worst = np.argmax(np.where(np.isnan(error), np.inf, error))
+    if not error[worst] <= tol:
         raise ValueError(
             f"The slope at z = {z[worst]:.4g} is {slope[worst]:.6g}, but differences of apply give "
-            f"{(ahead - behind)[worst] / (2.0 * step):.6g}."
+            f"{(ahead - behind)[worst] / (2.0 * STEP):.6g}."
         )
     for dtype in (np.float32, np.float64):
         for extreme in np.array([-1e4, 1e4], dtype):
@@ -50,7 +51,7 @@ def check_activation(activation: Activation, *, tol: float = 1e-6) -> None:
 
 
 def _value_and_slope(activation: Activation, z: Array) -> tuple[Array, Array]:
-    """f(z) and f'(z), computed as a layer does it."""
+    """Return f(z) and f'(z), computed as in a layer."""
     z, (a, slope, work) = z.copy(), np.full((3, *z.shape), np.nan, z.dtype)
     in_place = activation.saves == "output"
     if in_place:
@@ -65,20 +66,22 @@ def _value_and_slope(activation: Activation, z: Array) -> tuple[Array, Array]:
 
 
 def check_loss(loss: Loss, *, tol: float = 1e-6) -> None:
-    """Check a loss of two members: gradient and curvature against central differences, weights against repetitions.
+    """Check a loss of two members: derivatives against central differences, weights against repeated rows.
+
+    ``curvature`` and ``residuals`` are checked where the loss has them.
 
     Parameters
     ----------
     loss : Loss
-        The loss, of the regressor.
+        A loss of the regressor.
 
     tol : float, default=1e-6
-        The largest relative difference allowed, in float64.
+        Maximum relative difference, in float64.
 
     Raises
     ------
     ValueError
-        For the first promise that is not kept.
+        If a check fails.
 
     Examples
     --------
@@ -97,22 +100,38 @@ def check_loss(loss: Loss, *, tol: float = 1e-6) -> None:
         work = np.empty((len(raw), raw.shape[1] + 1, raw.shape[2]))
         return np.array(loss.value_and_grad(y, raw, weight, d_raw, work)), d_raw
 
-    step = 1e-6
-    (ahead, d_ahead), (behind, d_behind) = (value_and_grad(raw + move * v, y, weight) for move in (step, -step))
+    (ahead, d_ahead), (behind, d_behind) = (value_and_grad(raw + move * v, y, weight) for move in (STEP, -STEP))
     value, d_raw = value_and_grad(raw, y, weight)
     if value.shape != (2,):
         raise ValueError(f"{loss!r} returns values of shape {value.shape} for two members: sum over the last two axes.")
-    t = v.copy()
-    loss.curvature(y, raw, weight, t)
-    alone = []
+    of_repeated_rows = []
     for m, times in enumerate(weight[:, 0].astype(int)):
         repeated_raw, repeated_y = (array[m : m + 1].repeat(times, axis=2) for array in (raw, y))
-        alone.append(value_and_grad(repeated_raw, repeated_y, None)[0][0])
-    for what, found, expected in (
-        ("gradient", (d_raw * v).sum(axis=(1, 2)), (ahead - behind) / (2.0 * step)),
-        ("curvature", t, (d_ahead - d_behind) / (2.0 * step)),
-        ("value of weighted rows", value, np.array(alone)),
-    ):
+        of_repeated_rows.append(value_and_grad(repeated_raw, repeated_y, None)[0][0])
+
+    def compare(what: str, actual: Array, expected: Array) -> None:
         size = max(float(np.max(np.abs(expected))), 1.0)
-        if not np.max(np.abs(found - expected)) <= tol * size:
-            raise ValueError(f"The {what} of {loss!r} differs by {np.max(np.abs(found - expected)) / size:.2g}.")
+        if not np.max(np.abs(actual - expected)) <= tol * size:
+            raise ValueError(f"The {what} of {loss!r} differs by {np.max(np.abs(actual - expected)) / size:.2g}.")
+
+    compare("gradient", (d_raw * v).sum(axis=(1, 2)), (ahead - behind) / (2.0 * STEP))
+    compare("value of weighted rows", value, np.array(of_repeated_rows))
+    if isinstance(loss, WithCurvature):
+        t = v.copy()
+        loss.curvature(y, raw, weight, t)
+        compare("curvature", t, (d_ahead - d_behind) / (2.0 * STEP))
+        if (np.sum(t * v, axis=1) < -tol).any():
+            raise ValueError(f"The curvature of {loss!r} is negative somewhere: a loss that is not convex has none.")
+    if isinstance(loss, WithResiduals):
+
+        def residuals(raw: Array) -> tuple[Array, Array]:
+            r, slope = np.empty_like(raw), np.empty_like(raw)
+            loss.residuals(y, raw, r, slope)
+            return r, slope
+
+        r, slope = residuals(raw)
+        (r_ahead, _), (r_behind, _) = (residuals(raw + move * v) for move in (STEP, -STEP))
+        compare(
+            "sum of the squared residuals, halved, against the value", 0.5 * (weight * r**2).sum(axis=(1, 2)), value
+        )
+        compare("slope of the residuals", slope * v, (r_ahead - r_behind) / (2.0 * STEP))

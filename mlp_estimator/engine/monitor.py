@@ -1,8 +1,8 @@
-"""The only observer of a run: loss curve, validation, best parameters, patience, time, and who else wants to know.
+"""The only observer of a run: loss curve, validation, best parameters, patience and time.
 
-A solver reports each epoch (or iteration) to its monitor and asks it whether progress has stalled; optimizers and
+A solver reports each epoch or iteration to its monitor and asks it whether progress has stalled. Optimizers and
 schedules never decide that. The stopping rule is scikit-learn's: more than ``n_iter_no_change`` epochs in a row without
-an improvement of ``tol`` on the best so far.
+an improvement of ``tol`` on the best value so far.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Literal, NamedTuple, Protocol
 
-from .layout import Array
+from .members import Array
 
 
 class Outcome(NamedTuple):
-    """How a run ended, with a message where it ended before it had converged."""
+    """How a run ended: a status, a message where it ended before it converged, and what the solver estimated."""
 
     status: Literal["converged", "stopped", "exhausted", "interrupted"]
     message: str = ""
-    found: Mapping[str, Any] = {}
+    estimates: Mapping[str, Any] = {}  # fitted attributes besides the weights, such as ``alpha_``
 
 
 CONVERGED = Outcome("converged")
@@ -29,16 +29,14 @@ INTERRUPTED = Outcome("interrupted", "Training interrupted by user.")
 STOPPED = Outcome("stopped")
 
 
-class Watcher(Protocol):
-    """Somebody who is told of every epoch; the members of a population may share one."""
+class Observer(Protocol):
+    """An observer that is notified of every epoch; the members of a population may share one."""
 
     def begin(self) -> None:
-        """An epoch begins, unless one is under way."""
-        ...
+        """An epoch begins, unless one is in progress."""
 
     def end(self) -> bool:
-        """The epoch that is under way, if any, ends; return True to stop the run."""
-        ...
+        """The epoch in progress, if any, ends. Return True to stop the run."""
 
 
 DIVERGED = (
@@ -52,14 +50,14 @@ DIVERGED = (
 
 @dataclass
 class Monitor:
-    """What a run has shown so far; bests may be handed in to continue an earlier run."""
+    """The record of a run so far; best values may be handed in to continue an earlier run."""
 
     tol: float
     n_iter_no_change: float
     verbose: bool = False
     max_time: float = math.inf  # seconds
     validate: Callable[[Array], float] | None = None  # the score of parameters (1, P)
-    watcher: Watcher | None = None
+    observer: Observer | None = None
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] = field(default_factory=list)
     best_loss: float = math.inf
@@ -69,34 +67,34 @@ class Monitor:
     n_iter: int = 0
     n_flat: int = 0  # epochs in a row without improvement
     diverged: bool = False
-    ended: Outcome | None = None  # what ended the run, unless its solver did
+    ended: Outcome | None = None  # the outcome, unless the solver decided it
     _start: float | None = None
 
     def begin(self) -> None:
-        """An epoch begins, if none is under way."""
+        """Start an epoch, unless one is in progress."""
         if self._start is None:
             self._start = monotonic()
-        if self.watcher is not None:
-            self.watcher.begin()
+        if self.observer is not None:
+            self.observer.begin()
 
     def close(self) -> None:
-        """The run is over; an epoch that it left unfinished ends here."""
-        if self.watcher is not None:
-            self.watcher.end()
+        """End the run, and the epoch that it left unfinished."""
+        if self.observer is not None:
+            self.observer.end()
 
     def record(self, loss: float, theta: Array) -> None:
-        """An epoch has ended with this mean loss and these parameters.
+        """Record the end of an epoch with this mean loss and these parameters.
 
         Raises
         ------
         ValueError
-            If the loss is not finite and no validated parameters can be gone back to.
+            If the loss is not finite and there are no validated parameters to return to.
         """
         self.note(loss, theta)
-        self.tell()
+        self.notify()
 
     def note(self, loss: float, theta: Array) -> None:
-        """The part of ``record`` that concerns this run alone."""
+        """First half of ``record``: the curves and the best values of this run."""
         score = None if self.validate is None else self.validate(theta)
         self.n_iter += 1
         self.loss = loss
@@ -111,15 +109,15 @@ class Monitor:
         self.n_flat = 0 if improved else self.n_flat + 1
         self.check_finite(loss)
 
-    def tell(self) -> None:
-        """The rest of it, when all members of a population have noted theirs: the watcher's word, and the time."""
-        if self.watcher is not None and self.watcher.end():
+    def notify(self) -> None:
+        """Second half of ``record``: notify the observer and check ``max_time``."""
+        if self.observer is not None and self.observer.end():
             self.ended = STOPPED
         if self.max_time < math.inf and self._start is not None and monotonic() - self._start > self.max_time:
             self.ended = Outcome(
                 "exhausted",
-                f"max_time={self.max_time:g} seconds were over after {self.n_iter} epochs, before the optimization had "
-                "converged; what was reached by then is kept.",
+                f"max_time={self.max_time:g} seconds were over after {self.n_iter} epochs, before the optimization "
+                "converged; the parameters reached by then are kept.",
             )
 
     def _validated(self, score: float, theta: Array) -> bool:
@@ -132,7 +130,7 @@ class Monitor:
         return improved
 
     def check_finite(self, value: float) -> None:
-        """Stop where a value is not finite: for good, or by ``ended`` where a validated optimum exists."""
+        """Stop where a value is not finite: with an error, or by ``ended`` where a validated optimum exists."""
         if math.isfinite(value):
             return
         if not math.isfinite(self.best_score):
@@ -149,15 +147,15 @@ class Monitor:
         """Whether patience has run out."""
         return self.n_flat > self.n_iter_no_change
 
-    def gives_up(self) -> bool:
-        """Whether the validation score has stalled, for solvers whose own rule looks at the gradient only."""
+    def validation_stalled(self) -> bool:
+        """Tell whether the validation score has stalled, for solvers whose own rule sees the gradient only."""
         if self.validate is None or not self.stalled:
             return False
-        self.say_stalled("Stopping.")
+        self.print_stalled("Stopping.")
         return True
 
-    def say_stalled(self, verdict: str) -> None:
-        """Print, if verbose, scikit-learn's sentence on patience that ran out."""
+    def print_stalled(self, verdict: str) -> None:
+        """Print, if verbose, scikit-learn's sentence about patience that ran out."""
         if self.verbose:
             what = "Training loss" if self.validate is None else "Validation score"
             print(

@@ -1,8 +1,8 @@
 """Network, loss, penalty and data as one function of the parameters: the waist between model and solvers.
 
-f(theta) = (sum_i w_i loss(y_i, raw_i) + alpha / 2 ||W||^2) / sum_i w_i over the rows at hand. This is the one place
-that divides by the weights, and the penalty is divided with the rest: by a minibatch's weights in a
-minibatch, as scikit-learn does it, so that a sum of minibatch losses is the loss of the whole.
+f(theta) = (sum_i w_i loss(y_i, raw_i) + alpha / 2 ||W||^2) / sum_i w_i over the rows of a batch. This is the one place
+that divides by the weights. The penalty is divided too, by the weights of the minibatch in a minibatch, as in
+scikit-learn.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .batches import Data, DenseRows, Rows, batches_of
-from .layout import Array, Number, cast, for_members, squared_norm
-from .losses import Loss
-from .network import ROWS_AT_A_TIME, Network, Sweeps, Workspace
+from .batches import Batches, Data, DenseRows, Rows
+from .losses import Loss, WithCurvature, WithResiduals
+from .members import Array, Number, as_vector, cast, for_members, reciprocal, squared_norm
+from .memory import Workspace
+from .network import Network
+from .sweeps import CHUNK_ROWS, Sweeps
 
 
 class _Batch:
@@ -23,15 +26,18 @@ class _Batch:
 
     def __init__(self, objective: Objective, n_rows: int):
         o, space, data = objective, objective._space, objective.data
-        X = batches_of([d.X for d in data], n_rows, o.theta.dtype, o.network.layers[0].reads_sparse)
-        Y = DenseRows([d.Y for d in data], n_rows, data[0].Y.dtype)
-        self._sources, self.y = [X, Y], Y.x
+        Xs, Ys = [d.X for d in data], [d.Y for d in data]
+        weights = [d.weight[:, None] for d in data if d.weight is not None]
+        X = o.network.layers[0].batches(Xs, n_rows, o.theta.dtype)
+        Y = DenseRows(Ys, n_rows, Ys[0].dtype)
+        self._sources: list[Batches] = [X, Y]
+        self.y = Y.x
         self.weight: Array | None = None
-        if data[0].weight is not None:
-            weight = DenseRows([d.weight[:, None] for d in data if d.weight is not None], n_rows, data[0].weight.dtype)
+        if weights:
+            weight = DenseRows(weights, n_rows, weights[0].dtype)
             self._sources.append(weight)
             self.weight = weight.x
-        params, gradients = (o.network.layout.views(flat) for flat in (o.theta, o.grad))
+        params, gradients = o.network.layout.views(o.theta), o.network.layout.views(o.grad)
         self.sweeps = Sweeps(o.network, params, gradients, X.x, n_rows, space, o.noise)
         self.work = space.array("work", o.network.widths[-1] + 1, n_rows)
 
@@ -40,7 +46,7 @@ class _Batch:
             source.gather(rows)
 
     def weights(self) -> Number:
-        """What the rows that have been gathered weigh together."""
+        """Return the sum of the weights of the gathered rows."""
         if self.weight is None:
             return float(self.sweeps.batch)
         return for_members(np.add.reduce(self.weight, axis=(1, 2)).tolist())
@@ -49,19 +55,20 @@ class _Batch:
 class Objective:
     """The mean loss of each member of a network on data, with its gradient in ``grad``.
 
-    ``theta`` (M, P) and ``grad`` (M, P) are the arrays that the planned sweeps read and write, for the whole run: a
-    solver changes theta in place and copies what it wants to keep. The members share one set of ``data``, or have
-    one each, of the same number of rows.
+    The planned sweeps read ``theta`` (M, P) and write ``grad`` (M, P) for the whole run: a solver changes theta in
+    place and copies what it wants to keep. The members share one set of ``data``, or have one each, of the same number
+    of rows.
     """
 
     def __init__(
         self,
         network: Network,
         loss: Loss,
-        *data: Data,
+        data: Sequence[Data],
+        *,
         theta: Array,
         alpha: Number,
-        max_batch: int = ROWS_AT_A_TIME,
+        max_batch: int = CHUNK_ROWS,
         noise: Sequence[np.random.Generator] | None = None,
     ):
         self.network, self.loss, self.data, self.noise = network, loss, data, noise
@@ -70,7 +77,7 @@ class Objective:
         decayed = slice(network.layout.n_decayed)
         self._W, self._dW = theta[:, decayed], self.grad[:, decayed]
         self._scaled = np.empty_like(self._W)
-        self.n_rows = len(data[0])
+        self.n_rows = data[0].n_rows
         self.total_weight: Any = for_members([d.total_weight for d in data])
         self.max_batch = min(max_batch, self.n_rows)
         self._space = Workspace(len(theta), self.max_batch, theta.dtype)
@@ -78,16 +85,16 @@ class Objective:
         self._loaded: _Batch | None = None  # the one batch that holds all rows, once it does
         self._sum: Array | None = None
 
-    def value_and_grad(self, rows: np.ndarray | None = None) -> Array | None:
+    def value_and_grad(self, rows: NDArray[np.integer[Any]] | None = None) -> Array | None:
         """Return f (M,) over some rows, or over all, and leave its gradient in ``grad``.
 
-        ``rows`` are (B,) for all, or (n_data, B). None, and no gradient, where they weigh nothing.
+        ``rows`` are (B,) for all members, or (n_data, B). Return None, without a gradient, where their weights are 0.
         """
         if rows is None:
-            return self._whole()
+            return self._over_all_rows()
         batch = self._batch(rows.shape[-1])
         self._loaded = None
-        batch.gather([rows] * len(self.data) if rows.ndim == 1 else rows)  # type: ignore[arg-type]
+        batch.gather([rows] * len(self.data) if rows.ndim == 1 else list(rows))
         weight = batch.weights()
         if isinstance(weight, float) and weight == 0.0:
             return None
@@ -99,20 +106,20 @@ class Objective:
         return self._batches[n_rows]
 
     def _evaluate(self, batch: _Batch, weight: Number) -> Array:
-        """The data term (M,) and its gradient, ``weight`` being what the sums are divided by."""
+        """Return the data term (M,) and leave its gradient in ``grad``; the sums are divided by ``weight``."""
         value, d_raw = self._loss_of(batch), batch.sweeps.d_raw
-        np.multiply(d_raw, _inverse(weight, d_raw), out=d_raw)
+        np.multiply(d_raw, reciprocal(weight, d_raw), out=d_raw)
         batch.sweeps.backward()
-        return value / _flat(weight)
+        return value / as_vector(weight)
 
     def _loss_of(self, batch: _Batch) -> Array:
-        """The summed loss (M,); its gradient is in ``batch.sweeps.d_raw``."""
+        """Return the summed loss (M,), its gradient in ``batch.sweeps.d_raw``."""
         sweeps = batch.sweeps
         sweeps.forward()
         return self.loss.value_and_grad(batch.y, sweeps.raw, batch.weight, sweeps.d_raw, batch.work)
 
     def _penalise(self, weight: Number) -> Array | float:
-        """The L2 term (M,); its gradient joins ``grad``."""
+        """Return the L2 term (M,) and add its gradient to ``grad``."""
         if isinstance(self.alpha, float) and self.alpha == 0.0:
             return 0.0
         (scale,) = cast((self.alpha / weight,), self._W)
@@ -121,17 +128,17 @@ class Objective:
         return self._penalty(weight)
 
     def _penalty(self, weight: Number) -> Array:
-        return _flat(0.5 * self.alpha / weight) * squared_norm(self._W)
+        return as_vector(0.5 * self.alpha / weight) * squared_norm(self._W)
 
-    def _whole(self) -> Array:
-        """All rows, in chunks through the same memory: one path for any number of rows."""
+    def _over_all_rows(self) -> Array:
+        """Evaluate all rows, in chunks through the same memory."""
         total = self.total_weight
         if self.n_rows <= self.max_batch:
             return self._evaluate(self._all_at_once(), total) + self._penalise(total)
         if self._sum is None:
             self._sum = np.empty_like(self.grad)
         self._sum.fill(0.0)
-        value = np.zeros(len(self.theta), self.theta.dtype)
+        value: Array = np.zeros(len(self.theta), self.theta.dtype)
         for batch in self._chunks():
             value = value + self._evaluate(batch, total)
             np.add(self._sum, self.grad, out=self._sum)
@@ -139,7 +146,7 @@ class Objective:
         return value + self._penalise(total)
 
     def _all_at_once(self) -> _Batch:
-        """All rows in one batch, gathered once for as long as nothing else is put there."""
+        """Return the batch of all rows, which is gathered again only after another batch was."""
         batch = self._batch(self.n_rows)
         if batch is not self._loaded:
             batch.gather([d.order for d in self.data])
@@ -147,7 +154,7 @@ class Objective:
         return batch
 
     def _chunks(self) -> Iterator[_Batch]:
-        """All rows, a batch at a time."""
+        """Yield all rows in batches."""
         n = self.n_rows
         if n <= self.max_batch:
             yield self._all_at_once()
@@ -159,15 +166,15 @@ class Objective:
             yield batch
 
     def value(self) -> Array:
-        """The objective (M,) over all rows, at the price of a forward sweep; ``grad`` is left alone."""
+        """Return the objective (M,) over all rows by a forward sweep; ``grad`` does not change."""
         return self.loss_without_penalty() + self._penalty(self.total_weight)
 
     def curvature_product(self, v: Array, out: Array) -> None:
-        """Write the Gauss-Newton product J' H J v + alpha v, over all rows and divided as f is, to out (M, P).
+        """Write the Gauss-Newton product J' H J v + alpha v, over all rows and divided like f, to out (M, P).
 
-        H is the loss's curvature: the matrix is symmetric, and positive semidefinite for a convex loss. ``grad`` is
-        spent.
+        H is the loss's curvature, so that the matrix is symmetric and positive semidefinite. ``grad`` is overwritten.
         """
+        assert isinstance(self.loss, WithCurvature)
         (scale,) = cast((self.alpha / self.total_weight,), v)
         np.multiply(v, scale, out=out)
         out[:, self._W.shape[1] :] = 0.0
@@ -176,37 +183,33 @@ class Objective:
             sweeps.forward()
             t = sweeps.tangent(v)
             self.loss.curvature(batch.y, sweeps.raw, batch.weight, t)
-            np.multiply(t, _inverse(self.total_weight, t), out=sweeps.d_raw)
+            np.multiply(t, reciprocal(self.total_weight, t), out=sweeps.d_raw)
             sweeps.backward()
             np.add(out, self.grad, out=out)
 
     def residuals(self) -> Iterator[tuple[Array, Array]]:
-        """Yield (J (B, P), r (B,)) for a stretch of rows and one output, of one member and a sum of squares.
+        """Yield (J (B, P), r (B,)) for a stretch of rows and one output, of one member and a loss with residuals.
 
-        r = sqrt(w) (raw - y), and J is its Jacobian; both are the caller's until the next.
+        r are the weighted residuals, f = 1/2 ||r||^2 / sum of weights without the penalty, and J is their Jacobian;
+        both belong to the caller until the next.
         """
+        assert isinstance(self.loss, WithResiduals)
         for batch in self._chunks():
             sweeps = batch.sweeps
             sweeps.forward()
-            root = 1.0 if batch.weight is None else np.sqrt(batch.weight[0, 0])
-            for k in range(sweeps.raw.shape[1]):
+            root = 1.0 if batch.weight is None else np.sqrt(batch.weight)
+            r, slope = (self._space.array(name, sweeps.raw.shape[1], sweeps.batch) for name in ("r", "slope"))
+            self.loss.residuals(batch.y, sweeps.raw, r, slope)
+            np.multiply(r, root, out=r)
+            np.multiply(slope, root, out=slope)
+            for k in range(r.shape[1]):
                 sweeps.d_raw.fill(0.0)
-                sweeps.d_raw[0, k] = root
-                yield sweeps.row_gradients(), (sweeps.raw[0, k] - batch.y[0, k]) * root
+                sweeps.d_raw[0, k] = slope[0, k]
+                yield sweeps.row_gradients(), r[0, k]
 
     def loss_without_penalty(self) -> Array:
-        """The mean loss (M,) over all rows, without its gradient: what a validation set is for."""
-        total = np.zeros(len(self.theta), self.theta.dtype)
+        """Return the mean loss (M,) over all rows, for validation."""
+        total: Array = np.zeros(len(self.theta), self.theta.dtype)
         for batch in self._chunks():
             total += self._loss_of(batch)
-        return total / _flat(self.total_weight)
-
-
-def _flat(number: Number) -> Number:
-    """A number for each of (M,)."""
-    return number if isinstance(number, float) else number[:, 0]
-
-
-def _inverse(weight: Number, like: Array) -> Number:
-    """1 / weight, to multiply (M, K, B) with."""
-    return 1.0 / weight if isinstance(weight, float) else cast((1.0 / weight,), like)[0][:, :, None]
+        return total / as_vector(self.total_weight)

@@ -1,59 +1,65 @@
 """How the learning rate changes from epoch to epoch, as pure functions.
 
-A schedule maps where a run stands to a factor on ``learning_rate_init``. It holds no state: what it
-needs to know is in ``Progress``, which the run keeps and a resumed run continues.
+A schedule maps the progress of a run to a factor on ``learning_rate_init``. It has no state: the run keeps its
+``Progress``, and a resumed run continues it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 
 @dataclass
 class Progress:
-    """Where a run stands at the end of an epoch."""
+    """The progress of a run at the end of an epoch."""
 
     n_seen: int = 0  # training rows seen so far, earlier calls included
-    n_plateaus: int = 0  # times that patience ran out so far
+    n_plateaus: int = 0  # how often patience has run out
     n_epochs: int = 0  # since the run began
-    n_planned: int = 1  # epochs that the run may take
+    n_planned: int = 1  # maximum number of epochs of the run
 
     @property
     def fraction(self) -> float:
-        """The part of the planned epochs that is done, at most 1."""
+        """The fraction of the planned epochs that is done, at most 1."""
         return min(self.n_epochs / self.n_planned, 1.0)
 
 
 class Schedule(NamedTuple):
-    """A factor of the learning rate, and what the schedule makes of plateaus and of the planned number of epochs."""
+    """A factor on the learning rate as a function of the progress and of ``power_t``.
 
-    factor: Callable[[Progress, float], float]  # of the progress and ``power_t``
-    lowers_on_plateau: bool = False  # the rate, before patience that ran out may stop the run
-    budgeted: bool = False  # the run is complete when its epochs are
+    ``lowers_on_plateau``: the rate falls when patience runs out, and only the smallest rate stops the run.
+    ``budgeted``: the schedule spans the planned epochs, and a run that completes them has converged.
+    """
+
+    factor: Callable[[Progress, float], float]
+    lowers_on_plateau: bool = False
+    budgeted: bool = False
 
 
 def of_fraction(factor: Callable[[float], float]) -> Schedule:
-    """A schedule that spends the planned epochs: a factor of the fraction of training done, from 0 to 1."""
+    """Return a schedule over the planned epochs from a function of the fraction of training done, in [0, 1]."""
     return Schedule(lambda at, power_t: factor(at.fraction), budgeted=True)
 
 
 def cosine(done: float) -> float:
-    """Half a cosine wave from 1 to 0 (Loshchilov and Hutter 2017, without restarts)."""
+    """Fall from 1 to 0 along half a cosine wave (Loshchilov and Hutter 2017, without restarts)."""
     return (1.0 + math.cos(math.pi * done)) / 2.0
 
 
-WARM_UP, FIRST, LAST = 0.3, 1 / 25, 1 / 250_000  # of one_cycle: part of the run that rises, factors at both ends
+WARM_UP, FIRST, LAST = 0.3, 1 / 25, 1 / 250_000  # of one_cycle: fraction of the run that rises, factors at both ends
 
 
 def one_cycle(done: float) -> float:
-    """Rise to 1 and fall below the start, by half cosine waves (Smith and Topin 2019; PyTorch's OneCycleLR)."""
+    """Rise to 1 and fall below the start along half cosine waves (Smith and Topin 2019; PyTorch's OneCycleLR)."""
     if done < WARM_UP:
         return FIRST + (1.0 - FIRST) * cosine(1.0 - done / WARM_UP)
     return LAST + (1.0 - LAST) * cosine((done - WARM_UP) / (1.0 - WARM_UP))
 
+
+ScheduleName = Literal["constant", "invscaling", "adaptive", "cosine", "one_cycle"]
 
 SCHEDULES: dict[str, Schedule] = {
     "constant": Schedule(lambda at, power_t: 1.0),
@@ -62,3 +68,16 @@ SCHEDULES: dict[str, Schedule] = {
     "cosine": of_fraction(cosine),
     "one_cycle": of_fraction(one_cycle),
 }
+
+
+def schedule_of(learning_rate: str | Callable[[float], float], ignored: Sequence[str] = ()) -> Schedule:
+    """Return the schedule of a name or of a function of the fraction done; ignored ones are constant."""
+    if isinstance(learning_rate, str):
+        return SCHEDULES["constant" if learning_rate in ignored else learning_rate]
+    return of_fraction(learning_rate)
+
+
+def rate(schedule: Schedule, progress: Progress, options: Mapping[str, Any]) -> float:
+    """Return the learning rate at this progress."""
+    factor: float = options["learning_rate_init"] * schedule.factor(progress, options["power_t"])
+    return factor

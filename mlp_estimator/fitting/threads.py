@@ -8,6 +8,7 @@ The number is never raised: what joblib or the user allows is the upper limit.
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from functools import cache
 from threading import Lock
@@ -15,7 +16,7 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from .engine.network import Network
+from ..engine.network import Network
 
 WORTH_THREADS = 8e6
 """Multiplications and additions of the largest product of a batch from which on threads pay: two threads take 1.2 of
@@ -63,7 +64,7 @@ def _blas() -> tuple[OneThread, OneThread]:
 
 def limited_threads(network: Network, batch_size: int) -> ExitStack:
     """Context in which BLAS threads are as few as serves sweeps over batches of this size."""
-    largest = max(param.shape[0] * param.shape[1] for layer in network.layout.params for param in layer)
+    largest = max(math.prod(param.shape) for layer in network.layout.params for param in layer)
     with LOOKING:
         numpys, others = _blas()
     context = ExitStack()

@@ -1,0 +1,22 @@
+"""Axes to draw on; matplotlib is imported when a picture is drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def axes_for(ax: Any, n: int = 1) -> tuple[Any, list[Any]]:
+    """Return a new figure with n axes below each other, or ``ax`` with its figure."""
+    if ax is not None:
+        axes = list(np.ravel(ax))
+        if len(axes) < n:
+            raise ValueError(f"This picture needs {n} axes, one for losses and one for scores, but ax has {len(axes)}.")
+        return axes[0].figure, axes
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("Pictures need matplotlib: pip install 'mlp-estimator[plot]'.") from error
+    figure, grid = plt.subplots(n, sharex=True, squeeze=False, layout="constrained")
+    return figure, list(grid.flat)

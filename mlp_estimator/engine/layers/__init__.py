@@ -1,0 +1,38 @@
+"""Layers: one file each. ``contract.py`` says what a network asks of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..activations import ACTIVATIONS, glorot
+from .contract import Layer, Params, Scratch
+from .dense import Dense, SparseDense
+from .dropout import Dropout
+from .elementwise import Elementwise
+from .piecewise import Piecewise
+from .scale import Scale
+
+__all__ = [
+    "LAYERS",
+    "Dense",
+    "Dropout",
+    "Elementwise",
+    "Layer",
+    "Params",
+    "Piecewise",
+    "Scale",
+    "Scratch",
+    "SparseDense",
+]
+
+LAYERS: dict[str, Callable[[], Layer]] = {
+    "dense": lambda: Dense(5, glorot),
+    "sparse_dense": lambda: SparseDense(5, glorot),
+    "elementwise": lambda: Elementwise(ACTIVATIONS["tanh"]),
+    "dropout": lambda: Dropout(0.4),
+    "scale": lambda: Scale(rate=6.0),
+    "piecewise": lambda: Piecewise([np.array([-1.0, 0.0, 0.5]), np.array([0.0, 1.0])]),
+}
+"""An example of each layer, for at least two inputs. The identity tests run over this table."""

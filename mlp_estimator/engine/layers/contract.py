@@ -1,0 +1,110 @@
+"""What a network asks of a layer.
+
+A layer is shapes and arithmetic on arrays that the caller owns; it has no state. Letters: see ``network.py``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+
+from ..batches import Batches, dense_batches
+from ..layout import Param
+from ..members import Array
+
+Params = tuple[Array, ...]
+
+
+class Scratch(NamedTuple):
+    """Memory that a layer wants for each batch: (M, width, B)."""
+
+    name: str
+    width: int
+
+
+class Layer(ABC):
+    """A forward, a backward and a tangent pass; each is one line of ``docs/derivations.md``.
+
+    ``n_in`` is the width below the layer. ``x`` is (M, n_in, B), or (1, n_in, B) where the members share their input,
+    ``out`` is (M, n_out, B); ``scratch`` are the arrays that ``scratch`` asks for, and keep what ``forward`` writes to
+    them. ``work`` is one more array to compute in.
+    """
+
+    keeps: frozenset[Literal["x", "out"]] = frozenset()
+    """What ``backward`` and ``tangent`` read of the forward pass: the planner lets nobody overwrite it."""
+    in_place: bool = False
+    """``forward`` is handed the same array as x and as out."""
+    overwrites_x: bool = False
+    """``forward`` may change x: the planner hands it a copy where the layer below, or another batch, needs x."""
+    noisy: ClassVar[bool] = False
+    """``draw`` writes random numbers to ``scratch`` before each forward pass; predictions leave the layer out."""
+    bottom: ClassVar[bool] = False
+    """The layer reads X and nothing else: it is first, and is never asked for ``d_in``."""
+
+    @property
+    @abstractmethod
+    def kind(self) -> Hashable:
+        """Equal for layers that compute alike, whatever their first parameters and hyperparameters."""
+
+    def n_out(self, n_in: int) -> int:
+        """Return the width of the output."""
+        return n_in
+
+    def params(self, n_in: int) -> tuple[Param, ...]:
+        """Describe the parameters."""
+        return ()
+
+    def scratch(self, n_in: int) -> tuple[Scratch, ...]:
+        """Describe the memory that the layer wants for a batch."""
+        return ()
+
+    def init(self, p: Params, rng: np.random.RandomState) -> None:
+        """Write the first parameters of one member."""
+        return
+
+    def draw(self, scratch: Params, rngs: Sequence[np.random.Generator]) -> None:
+        """Write the random numbers of a batch, each member's from its generator."""
+        return
+
+    def batches(self, Xs: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Batches:
+        """Return the reader of batches of ``n_rows`` rows that suits this layer where it is the bottom one."""
+        return dense_batches(Xs, n_rows, dtype)
+
+    def joined(self, layers: Sequence[Self]) -> Layer:
+        """Return one layer for members with these layers of one kind, the first of which is this one."""
+        return self
+
+    @abstractmethod
+    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
+        """Write out."""
+
+    @abstractmethod
+    def backward(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        d_out: Array,
+        dp: Params,
+        d_in: Array | None,
+        work: Array | None,
+    ) -> None:
+        """Write (never add) the gradients dp and, unless None, d_in; ``work`` is like d_in."""
+
+    @abstractmethod
+    def tangent(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        v: Params,
+        t_in: Array | None,
+        t_out: Array,
+        work: Array,
+    ) -> None:
+        """Write the derivative of out along (v, t_in), where None is a zero tangent; ``work`` is like t_out."""

@@ -1,0 +1,144 @@
+"""Affine layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..batches import Batches, SparseRows, sparse_batches
+from ..layout import Param
+from ..members import Array
+from .contract import Layer, Params
+
+
+@lru_cache(maxsize=32)
+def _ones(n_rows: int, dtype: np.dtype[Any]) -> Array:
+    return np.ones((n_rows, 1), dtype)
+
+
+def sum_over_batch(terms: Array, out: Array) -> None:
+    """Sum (M, n, B) to (M, n, 1) as a product: 2.4 us at 256 x 200 where add.reduce takes 10.7, einsum 4.4."""
+    if terms.shape[2] == 1:
+        np.copyto(out, terms)
+    else:
+        np.matmul(terms, _ones(terms.shape[2], terms.dtype), out=out)
+
+
+class Dense(Layer):
+    """The affine layer z = W' x + b, W (M, n_in, n_out), b (M, n_out, 1), one column of x a sample."""
+
+    keeps = frozenset({"x"})
+
+    def __init__(self, width: int, bound: Callable[[int, int], float]):
+        self.width = width
+        self.bound = bound
+
+    @property
+    def kind(self) -> Hashable:
+        return (type(self).__name__, self.width)
+
+    def n_out(self, n_in: int) -> int:
+        return self.width
+
+    def params(self, n_in: int) -> tuple[Param, ...]:
+        return Param("W", (n_in, self.width), decay=True), Param("b", (self.width,), decay=False)
+
+    def init(self, p: Params, rng: np.random.RandomState) -> None:
+        """Draw from a uniform distribution within the bound, biases too: scikit-learn's draws in its order."""
+        bound = self.bound(*p[0].shape[1:])
+        for array in p:
+            array[0] = rng.uniform(-bound, bound, array.shape[1:])
+
+    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
+        W, b = p
+        np.matmul(W.swapaxes(1, 2), x, out=out)
+        np.add(out, b, out=out)
+
+    def backward(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        d_out: Array,
+        dp: Params,
+        d_in: Array | None,
+        work: Array | None,
+    ) -> None:
+        (W, _), (dW, db) = p, dp
+        # A batch of one (each row by itself, for a Jacobian) makes outer products, which BLAS takes one by one.
+        (np.multiply if x.shape[2] == 1 else np.matmul)(x, d_out.swapaxes(1, 2), out=dW)
+        sum_over_batch(d_out, db)
+        if d_in is not None:
+            # With one output it is an outer product: 3 us by broadcasting at 100 x 200, 23 to 28 by BLAS.
+            (np.multiply if self.width == 1 else np.matmul)(W, d_out, out=d_in)
+
+    def tangent(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        v: Params,
+        t_in: Array | None,
+        t_out: Array,
+        work: Array,
+    ) -> None:
+        (W, _), (V, v_b) = p, v
+        np.matmul(V.swapaxes(1, 2), x, out=t_out)
+        np.add(t_out, v_b, out=t_out)
+        if t_in is not None:
+            np.matmul(W.swapaxes(1, 2), t_in, out=work)
+            np.add(t_out, work, out=t_out)
+
+
+class SparseDense(Dense):
+    """The affine layer at the bottom of a network that reads sparse rows."""
+
+    bottom = True
+
+    def batches(self, Xs: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Batches:
+        return sparse_batches(Xs, n_rows, dtype)
+
+    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
+        W, b = p
+        for W_m, out_m, batch in zip(W, out, _rows_of(x, len(W)), strict=True):
+            np.copyto(out_m, (batch @ W_m).T)
+        np.add(out, b, out=out)
+
+    def backward(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        d_out: Array,
+        dp: Params,
+        d_in: Array | None,
+        work: Array | None,
+    ) -> None:
+        dW, db = dp
+        for dW_m, d_m, batch in zip(dW, d_out, _rows_of(x, len(dW)), strict=True):
+            np.copyto(dW_m, batch.T @ d_m.T)
+        sum_over_batch(d_out, db)
+
+    def tangent(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        v: Params,
+        t_in: Array | None,
+        t_out: Array,
+        work: Array,
+    ) -> None:
+        self.forward(v, x, t_out, scratch)
+
+
+def _rows_of(x: Array, n_members: int) -> list[Any]:
+    assert isinstance(x, SparseRows)
+    return x.of_members(n_members)

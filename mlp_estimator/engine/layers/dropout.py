@@ -1,0 +1,76 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Self
+
+import numpy as np
+
+from ..members import Array, Number, cast, for_members
+from .contract import Layer, Params, Scratch
+
+
+class Dropout(Layer):
+    """Inverted dropout: out = mask * x, the mask 0 with probability ``rate``, else 1 / (1 - rate).
+
+    The expectation of out is x (Srivastava et al. 2014). The mask is scratch memory that ``draw`` fills.
+    """
+
+    noisy = True
+
+    def __init__(self, rate: Number):
+        self.rate = rate
+        self._rate = rate if isinstance(rate, float) else rate[:, :, None]
+
+    @property
+    def kind(self) -> Hashable:
+        return "dropout"
+
+    def scratch(self, n_in: int) -> tuple[Scratch, ...]:
+        return (Scratch("mask", n_in),)
+
+    def joined(self, layers: Sequence[Self]) -> Layer:
+        return Dropout(for_members([layer.rate for layer in layers if isinstance(layer.rate, float)]))
+
+    def draw(self, scratch: Params, rngs: Sequence[np.random.Generator]) -> None:
+        """Draw the mask of each member from its generator, sample by sample."""
+        (mask,) = scratch
+        for mask_m, rng in zip(mask, rngs, strict=True):
+            rng.random(dtype=mask.dtype, out=mask_m.T)  # type: ignore[arg-type]
+        rate, scale = cast((self._rate, 1.0 / (1.0 - self._rate)), mask)
+        np.greater_equal(mask, rate, out=mask)
+        np.multiply(mask, scale, out=mask)
+
+    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
+        np.multiply(x, scratch[0], out=out)
+
+    def backward(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        d_out: Array,
+        dp: Params,
+        d_in: Array | None,
+        work: Array | None,
+    ) -> None:
+        if d_in is not None:
+            np.multiply(d_out, scratch[0], out=d_in)
+
+    def tangent(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        v: Params,
+        t_in: Array | None,
+        t_out: Array,
+        work: Array,
+    ) -> None:
+        if t_in is None:
+            t_out.fill(0.0)
+        else:
+            np.multiply(t_in, scratch[0], out=t_out)

@@ -1,0 +1,60 @@
+"""Activations as layers."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+
+from ..activations import Activation
+from ..members import Array
+from .contract import Layer, Params
+
+
+class Elementwise(Layer):
+    """An activation: out = f(x). Its Jacobian is diagonal, so that backward and tangent are one product."""
+
+    overwrites_x = True
+
+    def __init__(self, activation: Activation):
+        self.activation = activation
+        self.in_place = activation.saves == "output"
+        self.keeps = frozenset({"out" if self.in_place else "x"})
+
+    @property
+    def kind(self) -> Hashable:
+        return self.activation
+
+    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
+        self.activation.apply(x, out)
+
+    def backward(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        d_out: Array,
+        dp: Params,
+        d_in: Array | None,
+        work: Array | None,
+    ) -> None:
+        if d_in is not None and work is not None:
+            self.activation.slope(out if self.in_place else x, d_in, work)
+            np.multiply(d_in, d_out, out=d_in)
+
+    def tangent(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        v: Params,
+        t_in: Array | None,
+        t_out: Array,
+        work: Array,
+    ) -> None:
+        if t_in is None:
+            t_out.fill(0.0)
+        else:
+            self.backward(p, x, out, scratch, t_in, (), t_out, work)

@@ -1,0 +1,93 @@
+"""Piecewise-linear encoding of numeric features."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from ..members import Array
+from .contract import Layer, Params
+
+
+class Piecewise(Layer):
+    """The inputs, followed by a piecewise-linear encoding of the first of them.
+
+    With the edges e_0 < ... < e_T of a feature x, component t of its encoding is (x - e_{t-1}) / (e_t - e_{t-1})
+    clipped to [0, 1], where the first bin goes down to -1 and the last one up to 2, minus ``mean`` (Gorishniy, Rubachev
+    and Babenko 2022). The layer has no parameters and is the bottom of a network: a batch is encoded where it was
+    gathered, and the encoded table is never stored.
+
+    Parameters
+    ----------
+    edges : sequence of ndarray of shape (T + 1,)
+        Increasing edges of the first features, one array each, in the type of the computation.
+
+    mean : ndarray of shape (n_components,), optional
+        What is subtracted from each component: its mean over the training rows.
+    """
+
+    bottom = True
+
+    def __init__(self, edges: Sequence[Array], mean: Array | None = None):
+        stops = np.cumsum([len(e) - 1 for e in edges]).tolist()
+        self._places = [slice(stop - len(e) + 1, stop) for e, stop in zip(edges, stops, strict=True)]
+        self._lower, width, self._low, self._high = (
+            np.concatenate(parts)[:, None] for parts in zip(*(_bins(np.asarray(e)) for e in edges), strict=True)
+        )
+        self._slope = 1.0 / width
+        self._mean = np.zeros_like(self._lower) if mean is None else np.asarray(mean, self._lower.dtype)[:, None]
+
+    @property
+    def kind(self) -> Hashable:
+        return ("piecewise", id(self))
+
+    def n_out(self, n_in: int) -> int:
+        return n_in + len(self._lower)
+
+    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
+        n_in = x.shape[1]
+        np.copyto(out[:, :n_in], x)
+        encoded = out[:, n_in:]
+        for k, place in enumerate(self._places):
+            np.subtract(x[:, k : k + 1], self._lower[place], out=encoded[:, place])
+        np.multiply(encoded, self._slope, out=encoded)
+        np.maximum(encoded, self._low, out=encoded)
+        np.minimum(encoded, self._high, out=encoded)
+        np.subtract(encoded, self._mean, out=encoded)
+
+    def backward(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        d_out: Array,
+        dp: Params,
+        d_in: Array | None,
+        work: Array | None,
+    ) -> None:
+        """There is no parameter, and nothing below."""
+
+    def tangent(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        v: Params,
+        t_in: Array | None,
+        t_out: Array,
+        work: Array,
+    ) -> None:
+        t_out.fill(0.0)
+
+
+def _bins(edges: Array) -> tuple[Array, Array, Array, Array]:
+    """Return the lower edges of the bins of a feature, their widths, and the bounds of its components."""
+    width = np.diff(edges)
+    if not (len(edges) > 1 and (width > 0).all()):
+        raise ValueError(f"The edges of a feature must be at least two and increasing, got {edges}.")
+    low, high = np.zeros_like(width), np.ones_like(width)
+    low[0], high[-1] = -1.0, 2.0
+    return edges[:-1], width, low, high

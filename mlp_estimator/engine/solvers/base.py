@@ -1,0 +1,71 @@
+"""What the solvers share: their contract, interrupts, and the first loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ..members import Array
+from ..monitor import INTERRUPTED, Monitor, Outcome
+from ..objective import Objective
+from ..runs import Run, objective_of
+
+
+class Solver(ABC):
+    """One way to minimise an objective.
+
+    A solver reports every epoch or iteration to the monitors of its runs. On a keyboard interrupt it leaves the
+    parameters of the last completed update.
+    """
+
+    reads: tuple[str, ...] = ()
+    """The estimators' parameters that it uses."""
+    calls: tuple[str, ...] = ()
+    """Methods of the loss that it needs besides ``value_and_grad``."""
+    incremental: ClassVar[bool] = False
+    """Whether it trains in minibatches: ``partial_fit`` can continue, and members train side by side."""
+    dtype: ClassVar[DTypeLike | None] = None
+    """The type that it works in, None for that of the data."""
+
+    @abstractmethod
+    def run(self, runs: Sequence[Run]) -> None:
+        """Train runs of one kind until each is finished."""
+
+
+def interrupt(objective: Objective, runs: Iterable[Run]) -> None:
+    """End the runs that are members of an objective, after a keyboard interrupt."""
+    for m, run in enumerate(runs):
+        if np.isnan(run.monitor.loss):  # before the end of the first epoch or iteration
+            run.monitor.loss = float(objective.value()[m])
+        run.outcome = run.outcome or INTERRUPTED
+
+
+class FullBatch(Solver):
+    """A solver that works on all data of one run, in float64."""
+
+    dtype = np.float64
+
+    def run(self, runs: Sequence[Run]) -> None:
+        interrupted = False
+        for run in runs:
+            objective = objective_of([run])
+            accepted = objective.theta.copy()
+            if not interrupted:  # otherwise runs that have not started are skipped
+                try:
+                    run.attempt(self._minimise, objective, accepted)
+                except KeyboardInterrupt:
+                    interrupted = True
+            np.copyto(objective.theta, accepted)
+            if interrupted:
+                interrupt(objective, [run])
+
+    def _minimise(self, run: Run, objective: Objective, accepted: Array) -> None:
+        run.outcome = self.minimise(objective, accepted, run.monitor, run.options)
+
+    @abstractmethod
+    def minimise(self, objective: Objective, accepted: Array, monitor: Monitor, options: Mapping[str, Any]) -> Outcome:
+        """Move ``accepted`` (1, P), a copy of ``objective.theta``, to a minimum, one accepted step after the other."""

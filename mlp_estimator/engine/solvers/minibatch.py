@@ -1,0 +1,150 @@
+"""Epochs of shuffled minibatches, one optimizer step for each, for all members at once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..members import for_members, options_for_members
+from ..monitor import CONVERGED, Outcome
+from ..objective import Objective
+from ..optimizers import Optimizer
+from ..runs import Run, objective_of, unfinished
+from ..schedules import Progress, rate, schedule_of
+from ..updates import Update
+from .base import Solver, interrupt
+
+MIN_RATE = 1e-6  # at or below it a plateau stops a run whose schedule lowers the rate on plateaus
+
+Order = NDArray[np.integer[Any]]
+
+
+class Minibatch(Solver):
+    """Training in minibatches with one optimizer."""
+
+    incremental = True
+
+    def __init__(self, optimizer: type[Optimizer]):
+        self.optimizer = optimizer
+        self.reads = (
+            "learning_rate_init",
+            *optimizer.reads,
+            *Update.reads,
+            *("batch_size", "max_iter", "shuffle", "learning_rate", "power_t", "dropout"),
+        )
+
+    def run(self, runs: Sequence[Run]) -> None:
+        orders = [run.data.order for run in runs]
+        streams: dict[Hashable, np.random.RandomState] = {}
+        for run in runs:
+            run.attempt(self._prepare_optimizer)
+            if run.stream is not None:  # the runs of a stream share a generator, within this population only
+                run.training.rng = streams.setdefault(run.stream, copy.deepcopy(run.training.rng))
+        while going := unfinished(runs):
+            runs, orders = [runs[m] for m in going], [orders[m] for m in going]
+            self._train(objective_of(runs), runs, orders)
+            for run in runs if len(runs) > 1 else ():
+                run.theta = run.theta.copy()  # others continue in the memory of another objective
+
+    def _train(self, objective: Objective, runs: Sequence[Run], orders: list[Order]) -> None:
+        """Train epochs until a run is finished; ``orders`` are the rows of each run in order."""
+        optimizers = [run.training.optimizer for run in runs if run.training.optimizer is not None]
+        stacked = self.optimizer.stack(optimizers)
+        limits = options_for_members([run.options for run in runs], Update.reads)
+        update = Update(stacked, objective.theta, objective.network.layout, limits)
+        try:
+            while len(unfinished(runs)) == len(runs):
+                for run in runs:
+                    run.monitor.begin()
+                if runs[0].options["shuffle"]:
+                    self._shuffle(runs, orders)
+                stacked.learning_rate = for_members([optimizer.learning_rate for optimizer in optimizers])
+                losses = self._epoch(objective, update, orders, runs[0].batch_size)
+                for run, loss in zip(runs, losses.tolist(), strict=True):
+                    run.attempt(self._note, loss, objective.n_rows)
+                for run in runs:
+                    run.attempt(self._end_epoch)
+        except KeyboardInterrupt:
+            interrupt(objective, runs)
+        finally:
+            stacked.unstack(optimizers)
+
+    def _prepare_optimizer(self, run: Run) -> None:
+        """Set the learning rate that the options ask for, of the optimizer that continues or of a new one."""
+        progress, optimizer = run.training.progress, run.training.optimizer
+        if not isinstance(optimizer, self.optimizer):
+            options = {name: run.options[name] for name in ("learning_rate_init", *self.optimizer.reads)}
+            progress, optimizer = Progress(), self.optimizer(run.theta, **options)
+        schedule = schedule_of(run.options["learning_rate"], optimizer.ignores_schedules)
+        optimizer.learning_rate = rate(schedule, progress, run.options)
+        run.training.optimizer = optimizer
+
+    @staticmethod
+    def _shuffle(runs: Sequence[Run], orders: list[Order]) -> None:
+        """Put the rows of each run in a new order; the runs of a stream share it.
+
+        A batch of all rows does not depend on the order. Drawing one takes a tenth of an epoch of 150 rows, so that it
+        is left pending.
+        """
+        drawn: dict[Hashable, Order] = {}
+        for m, run in enumerate(runs):
+            if run.batch_size == run.data.n_rows:
+                run.training.pending.append(run.batch_size)
+                continue
+            stream = run.stream or m
+            if stream not in drawn:
+                drawn[stream] = orders[m][run.training.rng.permutation(len(orders[m]))]
+            orders[m] = drawn[stream]
+
+    @staticmethod
+    def _epoch(objective: Objective, update: Update, orders: list[Order], batch_size: int) -> NDArray[np.floating[Any]]:
+        """Pass over the rows once in their order; return the mean (M,) of the batch losses."""
+        order = orders[0] if len(objective.data) == 1 else np.stack(orders)
+        n, total, n_done = objective.n_rows, np.zeros(len(orders)), 0
+        for start in range(0, n, batch_size):
+            # A batch of all rows needs no gathering in a new order: its sums are the same.
+            rows = order[..., start : start + batch_size] if batch_size < n else None
+            value = objective.value_and_grad(rows)
+            if value is None:  # all weights of these rows are 0
+                continue
+            update(objective.grad)
+            n_rows = n if rows is None else rows.shape[-1]
+            total += value * n_rows
+            n_done += n_rows
+        return total / n_done
+
+    @staticmethod
+    def _note(run: Run, loss: float, n_rows: int) -> None:
+        """Record the end of the epoch for one run."""
+        progress = run.training.progress
+        progress.n_seen += n_rows
+        progress.n_epochs += 1
+        run.monitor.note(loss, run.theta)
+
+    @staticmethod
+    def _end_epoch(run: Run) -> None:
+        """Set the next epoch's learning rate, or end the run where progress has stalled or all epochs are done."""
+        monitor, progress, options = run.monitor, run.training.progress, run.options
+        optimizer = run.training.optimizer
+        assert optimizer is not None
+        schedule = schedule_of(options["learning_rate"], optimizer.ignores_schedules)
+        monitor.notify()
+        stalled = stops = monitor.stalled
+        verdict = "Stopping."
+        if stalled and schedule.lowers_on_plateau:
+            stops, verdict = bool(optimizer.learning_rate <= MIN_RATE), "Learning rate too small. Stopping."
+            progress.n_plateaus += not stops
+        optimizer.learning_rate = rate(schedule, progress, options)
+        if stalled:
+            monitor.print_stalled(verdict if stops else f"Setting learning rate to {optimizer.learning_rate:f}")
+            monitor.n_flat = monitor.n_flat if stops else 0
+        if stops or monitor.ended:
+            run.outcome = monitor.ended or CONVERGED
+        elif monitor.n_iter >= options["max_iter"]:
+            spent = f"Stochastic Optimizer: Maximum iterations ({options['max_iter']}) reached and the optimization "
+            exhausted = Outcome("exhausted", spent + "hasn't converged yet.")
+            run.outcome = CONVERGED if schedule.budgeted else exhausted

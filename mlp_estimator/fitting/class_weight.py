@@ -1,0 +1,63 @@
+"""Weights of classes as weights of rows: learned from the targets of a fit, applied to those and to others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_class_weight
+
+from .data import Weigh
+
+
+def weigher(
+    class_weight: Any, classes: NDArray[Any] | None, Y: NDArray[Any], sample_weight: NDArray[Any] | None
+) -> Weigh:
+    """Return ``weigh(Y, sample_weight)``, the weights of rows; ``classes`` is None for multilabel targets.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, if no row has a weight, or if a list of dicts does not match the labels.
+    """
+    weights, names = [class_weight], [classes]
+    if classes is None:
+        names = [np.arange(2)] * Y.shape[1]
+        weights = class_weight if isinstance(class_weight, list) else weights * len(names)
+    elif isinstance(class_weight, list):
+        raise ValueError("class_weight as a list of dicts is for multilabel targets: give one dict, or 'balanced'.")
+    if len(weights) != len(names):
+        raise ValueError(f"class_weight has {len(weights)} dicts for {len(names)} labels: give one for each.")
+    columns = zip(weights, names, codes_of(Y).T, strict=True)
+    tables = [_weights_of_classes(*column, sample_weight) for column in columns]
+
+    def weigh(Y: NDArray[Any], sample_weight: NDArray[Any] | None) -> NDArray[Any]:
+        codes = codes_of(Y)
+        weight = np.prod([table.take(codes[:, k], mode="clip") for k, table in enumerate(tables)], axis=0)
+        return weight if sample_weight is None else sample_weight * weight
+
+    if not weigh(Y, sample_weight).any():
+        raise ValueError("With this class_weight no sample has a weight above zero: give some class a positive one.")
+    return weigh
+
+
+def _weights_of_classes(
+    class_weight: Any, classes: Any, codes: NDArray[Any], sample_weight: NDArray[Any] | None
+) -> NDArray[Any]:
+    """Return the weight of each class; with 'balanced' 0 for a class without any weighted sample."""
+    present = np.unique(codes) if isinstance(class_weight, str) else np.arange(len(classes))
+    weights, y = np.zeros(len(classes)), classes.take(codes, mode="clip")
+    with np.errstate(divide="ignore"):
+        weights[present] = compute_class_weight(
+            class_weight, classes=classes[present], y=y, sample_weight=sample_weight
+        )
+    if (weights < 0).any() or np.isnan(weights).any():
+        raise ValueError(f"class_weight={class_weight!r}: weights must be numbers of at least 0.")
+    weights[np.isinf(weights)] = 0.0
+    return weights
+
+
+def codes_of(Y: NDArray[Any]) -> NDArray[Any]:
+    """Return classes as integers, of encoded targets: these may be floats, and smoothed."""
+    return Y if Y.dtype.kind == "i" else (Y > 0.5).astype(int)

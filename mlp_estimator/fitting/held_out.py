@@ -1,0 +1,105 @@
+"""Early stopping: the rows set aside for validation, and the score of parameters on them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+
+from ..engine.batches import Data
+from ..engine.losses import Loss
+from ..engine.members import Array
+from ..engine.network import Network
+from ..engine.objective import Objective
+from .data import HeldOut, Metric, Source, TrainingData
+from .predicting import predict
+from .settings import Settings
+from .state import weight_attributes
+
+
+def check_validation_set(settings: Settings, X: Any, y: Any, sample_weight: Any) -> bool:
+    """Tell whether there is a validation set of the user, and raise an error if its parts do not go together."""
+    if (X is None) != (y is None) or (X is None and sample_weight is not None):
+        raise ValueError("A validation set needs both X_val and y_val (and may have sample_weight_val).")
+    if X is not None and not settings.early_stopping:
+        raise ValueError("X_val is only used with early_stopping=True: set it, or leave X_val out.")
+    return X is not None
+
+
+def split(data: TrainingData, fraction: float, rng: np.random.RandomState) -> tuple[Data, HeldOut]:
+    """Set a fraction of the rows aside, stratified where every class is frequent enough."""
+    rows, options = np.arange(len(data.targets.Y)), {"test_size": fraction, "random_state": rng}
+    try:
+        parts = train_test_split(rows, stratify=data.targets.strata, **options)
+    except ValueError:  # a class with one member, or more classes than rows in a part
+        parts = train_test_split(rows, **options)
+    if len(parts[1]) < 2:
+        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+    for part, name in zip(parts, ("training", "validation"), strict=True):
+        if data.weight is not None and not data.weight[part].any():
+            raise ValueError(
+                f"All sample weights in the {name} part of the early-stopping split are zero. Give more samples "
+                "a positive weight, or set early_stopping=False."
+            )
+    held_out = HeldOut(data.select(parts[1]), lambda: data.source.take(parts[1]))
+    return data.select(parts[0]), held_out
+
+
+def score_of(held_out: HeldOut, scoring: Any, data: TrainingData, network: Network) -> Callable[[Array], float]:
+    """Return the validation score as a function of parameters (1, P), by ``scoring``."""
+    theta = np.empty((1, network.layout.size), data.dtype)
+    if scoring == "loss":
+        return _minus_loss(network, data.targets.loss, held_out.data, theta)
+    if scoring is None:
+        score = _metric_score(data.targets.metric, held_out.data)
+    else:
+        predictor = data.predictor(
+            {**data.learned, **weight_attributes(network, theta, data.targets.loss)}
+        )  # views of theta
+        score = _scorer_score(scoring, predictor, held_out.source())
+    params = network.layout.views(theta)
+
+    def defined_score(parameters: Array) -> float:
+        np.copyto(theta, parameters)
+        prediction = predict(network, params, held_out.data.X, data.targets.loss.predict, rows=held_out.data.rows)
+        if not np.isfinite(prediction).all():  # a run that diverges, which the monitor handles
+            return float("nan")
+        value = score(prediction)
+        if np.isnan(value):
+            raise ValueError(
+                "The validation score is not a number: it is not defined on this validation set, for example "
+                "because that has one class or one sample only. Choose another set, or another scoring."
+            )
+        return value
+
+    return defined_score
+
+
+def _minus_loss(network: Network, loss: Loss, data: Data, theta: Array) -> Callable[[Array], float]:
+    objective = Objective(network, loss, [data], theta=theta, alpha=0.0)
+
+    def minus_loss(parameters: Array) -> float:
+        np.copyto(theta, parameters)
+        return -float(objective.loss_without_penalty()[0])
+
+    return minus_loss
+
+
+def _metric_score(metric: Metric, data: Data) -> Callable[[Array], float]:
+    """Return the estimator's own score of predictions (n, K)."""
+    Y, weight = (array if array is None or data.rows is None else array[data.rows] for array in (data.Y, data.weight))
+    assert Y is not None
+    return lambda prediction: float(metric(Y, prediction, weight))
+
+
+def _scorer_score(scoring: Any, predictor: Any, source: Source) -> Callable[[Array], float]:
+    """Return the score by a scorer of scikit-learn, which gets weights if it takes them."""
+    scorer = check_scoring(predictor, scoring)
+    accepted = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters.values()
+    takes_weights = any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in accepted)
+    weights: Mapping[str, Any] = {"sample_weight": source.weight} if takes_weights and source.weight is not None else {}
+    return lambda prediction: float(scorer(predictor, source.X, source.y, **weights))

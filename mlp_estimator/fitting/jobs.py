@@ -1,0 +1,287 @@
+"""Jobs: settings and data in, fitted states out. Jobs of one kind train side by side.
+
+One network is one job. An ensemble is a job per member, a search a job per candidate and fold.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from numbers import Integral
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import check_random_state
+
+from ..engine.batches import Data
+from ..engine.members import Array
+from ..engine.monitor import Monitor, Observer
+from ..engine.network import Network
+from ..engine.population import bytes_of, populations
+from ..engine.runs import Run, Training
+from ..engine.schedules import Progress
+from ..engine.solvers import Solver
+from .data import HeldOut, TrainingData
+from .held_out import score_of, split
+from .settings import Settings
+from .state import FitState, fitted_sizes, n_fitted, states_of, weight_attributes
+from .threads import limited_threads
+
+MAX_SEED = np.iinfo(np.int32).max
+
+
+@dataclass(eq=False)
+class Job:
+    """One network to train.
+
+    ``seed`` is an int, or a generator that the caller shares. ``start`` continues an earlier fit. ``rows`` and
+    ``held_out`` are set together, or early stopping chooses them.
+    """
+
+    settings: Settings
+    data: TrainingData
+    network: Network
+    seed: Any
+    start: FitState | None = None
+    partial: bool = False  # one more epoch of an incremental fit
+    member: bool = False  # of an ensemble, whose seeds are kept
+    rows: Data | None = None
+    held_out: HeldOut | None = None
+
+    @property
+    def n_bytes(self) -> int:
+        """Estimate of the memory of the job in training."""
+        n_rows = (self.rows or self.data.rows).n_rows
+        batch_size = self.settings.options_for(n_rows)[0].get("batch_size", n_rows)
+        return bytes_of(self.network, batch_size, self.data.dtype.itemsize)
+
+
+class FitObserver(Observer, Protocol):
+    """An observer of a whole fit, which may ask for the fitted attributes of the moment."""
+
+    def follow(self, snapshot: Callable[[], dict[str, Any]]) -> None:
+        """Take the function that returns these attributes."""
+
+
+def jobs_of(
+    settings: Settings, data: TrainingData, fitted: Mapping[str, Any] | None = None, *, partial: bool = False
+) -> list[Job]:
+    """Return the jobs of a fit, one per member; ``fitted`` are the attributes that training continues from."""
+    network = settings.network(
+        data.X.shape[1], data.targets.n_outputs, sparse=sparse.issparse(data.X), bottom=data.bottom
+    )
+    n_members = settings.n_members
+    starts: Sequence[FitState | None] = [None] * n_members
+    if fitted is not None:
+        _check_sizes(fitted, network, n_members)
+        starts = states_of(fitted, network, data.dtype)
+    ensemble = n_members > 1
+    seeds = [settings.random_state]
+    if ensemble:
+        seeds = [None if start is None else start.seed for start in starts]
+        if None in seeds:
+            seeds = check_random_state(settings.random_state).randint(MAX_SEED, size=n_members).tolist()
+    return [
+        Job(settings, data, network, seed, start, partial=partial, member=ensemble)
+        for seed, start in zip(seeds, starts, strict=True)
+    ]
+
+
+def _check_sizes(fitted: Mapping[str, Any], network: Network, n_members: int) -> None:
+    shapes = [param.shape for layer in network.layout.params for param in layer if param.name == "W"]
+    sizes = [shapes[0][0], *(shape[1] for shape in shapes)]
+    if list(fitted_sizes(fitted)) != sizes:
+        raise ValueError(
+            f"The fitted network has layer sizes {list(fitted_sizes(fitted))}, but the data and hidden_layer_sizes now "
+            f"ask for {sizes}. Training continues with the same sizes only: set warm_start=False to start afresh."
+        )
+    if n_fitted(fitted) != n_members:
+        raise ValueError(
+            f"The fitted ensemble has {n_fitted(fitted)} member(s), but n_members={n_members}. Training continues with "
+            "the same members only: set warm_start=False to start afresh."
+        )
+
+
+def fit_jobs(jobs: Sequence[Job], observer: FitObserver | None = None) -> list[FitState | Exception]:
+    """Train the jobs, side by side where they are of one kind; the result of a job that fails is its exception."""
+    prepared: list[Run | Exception] = []
+    beginnings: dict[Hashable, _Beginning] = {}
+    keys = [_chance(job) for job in jobs]
+    n_alike = Counter(keys)
+    for job, key in zip(jobs, keys, strict=True):
+        try:
+            begun = beginnings.get(key) or _begin(job)
+            if n_alike[key] > 1:
+                beginnings[key] = begun
+                begun = begun.fork()
+            prepared.append(_run(job, begun, key if key in beginnings else None))
+        except Exception as error:
+            prepared.append(error)
+    runs = [run for run in prepared if isinstance(run, Run)]
+    if observer is not None:
+        observer.follow(lambda: _snapshot(runs, jobs[0].data))
+        for run in runs:
+            run.monitor.observer = observer
+    solvers: dict[str, list[Run]] = {}
+    for job, run in zip(jobs, prepared, strict=True):
+        if isinstance(run, Run):
+            solvers.setdefault(job.settings.solver_name, []).append(run)
+    for job in {job.settings.solver_name: job for job in jobs}.values():
+        _train(job.settings.solver, solvers.get(job.settings.solver_name, []))
+    return [_result(job, run) if isinstance(run, Run) else run for job, run in zip(jobs, prepared, strict=True)]
+
+
+def completed(results: Iterable[FitState | Exception]) -> list[FitState]:
+    """Return the states, or raise the first exception."""
+    states = []
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+        states.append(result)
+    return states
+
+
+@dataclass
+class _Beginning:
+    """What chance decides of a run: initial parameters, generators and the early-stopping split."""
+
+    theta: Array  # (1, P)
+    training: Training
+    rows: Data
+    held_out: HeldOut | None
+
+    def fork(self) -> _Beginning:
+        """Return the same beginning for another run."""
+        return replace(self, theta=self.theta.copy(), training=self.training.fork(self.training.rng))
+
+
+def _chance(job: Job) -> Hashable:
+    """Equal for jobs that draw the same numbers: those with equal integer seeds, layers and rows."""
+    if not isinstance(job.seed, Integral) or job.start is not None:
+        return id(job)
+    s = job.settings
+    network = (s.hidden, s.activations, s.output_bound, job.network.noisy, job.network.kind)
+    return (id(job.data), id(job.rows), int(job.seed), network, s.early_stopping, s.validation_fraction)
+
+
+def _begin(job: Job) -> _Beginning:
+    """Draw initial parameters, the generator of dropout and the split, in scikit-learn's order."""
+    training = _training(job)
+    if job.start is not None:
+        theta = job.start.theta
+    else:
+        theta = np.empty((1, job.network.layout.size), job.data.dtype)
+        job.network.init(theta, [training.rng])
+    if job.network.noisy and training.noise is None:
+        training.noise = [np.random.default_rng(training.rng.randint(2**31))]
+    rows, held_out = job.rows or job.data.rows, job.held_out
+    if job.settings.early_stopping and held_out is None:
+        held_out = job.data.held_out
+        if held_out is None:
+            rows, held_out = split(job.data, job.settings.validation_fraction, training.rng)
+    return _Beginning(theta, training, rows, held_out)
+
+
+def _training(job: Job) -> Training:
+    """Return the generator, progress and optimizer to start with."""
+    before = job.start.training if job.start is not None and job.partial else None
+    if before is None:
+        n_seen = 0 if job.start is None else job.start.n_seen
+        return Training(check_random_state(job.seed), Progress(n_seen), in_progress=job.partial)
+    training = copy.deepcopy(before)  # a failed call leaves the state that it continued from
+    if isinstance(job.seed, Integral):
+        training.draw_pending()
+    else:
+        training.rng = check_random_state(job.seed)  # others see the generator, and may have drawn from it
+    if not before.in_progress:  # before was a fit, whose schedule is over
+        training.progress.n_epochs = 0
+    training.in_progress = job.partial
+    return training
+
+
+def _run(job: Job, begun: _Beginning, stream: Hashable) -> Run:
+    """Return the run of a job."""
+    settings, data = job.settings, job.data
+    options, _ = settings.options_for(begun.rows.n_rows)
+    if job.partial:
+        options["max_iter"] = 1
+    monitor = Monitor(
+        tol=settings.tol,
+        n_iter_no_change=settings.n_iter_no_change,
+        verbose=settings.verbose,
+        max_time=settings.max_time,
+    )
+    start = job.start
+    if start is not None:
+        if start.best_loss is not None and (start.loss is None or type(start.loss) is type(data.targets.loss)):
+            monitor.best_loss = start.best_loss
+        monitor.n_flat = start.n_flat if job.partial else 0
+    if begun.held_out is not None:
+        monitor.validate = score_of(begun.held_out, settings.scoring, data, job.network)
+        if start is not None:  # the baseline is the starting point, scored on the current validation set
+            monitor.best_score, monitor.best_theta = monitor.validate(begun.theta), begun.theta.copy()
+    begun.training.progress.n_planned = settings.max_iter
+    theta = begun.theta.astype(settings.solver.dtype or data.dtype, copy=False)
+    alpha = 0.0 if settings.alpha == "auto" else settings.alpha  # the solver estimates it
+    batch_size = options.get("batch_size", begun.rows.n_rows)
+    return Run(
+        job.network, data.targets.loss, begun.rows, theta, alpha, batch_size, options, monitor, begun.training, stream
+    )
+
+
+def _train(solver: Solver, runs: Sequence[Run]) -> None:
+    """Train runs in populations; those that take turns share ``max_time``."""
+    for population in populations(runs):
+        side_by_side = len(population) if solver.incremental else 1
+        for run in population:
+            run.monitor.max_time *= side_by_side / len(runs)
+        first = population[0]
+        quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # monitors check the losses
+        with quiet, limited_threads(first.network, min(first.batch_size, first.data.n_rows)):
+            solver.run(population)
+
+
+def _snapshot(runs: Sequence[Run], data: TrainingData) -> dict[str, Any]:
+    """Return fitted attributes that predict with the parameters of this moment, in a copy."""
+    theta = np.concatenate([run.theta for run in runs]).astype(data.dtype, copy=False)
+    return {**data.learned, **weight_attributes(runs[0].network, theta, data.targets.loss)}
+
+
+def _result(job: Job, run: Run) -> FitState | Exception:
+    """Return the state that a run leaves, or its error."""
+    monitor, training, start = run.monitor, run.training, job.start
+    if run.error is not None:
+        return run.error
+    assert run.outcome is not None
+    monitor.close()
+    theta = run.theta if monitor.best_theta is None else monitor.best_theta
+    try:
+        monitor.check_finite(float(np.abs(theta).max()))
+    except ValueError as error:
+        return error
+    if monitor.diverged:
+        training.optimizer = None  # its memory is not finite
+    if not isinstance(job.seed, Integral):
+        training.draw_pending()  # others see the generator
+    validated = monitor.validate is not None
+    before = start if start is not None else FitState(job.network, None, theta)
+    return FitState(
+        network=job.network,
+        loss=run.loss,
+        theta=theta.astype(job.data.dtype, copy=False),
+        training=training,
+        n_seen=training.progress.n_seen,
+        loss_curve=[*before.loss_curve, *monitor.loss_curve],
+        validation_scores=[*(before.validation_scores or []), *monitor.validation_scores] if validated else None,
+        last_loss=monitor.loss,
+        best_loss=None if validated else monitor.best_loss,
+        best_score=monitor.best_score if validated else None,
+        n_iter=monitor.n_iter,
+        n_flat=monitor.n_flat,
+        outcome=monitor.ended or run.outcome,
+        warning=job.settings.options_for(run.data.n_rows)[1],
+        seed=int(job.seed) if job.member else None,
+    )

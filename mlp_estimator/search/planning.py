@@ -1,0 +1,122 @@
+"""Which fits of a search train together: candidates of one shape on some of the training sets are a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+import joblib
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from ..fitting.data import TrainingData
+from ..fitting.settings import Settings
+from ..fitting.state import FitState
+
+ENOUGH_MEMBERS = 24
+"""Members beyond which a larger population gains nothing (``benchmarks/population.py``)."""
+
+
+class PopulationEstimator(Protocol):
+    """An estimator whose fits a search may train side by side: it says so by these methods."""
+
+    def _population_settings(self) -> Settings | None:
+        """Return the settings of a fit that jobs may replace, None where ``fit`` itself must run."""
+
+    def _reading_key(self) -> Hashable:
+        """Return a key that is equal for estimators that read data alike."""
+
+    def _read(self, settings: Settings, X: Any, y: Any, sample_weight: Any) -> TrainingData:
+        """Validate and encode training data."""
+
+    def _assign(self, data: TrainingData, states: Sequence[FitState]) -> None:
+        """Set the fitted attributes."""
+
+
+@dataclass
+class Candidate:
+    """An estimator with the parameters of a candidate, to be fitted on several training sets."""
+
+    estimator: Any
+    network: PopulationEstimator  # the estimator, or the last step of a pipeline
+    settings: Settings
+    steps_key: Hashable  # the parameters of the earlier steps, None where there are none
+    shape: Hashable  # equal for networks that may be in one cell
+
+
+@dataclass
+class Cell:
+    """Candidates of one shape, and the splits on whose training rows they are fitted together."""
+
+    candidates: dict[int, Candidate]
+    splits: range
+
+    @property
+    def first(self) -> Candidate:
+        """A candidate that stands for all in what they share."""
+        return next(iter(self.candidates.values()))
+
+
+def network_in(estimator: Any) -> tuple[Any, str]:
+    """Return the network that an estimator is, or in which a pipeline ends, and the prefix of its parameter names.
+
+    None if it is neither.
+    """
+    last, prefix = estimator, ""
+    if type(estimator) is Pipeline and estimator.transform_input is None:
+        name, last = estimator.steps[-1]
+        prefix = f"{name}__"
+    return (last, prefix) if hasattr(last, "_population_settings") else (None, "")
+
+
+def candidate_of(estimator: Any, params: Mapping[str, Any], fit_params: Mapping[str, Any]) -> Candidate | None:
+    """Return the candidate with these parameters, None where scikit-learn must fit it."""
+    try:
+        estimator = clone(estimator).set_params(**clone(dict(params), safe=False))
+        network, prefix = network_in(estimator)
+        if network is None or set(fit_params) - {prefix + "sample_weight"}:
+            return None
+        settings = network._population_settings()
+        steps = [estimator, *(step for _, step in getattr(estimator, "steps", ()))]
+        if settings is None or any(getattr(step, "_skl_callbacks", None) for step in steps):
+            return None
+        steps_key = None
+        if len(steps) > 2:
+            steps_key = joblib.hash({name: value for name, value in params.items() if not name.startswith(prefix)})
+        shape = (type(network).__name__, settings.hidden, network._reading_key())
+        return Candidate(estimator, network, settings, steps_key, shape)
+    except Exception:  # an ordinary fit raises it too, and the search handles it there
+        return None
+
+
+def cells_of(candidates: Mapping[int, Candidate], X: Any, n_splits: int, max_memory: float) -> list[Cell]:
+    """Arrange candidates in cells with enough members, whose data and fitted networks stay below ``max_memory``."""
+    groups: dict[Hashable, dict[int, Candidate]] = {}
+    for c, candidate in candidates.items():
+        groups.setdefault((candidate.steps_key, candidate.shape), {})[c] = candidate
+    return [cell for group in groups.values() for cell in _cells_of_group(group, X, n_splits, max_memory)]
+
+
+def _cells_of_group(group: dict[int, Candidate], X: Any, n_splits: int, max_memory: float) -> list[Cell]:
+    first = next(iter(group.values())).settings
+    n_members = sum(candidate.settings.n_members for candidate in group.values())
+    shape = np.shape(X)
+    sizes = [shape[1] if len(shape) > 1 else 1, *first.hidden, 1]
+    n_bytes = 8 * first.n_members * sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+    n_candidates = max(1, int(max_memory // (n_bytes * n_splits)))
+    n_sets = max(1, min(-(-ENOUGH_MEMBERS // n_members), int(max_memory // bytes_of_data(X))))
+    numbers = list(group)
+    parts = [{c: group[c] for c in numbers[i : i + n_candidates]} for i in range(0, len(numbers), n_candidates)]
+    starts = range(0, n_splits, n_sets)
+    return [Cell(part, range(s, min(s + n_sets, n_splits))) for part in parts for s in starts]
+
+
+def bytes_of_data(X: Any) -> int:
+    """Return the memory of data; of frames an estimate."""
+    if sparse.issparse(X):
+        return int(X.data.nbytes + 12 * X.nnz)
+    return max(int(getattr(X, "nbytes", 8 * np.size(X))), 1)

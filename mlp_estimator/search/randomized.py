@@ -1,0 +1,175 @@
+"""Randomized search with cross-validation over networks that train side by side."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
+from sklearn.utils import check_random_state
+
+from ..compat import Interval
+from .base import PopulationSearch
+
+
+class MLPRandomizedSearchCV(PopulationSearch, RandomizedSearchCV):
+    """Randomized search with cross-validation over networks that are trained side by side.
+
+    The interface, the splits, the scores and ``cv_results_`` are those of
+    :class:`sklearn.model_selection.RandomizedSearchCV`, with the same numbers. Only the training differs: candidates
+    whose networks have the same layers are members of one population, each with its own `alpha`, `learning_rate_init`,
+    `dropout`, `random_state` or other searched parameter, and each stops by its own rule [1]_.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier, MLPRegressor or Pipeline
+        The network, or a :class:`~sklearn.pipeline.Pipeline` that ends in one. Earlier steps are fitted once per fold
+        and setting. scikit-learn fits each candidate by itself in these cases: solvers on all data, subclasses with
+        another `fit`, other estimators, networks with callbacks or `max_time`, and fits with parameters other than the
+        sample weights of the network.
+
+    param_distributions : dict or list of dict
+        Lists of values or distributions with a method `rvs`, by parameter name, or several such dicts.
+
+    n_iter : int, default=10
+        Number of candidates.
+
+    scoring : str, callable, list, tuple, dict or None, default=None
+        The score on the test folds, as in RandomizedSearchCV; None is the estimator's `score`.
+
+    n_jobs : int or None, default=None
+        Number of processes, over which populations and the scoring of their members are spread.
+
+    refit : bool, str or callable, default=True
+        Whether to fit an estimator with the best parameters on all data, or the score or rule that selects them.
+
+    cv : int, splitter or iterable, default=None
+        The splits. An int is the number of (stratified) folds, None is 5.
+
+    verbose : int, default=0
+        Verbosity. The printed times exclude training: see ``cv_results_``.
+
+    pre_dispatch : int or str, default='2*n_jobs'
+        Number of scoring tasks that are dispatched at once.
+
+    random_state : int, RandomState instance or None, default=None
+        Generator of the candidates; networks have a `random_state` of their own.
+
+    error_score : 'raise' or float, default=nan
+        Score of a failing fit; 'raise' raises its error.
+
+    return_train_score : bool, default=False
+        Whether to also score the training folds.
+
+    max_memory : float, default=1e9
+        Maximum number of bytes of networks in training with their buffers, of training sets stored for further
+        candidates and, with one process, of fitted networks that wait to be scored. Candidates beyond it train later.
+
+    Attributes
+    ----------
+    cv_results_ : dict of ndarray
+        One entry per candidate, as in RandomizedSearchCV. Fits that trained together share their time equally.
+
+    best_estimator_ : estimator
+        The estimator fitted on all data, if `refit`.
+
+    best_params_ : dict
+        The best parameters.
+
+    best_score_ : float
+        Mean score of the best parameters.
+
+    best_index_ : int
+        Index of the best parameters in ``cv_results_``.
+
+    scorer_ : callable or dict
+        The scorers.
+
+    n_splits_ : int
+        Number of folds.
+
+    refit_time_ : float
+        Seconds of the fit on all data.
+
+    multimetric_ : bool
+        Whether there are several scores.
+
+    classes_ : ndarray
+        Class labels of ``best_estimator_``.
+
+    n_features_in_ : int
+        Number of features of ``best_estimator_``.
+
+    feature_names_in_ : ndarray
+        Names of the features, if ``best_estimator_`` has them.
+
+    See Also
+    --------
+    MLPGridSearchCV : All combinations of lists of values.
+
+    References
+    ----------
+    .. [1] Members of a population share each call of NumPy, on which small networks spend most of their time. Figures:
+       ``benchmarks/README.md``.
+
+    Examples
+    --------
+    >>> from scipy.stats import loguniform
+    >>> from sklearn.datasets import load_iris
+    >>> from mlp_estimator import MLPClassifier, MLPRandomizedSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = MLPClassifier((20,), learning_rate_init=0.01, random_state=0, max_iter=100, tol=0.01)
+    >>> search = MLPRandomizedSearchCV(network, {"alpha": loguniform(1e-4, 10)}, n_iter=5, random_state=0, cv=3)
+    >>> round(float(search.fit(X, y).best_score_), 2)
+    0.95
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **RandomizedSearchCV._parameter_constraints,
+        "max_memory": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        n_iter: int = 10,
+        scoring: str | Callable[..., Any] | Sequence[str] | Mapping[str, Any] | None = None,
+        n_jobs: int | None = None,
+        refit: bool | str | Callable[..., int] = True,
+        cv: int | Iterable[Any] | Any = None,
+        verbose: int = 0,
+        pre_dispatch: int | str = "2*n_jobs",
+        random_state: int | np.random.RandomState | None = None,
+        error_score: float | Literal["raise"] = np.nan,
+        return_train_score: bool = False,
+        max_memory: float = 1e9,
+    ):
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.max_memory = max_memory
+
+    def _lists_candidates(self) -> bool:
+        return type(self)._run_search is RandomizedSearchCV._run_search
+
+    def _candidates(self) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]]]:
+        # Drawn here and again by scikit-learn, from one state.
+        seed = check_random_state(None).randint(2**31) if self.random_state is None else self.random_state
+        sampler = ParameterSampler(self.param_distributions, self.n_iter, random_state=copy.deepcopy(seed))
+        return {"random_state": seed}, list(sampler)
