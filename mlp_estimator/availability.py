@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
-P, R, T = ParamSpec("P"), TypeVar("R"), TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
 
 
 class UnavailableError(AttributeError, ValueError):
@@ -18,7 +20,7 @@ class _AvailableUnless(Generic[T, P, R]):
 
     def __init__(self, method: Callable[Concatenate[T, P], R], reason: Callable[[T], str]):
         self.method, self.reason = method, reason
-        update_wrapper(self, method)
+        update_wrapper(cast(Any, self), method)
 
     @overload
     def __get__(self, instance: None, owner: type) -> Callable[Concatenate[T, P], R]: ...

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,8 +19,9 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .callbacks import EpochTasks
-from .compat import CallbackSupportMixin, check_sample_weight, fit_method_with_callbacks
+from .compat import CallbackSupportMixin, check_sample_weight, fit_method_with_callbacks, untyped
 from .engine.batches import Data
+from .engine.losses import Loss
 from .engine.members import Array
 from .engine.network import Network, perceptron
 from .fitting.data import HeldOut, Source, Targets, TrainingData
@@ -30,13 +30,18 @@ from .fitting.held_out import check_validation_set
 from .fitting.jobs import completed, fit_jobs, jobs_of
 from .fitting.predicting import identity_link, predict
 from .fitting.settings import Settings, resolve_activations
-from .fitting.state import ESTIMATES, FitState, attributes_of, fitted_sizes, stored_weights, warn_of
+from .fitting.state import ESTIMATES, FitState, attributes_of, fitted_sizes, restored_on_error, stored_weights, warn_of
 from .parameters import Parameters
 
 
 class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
     """Base of the two estimators; not for direct use."""
 
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    n_outputs_: int
+    loss_curve_: list[Any]
+    _loss: Loss
     _features: ClassVar[Features] = NumericFeatures()
     """The reader of X. It has no state of its own; an estimator whose reader learns sets the attribute in ``fit``."""
     _target_validation: ClassVar[Mapping[str, Any]] = {"multi_output": True}
@@ -103,7 +108,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
             or if the loss becomes non-finite in training. A previously fitted estimator does not change then.
         """
         # Members that take turns have epochs of their own.
-        context = self._init_callback_context(max_subtasks=self.max_iter if self.n_members == 1 else None)
+        context = untyped(self)._init_callback_context(max_subtasks=self.max_iter if self.n_members == 1 else None)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = {"X": X, "y": y, "metadata": metadata}
         context.call_on_fit_task_begin(estimator=self, **data)
@@ -123,7 +128,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         partial: bool = False,
         classes: Any = None,
     ) -> Self:
-        with self._unchanged_on_error():
+        with restored_on_error(vars(self)):
             settings = Settings.of(self._parameters())
             validated = any(part is not None for part in validation)
             if validated:
@@ -195,7 +200,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
 
     def _population_settings(self) -> Settings | None:
         """Return the settings if jobs can replace a call of ``fit``, None where ``fit`` itself must run."""
-        self._validate_params()
+        untyped(self)._validate_params()
         settings = Settings.of(self._parameters())
         observed = bool(getattr(self, "_skl_callbacks", None)) or self.max_time is not None
         replaced = type(self).fit is not MultilayerPerceptron.fit
@@ -206,16 +211,6 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         predictor = copy.copy(self)
         vars(predictor).update(attributes)
         return predictor
-
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """Undo the attributes that scikit-learn's validation sets, where a fit fails afterwards."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            self.__dict__ = before
-            raise
 
     def _network(self, X: Any) -> Network:
         """Return the fitted network, for X as the bottom layer reads it."""
@@ -293,8 +288,8 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         # Optimizer state is twice the size of the weights: it is pickled only while partial_fit is in progress.
-        state: dict[str, Any] = dict(super().__getstate__())  # scikit-learn returns the estimator's own dictionary
-        first = np.ravel(state.get("_training"))[0]
-        if first is not None and not first.in_progress:
+        state = dict(untyped(super()).__getstate__())  # scikit-learn returns the estimator's own dictionary
+        training = state.get("_training")
+        if training is not None and not (training[0] if isinstance(training, list) else training).in_progress:
             del state["_training"]
         return state

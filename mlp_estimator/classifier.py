@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self
 
@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
+from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from .availability import available_unless
 from .base import MultilayerPerceptron
-from .compat import Interval, StrOptions, fit_method
+from .compat import Interval, StrOptions, fit_method, untyped
 from .engine.members import Array
 from .fitting.class_weight import codes_of, weigher
 from .fitting.data import Targets, Weigh, unweighted
@@ -240,6 +241,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     class_weight: Literal["balanced"] | dict[Any, float] | list[dict[Any, float]] | None = None
     label_smoothing: float = 0.0
+    classes_: NDArray[Any] = field(init=False)
+    _label_binarizer: LabelBinarizer = field(init=False)
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **MultilayerPerceptron._parameter_constraints,
@@ -348,7 +351,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         """
         probability = self._predict(X)
         if self._multilabel():
-            return self._label_binarizer.inverse_transform(probability)
+            indicator: NDArray[Any] = self._label_binarizer.inverse_transform(probability)
+            return indicator
         codes = probability[:, 0] > 0.5 if probability.shape[1] == 1 else probability.argmax(axis=1)
         return self.classes_.take(codes, mode="clip")  # a single class has no second
 
@@ -439,7 +443,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         return np.log(probability, out=probability)
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
+        tags = untyped(super()).__sklearn_tags__()
         tags.classifier_tags.multi_label = not self.label_smoothing  # it is for classes that exclude each other
         return tags
 

@@ -28,12 +28,19 @@ __all__ = [
     "fit_method_with_callbacks",
     "safe_indexing",
     "safe_split",
+    "untyped",
 ]
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 safe_indexing: Callable[[Any, NDArray[np.integer[Any]]], Any] = _safe_indexing
 safe_split: Callable[..., tuple[Any, Any]] = _safe_split
+
+
+def untyped(instance: object) -> Any:
+    """Return an object whose methods in scikit-learn have no types."""
+    return instance
 
 
 def fit_method(method: Callable[P, R]) -> Callable[P, R]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
 
-from .compat import Interval, Options, StrOptions
+from .compat import Interval, Options, StrOptions, untyped
 from .engine.activations import ACTIVATIONS, Activation, ActivationName
 from .engine.schedules import SCHEDULES, ScheduleName
 from .engine.solvers import SOLVERS, SolverName
@@ -96,12 +96,12 @@ class Parameters(BaseEstimator):
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    _doc_link_module: ClassVar[str] = "mlp_estimator"  # of scikit-learn's HTML representation
-    _doc_link_template: ClassVar[str] = DOC_LINK
+    _doc_link_module = "mlp_estimator"  # of scikit-learn's HTML representation
+    _doc_link_template = DOC_LINK
 
     def _parameters(self) -> dict[str, Any]:
         """Return the parameters by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.init}
 
     def _reading_key(self) -> Hashable:
         """Return a key that is equal for networks that read data alike, and so may share one reading."""
@@ -111,7 +111,7 @@ class Parameters(BaseEstimator):
 
     def _no_partial_fit(self) -> str:
         """Return why there is no ``partial_fit`` with these parameters, or an empty string."""
-        if not SOLVERS[self.solver].incremental:
+        if self.solver in [name for name, solver in SOLVERS.items() if not solver.incremental]:
             return (
                 f"partial_fit is only available for stochastic optimizers: {self.solver} is not stochastic, "
                 "choose solver='adam' or 'sgd'."
@@ -129,6 +129,6 @@ class Parameters(BaseEstimator):
         return ""
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
+        tags = untyped(super()).__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self, overload
 
@@ -15,7 +15,7 @@ from sklearn.metrics import r2_score
 
 from .availability import available_unless
 from .base import MultilayerPerceptron
-from .compat import Interval, StrOptions, fit_method
+from .compat import Interval, StrOptions, fit_method, untyped
 from .engine.losses import CLASSIFICATION, LOSSES, REGRESSION, Loss, LossName
 from .engine.members import Array
 from .fitting.data import Targets, unweighted
@@ -257,6 +257,9 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     loss: LossName | Loss = "squared_error"
     huber_delta: float = 1.0
     quantile: float | Sequence[float] = 0.5
+    alpha_: float | list[float] = field(init=False)
+    noise_variance_: float | list[float] = field(init=False)
+    _posterior: Any = field(init=False)
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **MultilayerPerceptron._parameter_constraints,
@@ -430,7 +433,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         return np.stack(variances).astype(float_type(self.coefs_[0]))
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
+        tags = untyped(super()).__sklearn_tags__()
         loss = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
         tags.target_tags.positive_only = getattr(loss, "domain", "real") != "real"
         return tags

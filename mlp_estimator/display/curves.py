@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -63,7 +63,7 @@ class LossCurveDisplay:
         self.losses, self.scores, self.kept = losses, scores, kept
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, log=False, name=None):
+    def from_estimator(cls, estimator: Any, *, ax: Any = None, log: bool = False, name: str | None = None) -> Self:
         """Draw the curves of one fit.
 
         Parameters
@@ -96,7 +96,9 @@ class LossCurveDisplay:
         return cls.from_estimators({name: estimator}, ax=ax, log=log)
 
     @classmethod
-    def from_estimators(cls, estimators, *, ax=None, log=False):
+    def from_estimators(
+        cls, estimators: Mapping[str, Any] | Sequence[Any], *, ax: Any = None, log: bool = False
+    ) -> Self:
         """Draw the curves of several fits into one picture.
 
         Parameters
@@ -135,7 +137,7 @@ class LossCurveDisplay:
         ]
         return cls(losses=curves[0], scores=curves[1], kept=curves[2]).plot(ax=ax, log=log)
 
-    def plot(self, ax=None, *, log=False):
+    def plot(self, ax: Any = None, *, log: bool = False) -> Self:
         """Draw the curves.
 
         Parameters

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from .figure import axes_for
@@ -48,11 +52,21 @@ class ValidationHeatmapDisplay:
     >>> ValidationHeatmapDisplay.from_search(search)  # doctest: +SKIP
     """
 
-    def __init__(self, *, scores, rows, columns, names, label="mean_test_score"):
+    def __init__(
+        self,
+        *,
+        scores: NDArray[Any],
+        rows: Sequence[Any],
+        columns: Sequence[Any],
+        names: tuple[str, ...],
+        label: str = "mean_test_score",
+    ):
         self.scores, self.rows, self.columns, self.names, self.label = scores, rows, columns, names, label
 
     @classmethod
-    def from_search(cls, search, *, params=None, metric="score", ax=None):
+    def from_search(
+        cls, search: Any, *, params: Sequence[str] | None = None, metric: str = "score", ax: Any = None
+    ) -> Self:
         """Draw a fitted search.
 
         Parameters
@@ -98,7 +112,7 @@ class ValidationHeatmapDisplay:
             table[at] = np.fmax(table[at], score)
         return cls(scores=table, rows=values[0], columns=values[1], names=tuple(params), label=label).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the cells, with their numbers.
 
         Parameters

@@ -7,6 +7,7 @@ own adjoint, so these two serve the forward, the backward and the tangent sweep.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -19,22 +20,22 @@ from .members import Array
 
 def glorot(n_in: int, n_out: int) -> float:
     """Bound of Glorot and Bengio (2010), for functions near the identity around 0: sqrt(6 / (n_in + n_out))."""
-    return (6.0 / (n_in + n_out)) ** 0.5
+    return math.sqrt(6.0 / (n_in + n_out))
 
 
 def narrow_glorot(n_in: int, n_out: int) -> float:
     """scikit-learn's bound for the logistic function: sqrt(2 / (n_in + n_out))."""
-    return (2.0 / (n_in + n_out)) ** 0.5
+    return math.sqrt(2.0 / (n_in + n_out))
 
 
 def he(n_in: int, n_out: int) -> float:
     """Bound of He et al. (2015), for rectifiers, which halve the variance: sqrt(6 / n_in)."""
-    return (6.0 / n_in) ** 0.5
+    return math.sqrt(6.0 / n_in)
 
 
 def lecun(n_in: int, n_out: int) -> float:
     """Bound of LeCun et al. (1998), which keeps the variance and which selu is made for: sqrt(3 / n_in)."""
-    return (3.0 / n_in) ** 0.5
+    return math.sqrt(3.0 / n_in)
 
 
 @dataclass(frozen=True)

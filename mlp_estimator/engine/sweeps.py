@@ -118,7 +118,7 @@ class Sweeps:
         """
         if self._row_backward is None:
             flat = self._space.array("rows", self.network.layout.size, self.batch, order="F")
-            self._rows = flat[0].T
+            self._rows: Array = flat[0].T
             gradients = self.network.layout.views(self._rows)
             self._row_backward = self._backward_plan(gradients, lambda a: a.transpose(2, 1, 0))
         for run, arrays in self._row_backward:

@@ -34,7 +34,7 @@ def weigher(
 
     def weigh(Y: NDArray[Any], sample_weight: NDArray[Any] | None) -> NDArray[Any]:
         codes = codes_of(Y)
-        weight = np.prod([table.take(codes[:, k], mode="clip") for k, table in enumerate(tables)], axis=0)
+        weight: NDArray[Any] = np.prod([table.take(codes[:, k], mode="clip") for k, table in enumerate(tables)], axis=0)
         return weight if sample_weight is None else sample_weight * weight
 
     if not weigh(Y, sample_weight).any():

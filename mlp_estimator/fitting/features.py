@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 
 from ..engine.batches import as_readable
 from ..engine.layers import Layer
 
-MatrixLike = ArrayLike | sparse.sparray | sparse.spmatrix
+
+class SparseMatrix(Protocol):
+    """A sparse matrix or array of SciPy."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, n_features)."""
+
+    def tocsr(self) -> Any:
+        """Return it in CSR format."""
+
+
+MatrixLike: TypeAlias = ArrayLike | SparseMatrix
 """What the estimators accept as X."""
 
 

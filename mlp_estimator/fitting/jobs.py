@@ -23,7 +23,7 @@ from ..engine.network import Network
 from ..engine.population import bytes_of, populations
 from ..engine.runs import Run, Training
 from ..engine.schedules import Progress
-from ..engine.solvers import Solver
+from ..engine.solvers import SOLVERS, Solver
 from .data import HeldOut, TrainingData
 from .held_out import score_of, split
 from .settings import Settings
@@ -126,11 +126,11 @@ def fit_jobs(jobs: Sequence[Job], observer: FitObserver | None = None) -> list[F
         for run in runs:
             run.monitor.observer = observer
     solvers: dict[str, list[Run]] = {}
-    for job, run in zip(jobs, prepared, strict=True):
-        if isinstance(run, Run):
-            solvers.setdefault(job.settings.solver_name, []).append(run)
-    for job in {job.settings.solver_name: job for job in jobs}.values():
-        _train(job.settings.solver, solvers.get(job.settings.solver_name, []))
+    for job, result in zip(jobs, prepared, strict=True):
+        if isinstance(result, Run):
+            solvers.setdefault(job.settings.solver_name, []).append(result)
+    for name, of_solver in solvers.items():
+        _train(SOLVERS[name], of_solver)
     return [_result(job, run) if isinstance(run, Run) else run for job, run in zip(jobs, prepared, strict=True)]
 
 

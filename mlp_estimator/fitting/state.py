@@ -6,7 +6,8 @@ With one member a fitted attribute is the value itself, as in scikit-learn; with
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,6 +165,18 @@ def states_of(attributes: Mapping[str, Any], network: Network, dtype: np.dtype[A
         )
         for theta, training, n_seen, loss_curve, scores, best_loss, n_flat, seed in columns
     ]
+
+
+@contextmanager
+def restored_on_error(attributes: dict[str, Any]) -> Iterator[None]:
+    """Undo changes of an estimator's attributes, such as those by scikit-learn's validation, where a fit fails."""
+    before = dict(attributes)
+    try:
+        yield
+    except BaseException:
+        attributes.clear()
+        attributes.update(before)
+        raise
 
 
 def warn_of(states: Sequence[FitState], partial: bool = False, stacklevel: int = 6) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +17,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
-from ..compat import BaseSearchCV, check_method_params
+from ..compat import BaseSearchCV, check_method_params, untyped
 from ..fitting.features import MatrixLike
 from ..parameters import DOC_LINK
 from .planning import network_in
@@ -28,8 +28,8 @@ class PopulationSearch(BaseSearchCV):
     """Mixin of a search of scikit-learn, before it in the order of bases."""
 
     max_memory: float
-    _doc_link_module: ClassVar[str] = "mlp_estimator"
-    _doc_link_template: ClassVar[str] = DOC_LINK
+    _doc_link_module = "mlp_estimator"
+    _doc_link_template = DOC_LINK
 
     @abstractmethod
     def _lists_candidates(self) -> bool:
@@ -84,9 +84,9 @@ class PopulationSearch(BaseSearchCV):
         if y is None or network_in(self.estimator)[0] is None or not self._lists_candidates():
             return None
         try:
-            self._validate_params()
+            untyped(self)._validate_params()
             X, y = indexable(X, y)
-            routed = self._get_routed_params_for_fit(check_method_params(X, params))
+            routed = untyped(self)._get_routed_params_for_fit(check_method_params(X, params))
             splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
             cv = list(splitter.split(X, y, **routed.splitter.split))
         except Exception:

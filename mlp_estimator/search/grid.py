@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 
-from ..compat import Interval
+from ..compat import Interval, untyped
 from .base import PopulationSearch
 
 
@@ -121,9 +121,8 @@ class MLPGridSearchCV(PopulationSearch, GridSearchCV):
     0.01
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **GridSearchCV._parameter_constraints,
-        "max_memory": [Interval(Real, 0, None, closed="neither")],
+    _parameter_constraints: dict[str, Any] = GridSearchCV._parameter_constraints | {
+        "max_memory": [Interval(Real, 0, None, closed="neither")]
     }
 
     def __init__(
@@ -140,8 +139,8 @@ class MLPGridSearchCV(PopulationSearch, GridSearchCV):
         error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         max_memory: float = 1e9,
-    ):
-        super().__init__(
+    ) -> None:
+        untyped(super()).__init__(
             estimator,
             param_grid,
             scoring=scoring,

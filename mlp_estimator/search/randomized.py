@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 from sklearn.utils import check_random_state
 
-from ..compat import Interval
+from ..compat import Interval, untyped
 from .base import PopulationSearch
 
 
@@ -127,9 +127,8 @@ class MLPRandomizedSearchCV(PopulationSearch, RandomizedSearchCV):
     0.95
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **RandomizedSearchCV._parameter_constraints,
-        "max_memory": [Interval(Real, 0, None, closed="neither")],
+    _parameter_constraints: dict[str, Any] = RandomizedSearchCV._parameter_constraints | {
+        "max_memory": [Interval(Real, 0, None, closed="neither")]
     }
 
     def __init__(
@@ -148,8 +147,8 @@ class MLPRandomizedSearchCV(PopulationSearch, RandomizedSearchCV):
         error_score: float | Literal["raise"] = np.nan,
         return_train_score: bool = False,
         max_memory: float = 1e9,
-    ):
-        super().__init__(
+    ) -> None:
+        untyped(super()).__init__(
             estimator,
             param_distributions,
             n_iter=n_iter,

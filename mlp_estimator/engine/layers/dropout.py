@@ -37,7 +37,7 @@ class Dropout(Layer):
         """Draw the mask of each member from its generator, sample by sample."""
         (mask,) = scratch
         for mask_m, rng in zip(mask, rngs, strict=True):
-            rng.random(dtype=mask.dtype, out=mask_m.T)  # type: ignore[arg-type]
+            rng.random(dtype=mask.dtype, out=mask_m.T)
         rate, scale = cast((self._rate, 1.0 / (1.0 - self._rate)), mask)
         np.greater_equal(mask, rate, out=mask)
         np.multiply(mask, scale, out=mask)

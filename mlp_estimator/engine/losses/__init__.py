@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from .classification import SigmoidCrossEntropy, SoftmaxCrossEntropy
+from .classification import CLASSIFICATION, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from .contract import Loss, WithCurvature, WithResiduals
 from .regression import (
+    REGRESSION,
     AbsoluteError,
     GammaDeviance,
     GaussianNLL,
     Huber,
+    LossName,
     PoissonDeviance,
     Quantile,
     SquaredError,
@@ -35,19 +35,4 @@ __all__ = [
     "WithResiduals",
 ]
 
-LossName = Literal["squared_error", "absolute_error", "huber", "quantile", "gaussian_nll", "poisson", "gamma"]
-
-REGRESSION: dict[str, type[Loss]] = {
-    "squared_error": SquaredError,
-    "absolute_error": AbsoluteError,
-    "huber": Huber,
-    "quantile": Quantile,
-    "gaussian_nll": GaussianNLL,
-    "poisson": PoissonDeviance,
-    "gamma": GammaDeviance,
-}
-CLASSIFICATION: dict[str, type[Loss]] = {
-    "sigmoid_cross_entropy": SigmoidCrossEntropy,
-    "softmax_cross_entropy": SoftmaxCrossEntropy,
-}
-LOSSES = REGRESSION | CLASSIFICATION
+LOSSES: dict[str, type[Loss]] = REGRESSION | CLASSIFICATION

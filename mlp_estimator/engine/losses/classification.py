@@ -97,3 +97,9 @@ class SoftmaxCrossEntropy(Loss):
         np.maximum.reduce(raw, axis=-2, keepdims=True, out=row)
         np.subtract(raw, row, out=raw)
         np.exp(raw, out=out)
+
+
+CLASSIFICATION: dict[str, type[Loss]] = {
+    "sigmoid_cross_entropy": SigmoidCrossEntropy,
+    "softmax_cross_entropy": SoftmaxCrossEntropy,
+}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from scipy.special import xlogy
@@ -235,3 +235,16 @@ class GammaDeviance(_LogLink):
         ratio[-raw > half_max_exponent(raw.dtype)] = 0.0
         np.multiply(t, ratio, out=t)
         weigh(t, weight)
+
+
+LossName = Literal["squared_error", "absolute_error", "huber", "quantile", "gaussian_nll", "poisson", "gamma"]
+
+REGRESSION: dict[str, type[Loss]] = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "quantile": Quantile,
+    "gaussian_nll": GaussianNLL,
+    "poisson": PoissonDeviance,
+    "gamma": GammaDeviance,
+}

@@ -43,7 +43,8 @@ class Evaluations:
         """Return the product of the Gauss-Newton matrix at x with v."""
         np.copyto(self._objective.theta[0], x)
         self._objective.curvature_product(v[None], self._product)
-        return self._product[0].copy()
+        product: Array = self._product[0].copy()
+        return product
 
     def max_slope(self, x: Array) -> float:
         """Return the largest component of the gradient at x."""
