@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
+from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -98,6 +99,13 @@ class Parameters(BaseEstimator):
 
     _doc_link_module = "mlp_estimator"  # of scikit-learn's HTML representation
     _doc_link_template = DOC_LINK
+
+    @classmethod
+    @cache
+    def _get_param_names(cls) -> list[str]:
+        # scikit-learn inspects the signature at each call: 0.1 of the 0.14 ms of a clone.
+        names: list[str] = untyped(super())._get_param_names()
+        return names
 
     def _parameters(self) -> dict[str, Any]:
         """Return the parameters by name."""
