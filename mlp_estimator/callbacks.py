@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .compat import CallbackContext
+from .engine.monitor import Monitor
 
 
 class EpochTasks:
@@ -21,7 +22,7 @@ class EpochTasks:
         self._task: CallbackContext | None = None
         self._stopped = False
 
-    def follow(self, snapshot: Callable[[], dict[str, Any]]) -> None:
+    def follow(self, monitors: Sequence[Monitor], snapshot: Callable[[], dict[str, Any]]) -> None:
         """Take the function that returns the fitted attributes of the moment."""
         self._arguments["reconstruction_attributes"] = snapshot
 

@@ -384,11 +384,11 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
            using deep ensembles", NeurIPS 2017.
         """
         if not return_std:
-            return _flat(self._means(self._predict(X)))
+            return _squeeze(self._means(self._predict(X)))
         members = self._predict(X, members=True)
         means, variances = self._means(members), self._variances(X, members)
         # Law of total variance: disagreement of the members, and the noise that they model.
-        return _flat(means.mean(axis=0)), _flat(np.sqrt(means.var(axis=0) + variances.mean(axis=0)))
+        return _squeeze(means.mean(axis=0)), _squeeze(np.sqrt(means.var(axis=0) + variances.mean(axis=0)))
 
     def predict_members(self, X: MatrixLike) -> Array:
         """Predict target values by each member of an ensemble, whose mean is `predict`.
@@ -403,7 +403,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         y : ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_outputs)
             The predictions of the members.
         """
-        return _flat(self._means(self._predict(X, members=True)))
+        return _squeeze(self._means(self._predict(X, members=True)))
 
     def _means(self, prediction: Array) -> Array:
         """Return predictions (..., K) without the variances that follow them with some losses."""
@@ -439,7 +439,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         return tags
 
 
-def _flat(prediction: Array) -> Array:
+def _squeeze(prediction: Array) -> Array:
     """Return (..., n, K) as (..., n) where there is one output."""
     return prediction[..., 0] if prediction.shape[-1] == 1 else prediction
 

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from mlp_estimator.engine.activations import ACTIVATIONS, glorot
 from mlp_estimator.engine.batches import Data
-from mlp_estimator.engine.layers import LAYERS, Dense, Elementwise, Piecewise, Scale, SparseDense
+from mlp_estimator.engine.layers import LAYERS, Dense, Elementwise, Noise, Piecewise, Scale, SparseDense, uniform
 from mlp_estimator.engine.layout import Layout
 from mlp_estimator.engine.losses import LOSSES, SquaredError
 from mlp_estimator.engine.memory import Workspace
@@ -73,7 +73,7 @@ def test_layer_alone(name):
     t_in, d_in = (None, None) if layer.bottom else (rng.normal(size=x.shape), np.empty_like(x))
     out, t_out, work, u = (rng.normal(size=(2, layer.n_out(4), 9)) for _ in range(4))
     scratch = tuple(np.empty((2, s.width, 9)) for s in layer.scratch(4))
-    layer.draw(scratch, [np.random.default_rng(m) for m in range(2)])
+    layer.draw(scratch, Noise([np.random.default_rng(m) for m in range(2)]))
     start, read = x.copy(), reader(layer)
     layer.forward(p, read(x), out, scratch)
     layer.tangent(p, read(x), out, scratch, v, t_in, t_out, work)
@@ -116,7 +116,7 @@ def reader(layer):
 def test_stacks_of_elementwise_layers(names, first):
     # A layer may overwrite its input only where no other layer needs it.
     stack = [Elementwise(ACTIVATIONS[name]) for name in names]
-    network = Network([*([Scale()] if first else []), *stack, Dense(3, glorot)], 4)
+    network = Network([*([Scale()] if first else []), *stack, Dense(3, uniform(glorot))], 4)
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(9, 4)), rng.normal(size=(9, 3))
     o = Objective(network, SquaredError(), [Data(X, Y)], theta=rng.normal(size=(2, network.layout.size)), alpha=0.1)
@@ -126,9 +126,9 @@ def test_stacks_of_elementwise_layers(names, first):
     assert relative_error((o.grad * v).sum(axis=1), differences) < 1e-7
 
 
-def test_a_bottom_layer_is_first():
-    with pytest.raises(ValueError, match="it must be the first one"):
-        Network([Dense(3, glorot), LAYERS["piecewise"]()], 4)
+def test_a_bottom_layer_has_no_parameters_below():
+    with pytest.raises(ValueError, match="no layer with parameters below"):
+        Network([Dense(3, uniform(glorot)), LAYERS["piecewise"]()], 4)
 
 
 def test_piecewise_is_the_formula_and_extrapolates():
@@ -147,7 +147,7 @@ def test_piecewise_is_the_formula_and_extrapolates():
 def test_bias_gradient_is_the_sum_over_samples():
     # Some write-ups give the upstream matrix itself as the bias gradient; it has one entry per unit.
     rng = np.random.default_rng(0)
-    layer, x, d_out = Dense(2, glorot), rng.normal(size=(1, 3, 4)), rng.normal(size=(1, 2, 4))
+    layer, x, d_out = Dense(2, uniform(glorot)), rng.normal(size=(1, 3, 4)), rng.normal(size=(1, 2, 4))
     dW, db = np.empty((1, 3, 2)), np.empty((1, 2, 1))
     layer.backward((np.zeros((1, 3, 2)), np.zeros((1, 2, 1))), x, d_out, (), d_out, (dW, db), None, None)
     np.testing.assert_allclose(db[0, :, 0], d_out[0].sum(axis=1))

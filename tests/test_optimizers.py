@@ -169,3 +169,18 @@ def test_a_long_gradient_is_shortened_and_a_short_one_left(name):
         update(name, ours, max_grad_norm=1.0)(gradient.copy())
         update(name, theirs)(clipped.copy())
         np.testing.assert_allclose(ours, theirs, atol=1e-15)
+
+
+@each
+def test_the_average_is_the_recursion_over_steps(name):
+    rng = np.random.default_rng(0)
+    theta, averaged = rng.normal(size=(2, 6)), np.zeros((2, 6))
+    params = [Param("W", (3,), True), Param("b", (3,), False)]
+    limits = {"max_grad_norm": None, "weight_decay": 0.1}
+    change = Update(optimizer_of(name, theta), theta, Layout([params]), limits, averaged)
+    expected = averaged.copy()
+    for t in range(1, 600):
+        change(rng.normal(size=theta.shape))
+        memory = min(0.98, t / (t + 9))
+        expected = memory * expected + (1 - memory) * theta
+    np.testing.assert_allclose(averaged, expected, rtol=1e-9)

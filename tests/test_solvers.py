@@ -28,7 +28,10 @@ OPTIONS = {
 
 def run_of(o, **options):
     """A run from an objective's parameters, in its memory where there is one member."""
-    monitor, training = Monitor(tol=0.0, n_iter_no_change=np.inf), Training(np.random.RandomState(0), noise=o.noise)
+    monitor, training = (
+        Monitor(tol=0.0, n_iter_no_change=np.inf),
+        Training(np.random.RandomState(0), noise=o.noise and o.noise.generators),
+    )
     batch_size = (OPTIONS | options)["batch_size"]
     return Run(o.network, o.loss, o.data[0], o.theta, o.alpha, batch_size, OPTIONS | options, monitor, training)
 

@@ -18,7 +18,7 @@ from sklearn.preprocessing import scale
 
 from mlp_estimator import Activation, Loss, MLPClassifier, MLPRegressor, check_loss
 from mlp_estimator.engine.activations import ACTIVATIONS
-from mlp_estimator.engine.layers import Dropout
+from mlp_estimator.engine.layers import Dropout, Noise
 from mlp_estimator.engine.losses import LOSSES, REGRESSION
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -267,7 +267,7 @@ def test_label_smoothing_is_cross_entropy_with_softened_targets(n_classes):
 def test_dropout_leaves_the_expectation():
     x, out = np.ones((1, 5, 20000)), np.empty((1, 5, 20000))
     layer, mask = Dropout(0.3), np.empty_like(out)
-    layer.draw((mask,), [np.random.default_rng(0)])
+    layer.draw((mask,), Noise([np.random.default_rng(0)]))
     layer.forward((), x, out, (mask,))
     assert set(np.unique(out)) == {0.0, 1 / 0.7}
     assert out.mean() == pytest.approx(1.0, abs=0.01)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlp_estimator.engine.activations import ACTIVATIONS, glorot
-from mlp_estimator.engine.layers import Dense, Dropout, Elementwise
+from mlp_estimator.engine.layers import Dense, Dropout, Elementwise, uniform
 from mlp_estimator.engine.losses import SoftmaxCrossEntropy, SquaredError
 from mlp_estimator.engine.optimizers import Adam
 
@@ -39,7 +39,7 @@ def computed():
     """All that is not given, from the functions that the page includes."""
     X, W1, W2 = columns("X"), SHOWN["W1"][None], SHOWN["W2"][None]
     b1, b2 = SHOWN["b1"].T[None], SHOWN["b2"].T[None]
-    first, second = Dense(2, glorot), Dense(2, glorot)
+    first, second = Dense(2, uniform(glorot)), Dense(2, uniform(glorot))
     Z1, A1, Z2 = np.empty((1, 2, 3)), np.empty((1, 2, 3)), np.empty((1, 2, 3))
     first.forward((W1, b1), X, Z1, ())
     relu = Elementwise(ACTIVATIONS["relu"])

@@ -204,8 +204,14 @@ def silu_slope(z: Array, out: Array, work: Array) -> None:
 
 def mish(z: Array, out: Array) -> None:
     """Write z tanh(log(1 + e^z)) (Misra 2020)."""
-    np.logaddexp(0.0, z, out=out)
-    np.tanh(out, out=out)
+    # With s = (1 + e^z)^2, tanh(log(1 + e^z)) is 1 - 2 / (s + 1). From z = 20 on that is 1 in float64 too.
+    np.minimum(z, 20.0, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1.0, out=out)
+    np.square(out, out=out)
+    np.add(out, 1.0, out=out)
+    np.divide(-2.0, out, out=out)
+    np.add(out, 1.0, out=out)
     np.multiply(out, z, out=out)
 
 

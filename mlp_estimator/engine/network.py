@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from .activations import Activation
-from .layers import Dense, Dropout, Elementwise, Layer, Params, SparseDense
+from .layers import Dense, Dropout, Elementwise, Layer, Params, SparseDense, uniform
 from .layout import Layout
 from .members import Array
 
@@ -26,12 +26,15 @@ class Network:
 
     def __init__(self, layers: Sequence[Layer], n_in: int):
         self.layers = list(layers)
-        if any(layer.bottom for layer in self.layers[1:]):
-            raise ValueError("A bottom layer reads X: it must be the first one of a network.")
         self.widths = [n_in]
         for layer in self.layers:
             self.widths.append(layer.n_out(self.widths[-1]))
         self.layout = Layout([layer.params(n) for layer, n in zip(self.layers, self.widths, strict=False)])
+        trained = [bool(params) for params in self.layout.params]
+        if any(layer.bottom and any(trained[:i]) for i, layer in enumerate(self.layers)):
+            raise ValueError("A bottom layer passes no error down: there must be no layer with parameters below it.")
+        self.first_trained = trained.index(True) if any(trained) else 0
+        """The lowest layer with parameters: no error is passed down below it."""
         self._shapes = [
             [(param.name, (-1, *param.shape) if len(param.shape) > 1 else (-1, *param.shape, 1)) for param in layer]
             for layer in self.layout.params
@@ -95,7 +98,8 @@ def perceptron(
     layers = list(bottom)
     bounds = [*(activation.init for activation in activations), output_bound]
     for i, (width, bound) in enumerate(zip(sizes[1:], bounds, strict=True)):
-        layers.append(SparseDense(width, bound) if sparse and not layers else Dense(width, bound))
+        affine = SparseDense if sparse and not layers else Dense
+        layers.append(affine(width, uniform(bound)))
         if i < len(activations):
             layers.append(Elementwise(activations[i]))
             if any(dropout[i : i + 1]):

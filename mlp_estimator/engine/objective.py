@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batches import Batches, Data, DenseRows, Rows
+from .layers import Noise
 from .losses import Loss, WithCurvature, WithResiduals
 from .members import Array, Number, as_vector, cast, for_members, reciprocal, squared_norm
 from .memory import Workspace
@@ -71,7 +72,8 @@ class Objective:
         max_batch: int = CHUNK_ROWS,
         noise: Sequence[np.random.Generator] | None = None,
     ):
-        self.network, self.loss, self.data, self.noise = network, loss, data, noise
+        self.network, self.loss, self.data = network, loss, data
+        self.noise = None if noise is None else Noise(noise)
         self.theta, self.grad = theta, np.empty_like(theta)
         self.alpha: Any = alpha
         decayed = slice(network.layout.n_decayed)

@@ -21,7 +21,7 @@ from .monitor import Monitor, Outcome
 from .network import Network
 from .objective import Objective
 from .optimizers import Optimizer
-from .schedules import Progress
+from .schedules import Progress, Schedule
 from .sweeps import CHUNK_ROWS
 
 
@@ -61,6 +61,7 @@ class Run:
     monitor: Monitor
     training: Training
     stream: Hashable = None  # equal for runs that draw the same numbers in training, on the same data
+    averaged: Array | None = None  # (1, P), the moving average of theta where it is wanted
     outcome: Outcome | None = None
     error: Exception | None = None
 
@@ -84,7 +85,10 @@ class Run:
         # Where rows without weight may fill a batch, that member alone skips the step.
         alone = weight is not None and self.batch_size < self.data.n_rows and not weight.all()
         data = (self.data.n_rows, Y.shape[1], Y.dtype, weight is None, sparse.issparse(X), id(self) if alone else 0)
-        flags = tuple(self.options.get(name) for name in ("shuffle", "nesterovs_momentum"))
+        flags = tuple(self.options.get(name) for name in ("shuffle", "nesterovs_momentum", "n_passes"))
+        schedule = self.options.get("learning_rate")
+        if isinstance(schedule, Schedule):
+            flags = (*flags, schedule, self.training.progress.n_planned, self.averaged is not None)
         clipped = self.options.get("max_grad_norm") is not None
         return (self.network.kind, loss, self.theta.dtype, self.batch_size, data, flags, clipped)
 

@@ -18,7 +18,7 @@ class Progress:
 
     n_seen: int = 0  # training rows seen so far, earlier calls included
     n_plateaus: int = 0  # how often patience has run out
-    n_epochs: int = 0  # since the run began
+    n_epochs: float = 0  # since the run began; between two steps not a whole number
     n_planned: int = 1  # maximum number of epochs of the run
 
     @property
@@ -32,11 +32,14 @@ class Schedule(NamedTuple):
 
     ``lowers_on_plateau``: the rate falls when patience runs out, and only the smallest rate stops the run.
     ``budgeted``: the schedule spans the planned epochs, and a run that completes them has converged.
+    ``regularisation``: the schedule changes from step to step, and this factor on dropout and weight decay with it, as
+    a function of the fraction done.
     """
 
     factor: Callable[[Progress, float], float]
     lowers_on_plateau: bool = False
     budgeted: bool = False
+    regularisation: Callable[[float], float] | None = None
 
 
 def of_fraction(factor: Callable[[float], float]) -> Schedule:
@@ -70,8 +73,10 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
-def schedule_of(learning_rate: str | Callable[[float], float], ignored: Sequence[str] = ()) -> Schedule:
+def schedule_of(learning_rate: str | Schedule | Callable[[float], float], ignored: Sequence[str] = ()) -> Schedule:
     """Return the schedule of a name or of a function of the fraction done; ignored ones are constant."""
+    if isinstance(learning_rate, Schedule):
+        return learning_rate
     if isinstance(learning_rate, str):
         return SCHEDULES["constant" if learning_rate in ignored else learning_rate]
     return of_fraction(learning_rate)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batches import as_readable
-from .layers import Layer, Params
+from .layers import Layer, Noise, Params
 from .members import Array
 from .memory import Workspace
 from .network import Network
@@ -28,8 +28,7 @@ class Sweeps:
     """The sweeps over one batch width.
 
     A plan is a list of (bound layer method, its arrays). A batch costs a short loop of calls, without look-ups and
-    slicing, about as much as the same calls written out. Noisy layers take part where ``noise``, one generator per
-    member, is given.
+    slicing, about as much as the same calls written out. Noisy layers take part only with ``noise``.
     """
 
     def __init__(
@@ -40,7 +39,7 @@ class Sweeps:
         x: Any,
         batch: int,
         space: Workspace,
-        noise: Sequence[np.random.Generator] | None = None,
+        noise: Noise | None = None,
     ):
         self.network, self.batch, self._space = network, batch, space
         self._steps: list[Step] = []
@@ -90,7 +89,9 @@ class Sweeps:
         d_out: Array | None = self.d_raw
         for k in reversed(range(len(self._steps))):
             i, layer, p, x, out, scratch = self._steps[k]
-            d_in, work = self._between[k - 1] if k else (None, None)
+            if i < self.network.first_trained:
+                break
+            d_in, work = self._between[k - 1] if i > self.network.first_trained else (None, None)
             arrays = [x, out, scratch, d_out, d_in, work]
             if view is not None:
                 arrays = [

@@ -60,10 +60,10 @@ class Job:
 
 
 class FitObserver(Observer, Protocol):
-    """An observer of a whole fit, which may ask for the fitted attributes of the moment."""
+    """An observer of a whole fit, which may look at its runs and ask for the fitted attributes of the moment."""
 
-    def follow(self, snapshot: Callable[[], dict[str, Any]]) -> None:
-        """Take the function that returns these attributes."""
+    def follow(self, monitors: Sequence[Monitor], snapshot: Callable[[], dict[str, Any]]) -> None:
+        """Take the records of the runs, and the function that returns these attributes."""
 
 
 def jobs_of(
@@ -122,7 +122,7 @@ def fit_jobs(jobs: Sequence[Job], observer: FitObserver | None = None) -> list[F
             prepared.append(error)
     runs = [run for run in prepared if isinstance(run, Run)]
     if observer is not None:
-        observer.follow(lambda: _snapshot(runs, jobs[0].data))
+        observer.follow([run.monitor for run in runs], lambda: _snapshot(runs, jobs[0].data))
         for run in runs:
             run.monitor.observer = observer
     solvers: dict[str, list[Run]] = {}
@@ -227,8 +227,19 @@ def _run(job: Job, begun: _Beginning, stream: Hashable) -> Run:
     theta = begun.theta.astype(settings.solver.dtype or data.dtype, copy=False)
     alpha = 0.0 if settings.alpha == "auto" else settings.alpha  # the solver estimates it
     batch_size = options.get("batch_size", begun.rows.n_rows)
+    averaged = begun.theta.copy() if options.get("averaged") else None
     return Run(
-        job.network, data.targets.loss, begun.rows, theta, alpha, batch_size, options, monitor, begun.training, stream
+        job.network,
+        data.targets.loss,
+        begun.rows,
+        theta,
+        alpha,
+        batch_size,
+        options,
+        monitor,
+        begun.training,
+        stream,
+        averaged,
     )
 
 

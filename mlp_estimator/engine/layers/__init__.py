@@ -7,10 +7,11 @@ from collections.abc import Callable
 import numpy as np
 
 from ..activations import ACTIVATIONS, glorot
-from .contract import Layer, Params, Scratch
-from .dense import Dense, SparseDense
+from .contract import Layer, Noise, Params, Scratch
+from .dense import Dense, Initializer, SparseDense, uniform
 from .dropout import Dropout
 from .elementwise import Elementwise
+from .one_hot import OneHot
 from .piecewise import Piecewise
 from .scale import Scale
 
@@ -19,20 +20,25 @@ __all__ = [
     "Dense",
     "Dropout",
     "Elementwise",
+    "Initializer",
     "Layer",
+    "Noise",
+    "OneHot",
     "Params",
     "Piecewise",
     "Scale",
     "Scratch",
     "SparseDense",
+    "uniform",
 ]
 
 LAYERS: dict[str, Callable[[], Layer]] = {
-    "dense": lambda: Dense(5, glorot),
-    "sparse_dense": lambda: SparseDense(5, glorot),
+    "dense": lambda: Dense(5, uniform(glorot)),
+    "sparse_dense": lambda: SparseDense(5, uniform(glorot)),
     "elementwise": lambda: Elementwise(ACTIVATIONS["tanh"]),
     "dropout": lambda: Dropout(0.4),
     "scale": lambda: Scale(rate=6.0),
+    "one_hot": lambda: OneHot([2, 3]),
     "piecewise": lambda: Piecewise([np.array([-1.0, 0.0, 0.5]), np.array([0.0, 1.0])]),
 }
 """An example of each layer, for at least two inputs. The identity tests run over this table."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -16,6 +17,14 @@ from ..layout import Param
 from ..members import Array
 
 Params = tuple[Array, ...]
+
+
+@dataclass
+class Noise:
+    """The generators of the members, and a factor on how much noise there is."""
+
+    generators: Sequence[np.random.Generator]
+    factor: float = 1.0
 
 
 class Scratch(NamedTuple):
@@ -42,7 +51,7 @@ class Layer(ABC):
     noisy: ClassVar[bool] = False
     """``draw`` writes random numbers to ``scratch`` before each forward pass; predictions leave the layer out."""
     bottom: ClassVar[bool] = False
-    """The layer reads X and nothing else: it is first, and is never asked for ``d_in``."""
+    """The layer passes no error down: it stands on X, or on layers without parameters."""
 
     @property
     @abstractmethod
@@ -65,7 +74,7 @@ class Layer(ABC):
         """Write the first parameters of one member."""
         return
 
-    def draw(self, scratch: Params, rngs: Sequence[np.random.Generator]) -> None:
+    def draw(self, scratch: Params, noise: Noise) -> None:
         """Write the random numbers of a batch, each member's from its generator."""
         return
 

@@ -27,30 +27,48 @@ def sum_over_batch(terms: Array, out: Array) -> None:
         np.matmul(terms, _ones(terms.shape[2], terms.dtype), out=out)
 
 
+Initializer = Callable[[Array, Array, np.random.RandomState], None]
+"""Writes the first weights (n_in, n_out) and biases (n_out, 1) of one member."""
+
+
+def uniform(bound: Callable[[int, int], float]) -> Initializer:
+    """Draw from a uniform distribution within the bound, biases too: scikit-learn's draws in its order."""
+
+    def initialize(W: Array, b: Array, rng: np.random.RandomState) -> None:
+        limit = bound(*W.shape)
+        for array in (W, b):
+            array[:] = rng.uniform(-limit, limit, array.shape)
+
+    return initialize
+
+
 class Dense(Layer):
-    """The affine layer z = W' x + b, W (M, n_in, n_out), b (M, n_out, 1), one column of x a sample."""
+    """The affine layer z = W' x + b, W (M, n_in, n_out), b (M, n_out, 1), one column of x a sample.
+
+    ``rates`` are factors on the learning rates of W and b.
+    """
 
     keeps = frozenset({"x"})
 
-    def __init__(self, width: int, bound: Callable[[int, int], float]):
+    def __init__(self, width: int, initialize: Initializer, rates: tuple[float, float] = (1.0, 1.0)):
         self.width = width
-        self.bound = bound
+        self.initialize = initialize
+        self.rates = rates
 
     @property
     def kind(self) -> Hashable:
-        return (type(self).__name__, self.width)
+        return (type(self).__name__, self.width, self.rates)
 
     def n_out(self, n_in: int) -> int:
         return self.width
 
     def params(self, n_in: int) -> tuple[Param, ...]:
-        return Param("W", (n_in, self.width), decay=True), Param("b", (self.width,), decay=False)
+        W_rate, b_rate = self.rates
+        return Param("W", (n_in, self.width), True, W_rate), Param("b", (self.width,), False, b_rate)
 
     def init(self, p: Params, rng: np.random.RandomState) -> None:
-        """Draw from a uniform distribution within the bound, biases too: scikit-learn's draws in its order."""
-        bound = self.bound(*p[0].shape[1:])
-        for array in p:
-            array[0] = rng.uniform(-bound, bound, array.shape[1:])
+        W, b = p
+        self.initialize(W[0], b[0], rng)
 
     def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
         W, b = p

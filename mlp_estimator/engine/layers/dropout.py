@@ -8,13 +8,14 @@ from typing import Self
 import numpy as np
 
 from ..members import Array, Number, cast, for_members
-from .contract import Layer, Params, Scratch
+from .contract import Layer, Noise, Params, Scratch
 
 
 class Dropout(Layer):
     """Inverted dropout: out = mask * x, the mask 0 with probability ``rate``, else 1 / (1 - rate).
 
-    The expectation of out is x (Srivastava et al. 2014). The mask is scratch memory that ``draw`` fills.
+    The expectation of out is x (Srivastava et al. 2014). The mask is scratch memory that ``draw`` fills; the noise may
+    lower the rate by its factor.
     """
 
     noisy = True
@@ -33,12 +34,13 @@ class Dropout(Layer):
     def joined(self, layers: Sequence[Self]) -> Layer:
         return Dropout(for_members([layer.rate for layer in layers if isinstance(layer.rate, float)]))
 
-    def draw(self, scratch: Params, rngs: Sequence[np.random.Generator]) -> None:
+    def draw(self, scratch: Params, noise: Noise) -> None:
         """Draw the mask of each member from its generator, sample by sample."""
         (mask,) = scratch
-        for mask_m, rng in zip(mask, rngs, strict=True):
+        for mask_m, rng in zip(mask, noise.generators, strict=True):
             rng.random(dtype=mask.dtype, out=mask_m.T)
-        rate, scale = cast((self._rate, 1.0 / (1.0 - self._rate)), mask)
+        rate = self._rate * noise.factor
+        rate, scale = cast((rate, 1.0 / (1.0 - rate)), mask)
         np.greater_equal(mask, rate, out=mask)
         np.multiply(mask, scale, out=mask)
 

@@ -15,8 +15,8 @@ class Piecewise(Layer):
 
     With the edges e_0 < ... < e_T of a feature x, component t of its encoding is (x - e_{t-1}) / (e_t - e_{t-1})
     clipped to [0, 1], where the first bin goes down to -1 and the last one up to 2, minus ``mean`` (Gorishniy, Rubachev
-    and Babenko 2022). The layer has no parameters and is the bottom of a network: a batch is encoded where it was
-    gathered, and the encoded table is never stored.
+    and Babenko 2022). The layer has no parameters and stands at the bottom of a network: a batch is encoded where it
+    was gathered, and the encoded table is never stored.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Piecewise(Layer):
         d_in: Array | None,
         work: Array | None,
     ) -> None:
-        """There is no parameter, and nothing below."""
+        """Write nothing: there is no parameter here or below."""
 
     def tangent(
         self,

@@ -14,7 +14,7 @@ from ..monitor import CONVERGED, Outcome
 from ..objective import Objective
 from ..optimizers import Optimizer
 from ..runs import Run, objective_of, unfinished
-from ..schedules import Progress, rate, schedule_of
+from ..schedules import Progress, Schedule, rate, schedule_of
 from ..updates import Update
 from .base import Solver, interrupt
 
@@ -55,15 +55,17 @@ class Minibatch(Solver):
         optimizers = [run.training.optimizer for run in runs if run.training.optimizer is not None]
         stacked = self.optimizer.stack(optimizers)
         limits = options_for_members([run.options for run in runs], Update.reads)
-        update = Update(stacked, objective.theta, objective.network.layout, limits)
+        averages = [run.averaged for run in runs if run.averaged is not None]
+        averaged = np.concatenate(averages) if averages else None
+        update = Update(stacked, objective.theta, objective.network.layout, limits, averaged)
+        for m, run in enumerate(runs):
+            run.averaged = None if averaged is None else averaged[m : m + 1]
         try:
             while len(unfinished(runs)) == len(runs):
                 for run in runs:
                     run.monitor.begin()
-                if runs[0].options["shuffle"]:
-                    self._shuffle(runs, orders)
                 stacked.learning_rate = for_members([optimizer.learning_rate for optimizer in optimizers])
-                losses = self._epoch(objective, update, orders, runs[0].batch_size)
+                losses = self._epoch(objective, update, orders, runs)
                 for run, loss in zip(runs, losses.tolist(), strict=True):
                     run.attempt(self._note, loss, objective.n_rows)
                 for run in runs:
@@ -100,30 +102,37 @@ class Minibatch(Solver):
                 drawn[stream] = orders[m][run.training.rng.permutation(len(orders[m]))]
             orders[m] = drawn[stream]
 
-    @staticmethod
-    def _epoch(objective: Objective, update: Update, orders: list[Order], batch_size: int) -> NDArray[np.floating[Any]]:
-        """Pass over the rows once in their order; return the mean (M,) of the batch losses."""
-        order = orders[0] if len(objective.data) == 1 else np.stack(orders)
-        n, total, n_done = objective.n_rows, np.zeros(len(orders)), 0
-        for start in range(0, n, batch_size):
-            # A batch of all rows needs no gathering in a new order: its sums are the same.
-            rows = order[..., start : start + batch_size] if batch_size < n else None
-            value = objective.value_and_grad(rows)
-            if value is None:  # all weights of these rows are 0
-                continue
-            update(objective.grad)
-            n_rows = n if rows is None else rows.shape[-1]
-            total += value * n_rows
-            n_done += n_rows
+    def _epoch(
+        self, objective: Objective, update: Update, orders: list[Order], runs: Sequence[Run]
+    ) -> NDArray[np.floating[Any]]:
+        """Pass over the rows, once or ``n_passes`` times; return the mean (M,) of the batch losses."""
+        n, batch_size, total, n_done = objective.n_rows, runs[0].batch_size, np.zeros(len(runs)), 0
+        n_passes = runs[0].options.get("n_passes", 1)
+        steps = _Steps(runs, objective, update, n_passes * -(-n // batch_size))
+        for _ in range(n_passes):
+            if runs[0].options["shuffle"]:
+                self._shuffle(runs, orders)
+            order = orders[0] if len(objective.data) == 1 else np.stack(orders)
+            for start in range(0, n, batch_size):
+                # A batch of all rows needs no gathering in a new order: its sums are the same.
+                rows = order[..., start : start + batch_size] if batch_size < n else None
+                steps.advance()
+                value = objective.value_and_grad(rows)
+                if value is None:  # all weights of these rows are 0
+                    continue
+                update(objective.grad)
+                n_rows = n if rows is None else rows.shape[-1]
+                total += value * n_rows
+                n_done += n_rows
         return total / n_done
 
     @staticmethod
     def _note(run: Run, loss: float, n_rows: int) -> None:
         """Record the end of the epoch for one run."""
         progress = run.training.progress
-        progress.n_seen += n_rows
+        progress.n_seen += n_rows * run.options.get("n_passes", 1)
         progress.n_epochs += 1
-        run.monitor.note(loss, run.theta)
+        run.monitor.note(loss, run.theta if run.averaged is None else run.averaged)
 
     @staticmethod
     def _end_epoch(run: Run) -> None:
@@ -148,3 +157,30 @@ class Minibatch(Solver):
             spent = f"Stochastic Optimizer: Maximum iterations ({options['max_iter']}) reached and the optimization "
             exhausted = Outcome("exhausted", spent + "hasn't converged yet.")
             run.outcome = CONVERGED if schedule.budgeted else exhausted
+
+
+class _Steps:
+    """The steps of an epoch, for schedules that change from step to step; the runs of such a schedule share it."""
+
+    def __init__(self, runs: Sequence[Run], objective: Objective, update: Update, n_steps: int):
+        first = runs[0]
+        schedule = first.options["learning_rate"]
+        self.schedule = schedule if isinstance(schedule, Schedule) and schedule.regularisation is not None else None
+        if self.schedule is not None:
+            self._rates = for_members([run.options["learning_rate_init"] for run in runs])
+            self._power_t, self._noise, self._update = first.options["power_t"], objective.noise, update
+            self._progress, self._step = copy.copy(first.training.progress), 1.0 / n_steps
+
+    def advance(self) -> None:
+        """Set learning rate, dropout and decay for the next step."""
+        if self.schedule is None:
+            return
+        assert self.schedule.regularisation is not None
+        progress = self._progress
+        self._update.optimizer.learning_rate = self._rates * self.schedule.factor(progress, self._power_t)
+        factor = self.schedule.regularisation(progress.fraction)
+        if self._noise is not None:
+            self._noise.factor = factor
+        if self._update.decay is not None:
+            self._update.decay.factor = factor
+        progress.n_epochs += self._step

@@ -1,0 +1,82 @@
+"""Indicators of categories."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from ..members import Array
+from .contract import Layer, Params
+
+
+class OneHot(Layer):
+    """The inputs but the last ones, followed by indicators of these: 1[x = code] for the codes 0 ... n_levels - 1.
+
+    Another value, such as -1 for an unknown category, gives zeros. A feature with two levels has one column, 1 for code
+    1, -1 for code 0 and 0 for others. The layer has no parameters and stands at the bottom of a network.
+
+    Parameters
+    ----------
+    n_levels : sequence of int
+        Number of levels of each of the last features.
+    """
+
+    bottom = True
+
+    def __init__(self, n_levels: Sequence[int]):
+        self.n_levels = tuple(n_levels)
+        widths = [1 if n == 2 else n for n in self.n_levels]
+        stops = np.cumsum(widths, dtype=int).tolist()
+        self._places = [slice(stop - width, stop) for stop, width in zip(stops, widths, strict=True)]
+        self._width = sum(widths)
+
+    @property
+    def kind(self) -> Hashable:
+        return ("one_hot", self.n_levels)
+
+    def n_out(self, n_in: int) -> int:
+        return n_in - len(self.n_levels) + self._width
+
+    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
+        n_numbers = x.shape[1] - len(self.n_levels)
+        np.copyto(out[:, :n_numbers], x[:, :n_numbers])
+        for k, (n, place) in enumerate(zip(self.n_levels, self._places, strict=True), start=n_numbers):
+            column, indicators = x[:, k : k + 1], out[:, n_numbers:][:, place]
+            if n == 2:  # (3 x + 1) x / 2 - 1 maps 0, 1, -1 to -1, 1, 0
+                np.multiply(column, 1.5, out=indicators)
+                np.add(indicators, 0.5, out=indicators)
+                np.multiply(indicators, column, out=indicators)
+                np.subtract(indicators, 1.0, out=indicators)
+            else:
+                np.equal(column, _codes(n), out=indicators)
+
+    def backward(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        d_out: Array,
+        dp: Params,
+        d_in: Array | None,
+        work: Array | None,
+    ) -> None:
+        """Write nothing: there is no parameter here or below."""
+
+    def tangent(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        v: Params,
+        t_in: Array | None,
+        t_out: Array,
+        work: Array,
+    ) -> None:
+        t_out.fill(0.0)
+
+
+def _codes(n: int) -> Array:
+    return np.arange(n, dtype=np.float32)[:, None]
