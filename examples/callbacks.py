@@ -1,9 +1,9 @@
 """
-Watching a fit: progress bar, scores, a rule of one's own
-=========================================================
+Monitoring a fit with callbacks
+===============================
 
-scikit-learn's callbacks see each epoch of a fit as a task of its own: its progress bar and its scoring monitor work,
-and a callback of one's own may stop the fit. Needs rich and pandas for the two.
+scikit-learn's callbacks are called for each epoch of a fit. This example uses its progress bar and its scoring monitor,
+and a user-defined callback that stops the fit. It needs rich and pandas.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ X, y = load_digits(return_X_y=True)
 X = X / 16
 
 # %%
-# A bar that moves with the epochs, and a score of the training data after each.
+# Show a progress bar, and record the score on the training data after each epoch.
 
 monitor = ScoringMonitor(scoring="accuracy")
 network = MLPClassifier((30,), learning_rate_init=0.01, max_iter=40, n_iter_no_change=40, random_state=0)
@@ -28,11 +28,11 @@ log = monitor.get_logs().data_as_pandas
 accuracy = log[log["task_name"] == "epoch"]["accuracy"].to_numpy()
 
 # %%
-# A rule of one's own: enough is enough. A hook that returns True stops the fit, which keeps what it has reached.
+# A user-defined stopping rule. A hook that returns True stops the fit, which keeps the current weights.
 
 
 class Enough:
-    """Stop when that part of the digits is among the two most probable classes."""
+    """Stop when the top-2 accuracy on the training data reaches the target."""
 
     def __init__(self, target):
         self.target = target
@@ -56,7 +56,7 @@ short = MLPClassifier((30,), learning_rate_init=0.01, max_iter=40, random_state=
 print(f"stopped after {short.n_iter_} of {network.n_iter_} epochs")
 
 # %%
-# The losses of both fits, and the monitored score.
+# Plot the losses of both fits and the monitored score.
 
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
 LossCurveDisplay.from_estimators({"40 epochs": network, "enough": short}, ax=axes[0], log=True)

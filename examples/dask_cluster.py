@@ -1,10 +1,9 @@
 """
-Out of one machine: a Dask cluster
+Beyond one machine: a Dask cluster
 ==================================
 
-Searches spread their populations by joblib, and joblib spreads them over whatever it is told to: here over the
-workers of a Dask cluster. This one runs on this machine; a remote one differs by the address that the client is
-given, and in that its workers must have ``mlp_estimator`` installed. Needs the extra ``dask``.
+Searches distribute their populations with joblib, here over the workers of a local Dask cluster. For a remote cluster,
+pass its address to the client and install ``mlp_estimator`` on its workers. Needs the extra ``dask``.
 """
 
 from __future__ import annotations
@@ -22,31 +21,31 @@ X = X / 16
 
 
 def streamed(network, parts):
-    """A network that has seen the parts one after the other."""
+    """Train a network incrementally on the parts and return it."""
     for X_part, y_part in parts:
         network.partial_fit(X_part, y_part, classes=np.arange(10))
     return network
 
 
 def main():
-    """The search and the stream, on two workers."""
+    """Run the search and the incremental training on two workers."""
     grid = {"alpha": [1e-3, 1e-1, 10.0], "learning_rate_init": [1e-3, 1e-2]}
     network = MLPClassifier((20,), max_iter=15, n_iter_no_change=15, random_state=0)
     # Remote: Client("tcp://scheduler.example:8786")
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
-        # The same search, with the data sent to the workers once.
+        # The data are sent to the workers once.
         with joblib.parallel_config("dask", scatter=[X, y]):
             search = MLPGridSearchCV(network, grid, cv=3, n_jobs=2).fit(X, y)
-        # A stream on a worker: the parts go where the network is, and the trained network comes back.
+        # Incremental training on a worker: send the network and the parts, return the trained network.
         parts = [(X[k::4], y[k::4]) for k in range(4)]
         far = client.submit(streamed, network, parts).result()
     here = MLPGridSearchCV(network, grid, cv=3).fit(X, y)
     same = np.array_equal(search.cv_results_["mean_test_score"], here.cv_results_["mean_test_score"])
-    print(f"best: {search.best_params_}; the scores are those of a search without a cluster: {same}")
-    print(f"accuracy after a stream of {len(parts)} parts on a worker: {far.score(X, y):.3f}")
+    print(f"best: {search.best_params_}; same scores as without a cluster: {same}")
+    print(f"accuracy after {len(parts)} parts on a worker: {far.score(X, y):.3f}")
     ValidationHeatmapDisplay.from_search(search)
     plt.show()
 
 
-if __name__ == "__main__":  # workers import this file
+if __name__ == "__main__":  # the workers import this file
     main()

@@ -1,9 +1,9 @@
 """
-Handwritten digits: what the hidden units look for
-==================================================
+Handwritten digits: errors and hidden units
+===========================================
 
-Small grey pictures of digits, as a table of 64 columns: a classifier, what it gets wrong, and its first weights as
-pictures.
+Classify small grey-scale images of digits, given as a table of 64 columns. Show the misclassified images and the
+weights of the first layer.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0, stratify=y)
 
 # %%
-# ``dtype="float32"`` takes half the memory and less time. Early stopping keeps the weights that were best
-# on a tenth of the training rows.
+# ``dtype="float32"`` takes half the memory and less time. Early stopping sets a tenth of the training rows aside and
+# keeps the weights with the best score on them.
 
 network = MLPClassifier(
     (40,), dtype="float32", learning_rate_init=0.005, early_stopping=True, n_iter_no_change=20, random_state=0
@@ -30,7 +30,7 @@ predicted = network.predict(X_test)
 print(f"{np.mean(predicted == y_test):.3f} of the test digits right, after {network.n_iter_} epochs")
 
 # %%
-# The mistakes, and how sure the network was of them.
+# Misclassified digits, with the probability of the predicted class.
 
 wrong = np.flatnonzero(predicted != y_test)[:8]
 sure = network.predict_proba(X_test[wrong]).max(axis=1)
@@ -41,7 +41,7 @@ for ax, i, p in zip(axes, wrong, sure, strict=True):
     ax.axis("off")
 
 # %%
-# The weights of each hidden unit, as a picture of what drives it (red) and what holds it back (blue): strokes and gaps.
+# The weights of each hidden unit: red pixels activate it, blue pixels inhibit it.
 
 fig, axes = plt.subplots(4, 10, figsize=(8, 3.4), layout="constrained")
 limit = np.abs(network.coefs_[0]).max()

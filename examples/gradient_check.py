@@ -1,9 +1,9 @@
 """
-A derivative checked by differences
-===================================
+A gradient checked by finite differences
+========================================
 
-How the tests of this package know that its gradients are right, and how far a difference quotient is to be trusted: its
-truncation error falls with the step, its rounding error grows, and in between lies a step that is best.
+The tests of this package check gradients against finite differences. A smaller step reduces the truncation error of a
+difference quotient and increases its rounding error. This example shows the best step in between.
 """
 
 from __future__ import annotations
@@ -13,25 +13,26 @@ import numpy as np
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import scale
 
-from mlp_estimator.engine.activations import ACTIVATIONS
+from mlp_estimator.engine.activations import ACTIVATIONS, glorot
 from mlp_estimator.engine.batches import Data
 from mlp_estimator.engine.losses import SoftmaxCrossEntropy
 from mlp_estimator.engine.network import perceptron
 from mlp_estimator.engine.objective import Objective
 
 # %%
-# A network of the engine with random parameters on the iris flowers, in float64.
+# A network with random parameters on the iris data, in float64.
 
 rng = np.random.default_rng(0)
-network = perceptron((4, 7, 3), (ACTIVATIONS["tanh"], ACTIVATIONS["tanh"]))
+network = perceptron((4, 7, 3), (ACTIVATIONS["tanh"],), glorot)
 theta = rng.normal(size=(1, network.layout.size))
 X, y = load_iris(return_X_y=True)
 data = Data(scale(X), y[:, None])
-objective = Objective(network, SoftmaxCrossEntropy(), data, theta=theta, alpha=0.1)
+objective = Objective(network, SoftmaxCrossEntropy(), [data], theta=theta, alpha=0.1)
 
 # %%
-# The derivative along a random direction v is one number, by the backward sweep <gradient, v>, by differences from
-# the values at two more points. One direction is enough: an error in any entry of the gradient shows.
+# The derivative along a random direction v is one number. The backward sweep gives it as <gradient, v>; differences
+# compute it from the values at two more points. One direction is enough: an error in any entry of the gradient changes
+# the number.
 
 v = rng.normal(size=theta.shape)
 objective.value_and_grad()
@@ -40,7 +41,7 @@ here = theta.copy()
 
 
 def value(step):
-    """The objective that many steps along v."""
+    """Return the objective at ``theta + step * v``."""
     np.copyto(theta, here + step * v)
     found = objective.value_and_grad()[0]
     np.copyto(theta, here)
@@ -52,8 +53,8 @@ forward = [abs((value(h) - value(0)) / h - exact) / abs(exact) for h in steps]
 central = [abs((value(h) - value(-h)) / (2 * h) - exact) / abs(exact) for h in steps]
 
 # %%
-# Differences on one side are wrong by about h, central ones by about h squared; rounding adds 1e-16 / h to both. The
-# best steps are near the square root and the cube root of 1e-16; the tests use central differences with 1e-5.
+# The error of forward differences is about h, that of central differences about h squared. Rounding adds 1e-16 / h to
+# both. The best steps are near the square root and the cube root of 1e-16. The tests use central differences with 1e-5.
 
 fig, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 ax.loglog(steps, forward, label="forward differences")
@@ -67,7 +68,7 @@ print(f"central differences agree with the backward sweep to {min(central):.0e},
 plt.show()
 
 # %%
-# A wrong gradient does not hide: with one entry off by a thousandth the error no longer falls with the step.
+# A wrong gradient is detected: with one entry off by a thousandth, the error no longer falls with the step.
 
 objective.value_and_grad()
 objective.grad[0, 5] *= 1.001

@@ -1,9 +1,9 @@
 """
-Rare classes: weights for the classes
-=====================================
+Class weights for imbalanced data
+=================================
 
-"Is it an 8?": a tenth of the digits are. A classifier that minimises the ordinary loss may neglect them;
-``class_weight="balanced"`` makes each class count as much as the other.
+Detect the digit 8, which is a tenth of the digits. A classifier that minimises the unweighted loss may neglect the rare
+class. ``class_weight="balanced"`` gives both classes the same total weight.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ y = digit == 8
 X_train, X_test, y_train, y_test = train_test_split(X / 16, y, stratify=y, test_size=0.5, random_state=0)
 
 # %%
-# A small network and little training, so that there is something to choose between.
+# A small network and few epochs, so that the two settings differ.
 
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained")
 for ax, class_weight in zip(axes, [None, "balanced"], strict=True):

@@ -1,9 +1,9 @@
 """
-A table of numbers and words
-============================
+A table of numbers and categories
+=================================
 
-A DataFrame with missing cells and categories: the steps before the network are scikit-learn's, the network is the
-last step of the pipeline, and the whole is one estimator for a search.
+Fit a DataFrame with missing values and categories. scikit-learn's transformers prepare the columns, the network is the
+last step of the pipeline, and a search tunes the pipeline.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from mlp_estimator import MLPClassifier, MLPGridSearchCV
 
 # %%
-# The passengers of the Titanic, where there is a network. Elsewhere scikit-learn's table of wines takes their place,
-# with a column of words made of its hues and a few cells emptied.
+# Download the passengers of the Titanic. Without internet access, use scikit-learn's wine data instead, with its hue
+# converted to categories and some missing values.
 
 
 def passengers():
-    """Class, sex, age, family, fare and port of 1309 passengers, and who survived."""
+    """Return class, sex, age, family, fare and port of 1309 passengers, and who survived."""
     X, y = fetch_openml("titanic", version=1, as_frame=True, return_X_y=True, n_retries=1, delay=0.1)
     return X[["pclass", "sex", "age", "sibsp", "parch", "fare", "embarked"]].astype({"pclass": str}), y
 
 
 def wines():
-    """Thirteen measurements of 178 wines, one of them in words, and the grower."""
+    """Return thirteen measurements of 178 wines, one of them categorical, and the grower."""
     X, y = load_wine(return_X_y=True, as_frame=True)
     X["hue"] = pd.cut(X["hue"], [0, 0.8, 1.0, 2], labels=["orange", "ruby", "purple"]).astype(str)
     X.loc[::11, "magnesium"] = float("nan")
@@ -40,12 +40,12 @@ def wines():
 try:
     X, y = passengers()
 except OSError as error:
-    print(f"not reached ({error}): the wines instead")
+    print(f"Download failed ({error}): using the wine data")
     X, y = wines()
 print(X.head(3).to_string())
 
 # %%
-# Numbers are imputed and scaled, words imputed and one-hot encoded; both kinds are found by their type.
+# Impute and scale numbers; impute and one-hot encode categories. Columns are selected by dtype.
 
 columns = make_column_transformer(
     (make_pipeline(SimpleImputer(), StandardScaler()), make_column_selector(dtype_include="number")),
@@ -57,7 +57,7 @@ columns = make_column_transformer(
 model = make_pipeline(columns, MLPClassifier(learning_rate_init=0.01, tol=0.001, random_state=0))
 
 # %%
-# The columns are prepared once for each fold; the candidates are then trained together.
+# The columns are prepared once per fold. Then the candidates are trained together.
 
 grid = {"mlpclassifier__hidden_layer_sizes": [(5,), (20,)], "mlpclassifier__alpha": [0.01, 1.0, 10.0]}
 search = MLPGridSearchCV(model, grid).fit(X, y)
@@ -74,6 +74,6 @@ for sizes in grid["mlpclassifier__hidden_layer_sizes"]:
         capsize=3,
         label=f"hidden units: {sizes[0]}",
     )
-ax.set(xscale="log", xlabel="alpha", ylabel="accuracy, mean and deviation over folds")
+ax.set(xscale="log", xlabel="alpha", ylabel="accuracy (mean and std over folds)")
 ax.legend()
 plt.show()

@@ -1,9 +1,9 @@
 """
-An activation and a loss of one's own
-=====================================
+User-defined activation and loss
+================================
 
-Both are a few functions of arrays with their derivatives, checked against differences before they are used: here the
-softsign as an activation, and log cosh as a loss between squared and absolute error.
+An activation and a loss are functions of arrays with their derivatives, which are checked against finite differences.
+This example defines the softsign activation and the log cosh loss, which is between squared and absolute error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sklearn.preprocessing import scale
 from mlp_estimator import Activation, Loss, MLPRegressor, check_activation, check_loss
 
 # %%
-# The activation z / (1 + abs(z)), and its slope, written into the arrays that are handed in.
+# The activation z / (1 + abs(z)) and its slope. Both write to the arrays that they receive.
 
 
 def softsign(z, out):
@@ -36,11 +36,11 @@ activation = Activation(softsign, softsign_slope, saves="input")
 check_activation(activation)
 
 # %%
-# The loss log cosh(raw - y): value, gradient and curvature.
+# The loss log cosh(raw - y): value and gradient, and its curvature for second-order solvers.
 
 
 class LogCosh(Loss):
-    """Summed over outputs and samples."""
+    """Log cosh of the error, summed over outputs and samples."""
 
     def value_and_grad(self, y, raw, weight, d_raw, work):
         r = np.subtract(raw, y, out=work[:, 1:])
@@ -60,7 +60,7 @@ class LogCosh(Loss):
 check_loss(LogCosh())
 
 # %%
-# A sign error would have been told:
+# The check detects a sign error:
 
 
 class Wrong(LogCosh):
@@ -78,24 +78,24 @@ except ValueError as error:
     print(error)
 
 # %%
-# Both at work, on a table with a few targets made absurd: the robust loss cares less.
+# Fit a table in which some targets are corrupted. The robust loss is less affected.
 
 X, y = load_diabetes(return_X_y=True)
 X, y = scale(X), scale(y)
-spoilt = y.copy()
-spoilt[::20] += 15.0
+corrupted = y.copy()
+corrupted[::20] += 15.0
 fig, ax = plt.subplots(figsize=(5, 3), layout="constrained")
 for i, loss in enumerate(["squared_error", LogCosh()]):
     network = MLPRegressor((10,), activation, loss=loss, solver="lbfgs", alpha=10, max_iter=300, random_state=0)
     scores = [
-        network.fit(X[train], spoilt[train]).score(X[test], y[test])
+        network.fit(X[train], corrupted[train]).score(X[test], y[test])
         for train, test in [(np.arange(442) % 5 != k, np.arange(442) % 5 == k) for k in range(5)]
     ]
     name = loss if isinstance(loss, str) else "log cosh"
     clean = cross_val_score(network, X, y).mean()
-    print(f"{name}: R2 {np.mean(scores):.2f} on clean targets, {clean:.2f} after a clean fit")
+    print(f"{name}: R2 {np.mean(scores):.2f} on clean targets, {clean:.2f} if fitted on clean targets")
     ax.bar(i, np.mean(scores), label=name)
 ax.set(
-    xticks=[0, 1], xticklabels=["squared error", "log cosh"], ylabel="R2 on clean targets", title="22 spoilt targets"
+    xticks=[0, 1], xticklabels=["squared error", "log cosh"], ylabel="R2 on clean targets", title="23 corrupted targets"
 )
 plt.show()

@@ -1,11 +1,11 @@
 """
-A search as a population, and an ensemble that knows what it does not know
-==========================================================================
+A search as a population, and an ensemble with calibrated intervals
+===================================================================
 
-Two things that training networks side by side is good for, on bundled real tables: a grid search whose candidates and
-folds share each step, and an ensemble whose spread says how far its predictions are to be trusted.
+Two uses of training networks side by side, on bundled real tables: a grid search whose candidates and folds share each
+step, and an ensemble whose spread measures the uncertainty of its predictions.
 
-Needs matplotlib (extra ``plot``). ``python examples/populations.py FOLDER`` writes the two pictures to a folder.
+Needs matplotlib (extra ``plot``). ``python examples/populations.py FOLDER`` saves the two figures to a folder.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 # %%
 # The search
 # ----------
-# Fifteen combinations of penalty and learning rate, on five folds. ``MLPGridSearchCV`` takes the arguments of
-# ``GridSearchCV`` and gives its table of results; all 75 networks have the same layers and are trained together.
+# Fifteen combinations of penalty and learning rate, on five folds. ``MLPGridSearchCV`` has the arguments and results of
+# ``GridSearchCV``. All 75 networks have the same layers and are trained together.
 
 X, y = load_breast_cancer(return_X_y=True)
 alphas, rates = [0.01, 0.1, 1.0, 10.0, 100.0], [0.001, 0.003, 0.01]
@@ -41,7 +41,7 @@ grid = {"mlpclassifier__alpha": alphas, "mlpclassifier__learning_rate_init": rat
 
 
 def search(Search, module):
-    """The fitted search, and the seconds that it took."""
+    """Return the fitted search and its time in seconds."""
     model = make_pipeline(StandardScaler(), module.MLPClassifier((30,), max_iter=100, random_state=0))
     start = time.perf_counter()
     return Search(model, grid, scoring="neg_log_loss").fit(X, y), time.perf_counter() - start
@@ -55,8 +55,8 @@ print(f"75 fits: {slow / fast:.1f} times as fast as scikit-learn's search, score
 print(f"best: {ours.best_params_}, log loss {-ours.best_score_:.4f}")
 
 # %%
-# The log loss of the 15 candidates. Small penalties do no harm as long as the steps are small, too; large steps need
-# some penalty.
+# The log loss of the 15 candidates. Small penalties work as long as the learning rate is small; large learning rates
+# need some penalty.
 
 fig, ax = plt.subplots(figsize=(5.5, 4), layout="constrained")
 table = -scores.reshape(len(alphas), len(rates))
@@ -70,9 +70,9 @@ ax.set_yticks(range(len(alphas)), alphas)
 # %%
 # The ensemble
 # ------------
-# Twenty networks that each predict a mean and a variance, and stop early by their likelihood on rows set aside. The
-# noise that they find and what they disagree on add up to the spread of a prediction. It is calibrated if the
-# intervals made of it contain as many held-out targets as they claim to.
+# Twenty networks each predict a mean and a variance, with early stopping by the likelihood. The variance of a
+# prediction is the predicted noise plus the variance between the networks. It is calibrated if its intervals contain
+# the stated share of the held-out targets.
 
 X, y = load_diabetes(return_X_y=True)
 X, y = scale(X), scale(y)
@@ -80,7 +80,7 @@ levels = np.linspace(0.05, 0.95, 19)
 
 
 def coverage(n_members):
-    """The share of held-out targets inside of central intervals, for each level, in ten folds."""
+    """Return the share of held-out targets inside central intervals, for each level, over ten folds."""
     inside = []
     for train, test in KFold(10, shuffle=True, random_state=0).split(X):
         network = mlp_estimator.MLPRegressor(
@@ -102,8 +102,8 @@ ax.set(xlabel="level of the interval", ylabel="share of held-out targets inside"
 ax.legend()
 
 # %%
-# A single network is too sure of itself; the ensemble is not, since what its members do not agree on is part of its
-# spread: it errs a little to the careful side.
+# A single network is overconfident. The ensemble includes the disagreement of its members, and its intervals are
+# slightly too wide.
 
 if len(sys.argv) > 1:
     fig.savefig(Path(sys.argv[1]) / "search.png", dpi=110)

@@ -1,9 +1,9 @@
 """
-Intervals by quantiles
-======================
+Prediction intervals from quantiles
+===================================
 
-One network, three outputs: the 0.05, 0.5 and 0.95 quantiles of the progression of diabetes after a year, given ten
-measurements. They are trained together by the pinball loss and never cross.
+One network predicts the 0.05, 0.5 and 0.95 quantiles of the progression of diabetes after a year from ten measurements.
+The quantiles are trained together with the pinball loss and never cross.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ X, y = load_diabetes(return_X_y=True)
 center, unit = y.mean(), y.std()
 
 # %%
-# Predictions for each patient by a network that has not seen them. A strong penalty and early stopping: 442 patients
-# are few.
+# Cross-validated predictions for each patient. With only 442 patients, use a strong penalty and early stopping.
 
 network = MLPRegressor(
     (10,), loss="quantile", quantile=[0.05, 0.5, 0.95], alpha=10, learning_rate_init=0.01, max_iter=300,
@@ -33,10 +32,10 @@ for train, test in KFold(10, shuffle=True, random_state=0).split(X):
     model = make_pipeline(StandardScaler(), network).fit(X[train], (y[train] - center) / unit)
     quantiles[test] = model.predict(X[test]) * unit + center
 low, median, high = quantiles.T
-print(f"{np.mean((low <= y) & (y <= high)):.3f} of the patients are inside of their 90 % interval")
+print(f"{np.mean((low <= y) & (y <= high)):.3f} of the patients are inside their 90 % interval")
 
 # %%
-# Patients in the order of their predicted median: the more is predicted, the less is sure.
+# Patients sorted by predicted median: larger predictions are less certain.
 
 order = np.argsort(median)
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")

@@ -2,8 +2,8 @@
 Quickstart: change one import
 =============================
 
-The same four tasks with scikit-learn's MLP and with this package's, on bundled real tables. Needs pandas besides the
-package itself; draws a picture where matplotlib is at hand.
+Run four tasks with scikit-learn's MLP and with this package's, on bundled real tables. Needs pandas. Draws a figure if
+matplotlib is installed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import mlp_estimator
 
 
 def grid_search(module):
-    """Digits: search the hidden layer size of a scaled pipeline, two workers."""
+    """Digits: search for the hidden layer size of a scaled pipeline with two workers."""
     X, y = load_digits(return_X_y=True)
     model = make_pipeline(StandardScaler(), module.MLPClassifier(max_iter=30, random_state=0))
     search = GridSearchCV(model, {"mlpclassifier__hidden_layer_sizes": [(25,), (50,), (100,)]}, cv=3, n_jobs=2)
@@ -40,7 +40,7 @@ def cross_validation(module):
 
 
 def scaled_target(module):
-    """Diabetes: a network needs a target of unit order, so scale y as well as X; five-fold R2."""
+    """Diabetes: five-fold R2 with X and y scaled, since a network needs a target of unit order."""
     X, y = load_diabetes(return_X_y=True)
     network = module.MLPRegressor(hidden_layer_sizes=(20,), solver="lbfgs", alpha=10.0, max_iter=300, random_state=0)
     model = TransformedTargetRegressor(make_pipeline(StandardScaler(), network), transformer=StandardScaler())
@@ -48,7 +48,7 @@ def scaled_target(module):
 
 
 def data_frame(module):
-    """Diabetes as a frame with a column of words: ColumnTransformer, five-fold R2."""
+    """Diabetes as a frame: five-fold R2 with a categorical column, using ColumnTransformer."""
     frame, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
     frame["sex"] = frame["sex"].map({1.0: "one", 2.0: "two"})
     numbers = frame.columns.drop("sex").tolist()
@@ -64,8 +64,8 @@ def timed(task, module):
 
 
 def main():
-    warnings.simplefilter("ignore", ConvergenceWarning)  # 30 epochs are a budget here, not a failure
-    joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(i) for i in range(2))  # start the workers before the clock runs
+    warnings.simplefilter("ignore", ConvergenceWarning)  # 30 epochs are few on purpose
+    joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(i) for i in range(2))  # start the workers before the timing
     rows = []
     for task in (grid_search, cross_validation, scaled_target, data_frame):
         (theirs, slow), (ours, fast) = (timed(task, module) for module in (sklearn.neural_network, mlp_estimator))
@@ -76,7 +76,7 @@ def main():
 
 
 def draw(table):
-    """The times of scikit-learn over ours."""
+    """Plot the times of scikit-learn relative to ours."""
     try:
         import matplotlib.pyplot as plt
     except ImportError:

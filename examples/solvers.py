@@ -2,8 +2,8 @@
 Choosing a solver
 =================
 
-The training loss against the seconds of this run, for the solvers of the regressor, on a table of 442 rows. For small
-tables and smooth activations solvers on all data are far ahead.
+Training loss against time for the solvers of the regressor, on a table of 442 rows. For small tables and smooth
+activations, the solvers that use all data at once are much faster.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ X, y = scale(X), scale(y)
 ITERATIONS = {"sgd": 400, "adam": 400, "cg": 200, "lbfgs": 200, "newton-cg": 40, "trust-krylov": 60, "lm": 30}
 
 # %%
-# An epoch is one pass over the rows for "sgd" and "adam", an iteration a step on all rows for the others. What they
-# have in common is the time that they take, here spread evenly over the curve of a run.
+# For "sgd" and "adam" a point of the curve is one epoch, for the other solvers one step on all rows. Only times are
+# comparable; the time of a run is distributed evenly over its curve.
 
 fig, ax = plt.subplots(figsize=(7, 4.5), layout="constrained")
 for solver, n_iter in ITERATIONS.items():
@@ -42,8 +42,8 @@ ax.set(xscale="log", yscale="log", xlabel="seconds", ylabel="training loss, pena
 ax.legend(title="solver")
 
 # %%
-# With ``alpha="auto"`` Levenberg-Marquardt finds the penalty while it fits, by the evidence of the data, and knows
-# how sure its predictions are.
+# With ``alpha="auto"`` Levenberg-Marquardt estimates the penalty during the fit by maximising the evidence, and returns
+# standard deviations of its predictions.
 
 network = MLPRegressor((3,), "tanh", solver="lm", alpha="auto", random_state=0).fit(X[:342], y[:342])
 mean, std = network.predict(X[342:], return_std=True)
@@ -56,5 +56,5 @@ ax.set(xlabel="held-out patients", ylabel="progression, standardised")
 ax.legend()
 inside = np.mean(np.abs(y[342:] - mean) < 1.645 * std)
 print(f"alpha {network.alpha_:.1f}, {network.n_effective_params_:.1f} effective parameters")
-print(f"{inside:.2f} of the held-out targets are inside of the 90 % intervals")
+print(f"{inside:.2f} of the held-out targets are inside the 90 % intervals")
 plt.show()

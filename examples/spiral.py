@@ -1,9 +1,9 @@
 """
-The spiral: what a hidden layer is for
-======================================
+The spiral: why a hidden layer
+==============================
 
-Three arms of a spiral cannot be separated by lines. A network without a hidden layer finds the best lines there are;
-one hidden layer of ReLU units finds the arms.
+The three arms of a spiral are not linearly separable. A network without a hidden layer is a linear classifier. One
+hidden layer of ReLU units separates the arms.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sklearn.inspection import DecisionBoundaryDisplay
 from mlp_estimator import MLPClassifier
 
 # %%
-# A hundred points on each arm, from the centre outwards in a little more than half a turn, with some noise.
+# A hundred points on each arm, with some noise. Each arm makes a little more than half a turn.
 
 rng = np.random.default_rng(0)
 radius, arm = np.tile(np.linspace(0, 1, 100), 3), np.repeat([0, 1, 2], 100)

@@ -1,10 +1,9 @@
 """
-More data than memory: chunks of a file
-=======================================
+Out-of-core learning from chunks of a file
+==========================================
 
-``partial_fit`` goes once through a chunk and remembers where it stood: the moments of Adam, the place in the plan of
-the learning rate, the order of samples. The data stay in a file that is mapped into memory; a chunk is read when it
-is its turn.
+``partial_fit`` makes one pass over a chunk and stores the state of training: the moments of Adam, the progress of the
+learning rate schedule, the random state. The data stay in a memory-mapped file; each chunk is read when it is used.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ X, y = load_digits(return_X_y=True)
 X_test, y_test = X[-300:] / 16, y[-300:]
 
 # %%
-# A file of float32 numbers, here the digits again and again with noise: what a day's log might be.
+# A file of float32 numbers: digits drawn at random, with noise.
 
 folder = tempfile.TemporaryDirectory()
 rng, n_rows = np.random.default_rng(0), 30_000
@@ -34,8 +33,8 @@ file.flush()
 pixels = np.memmap(Path(folder.name) / "pixels.dat", np.float32, "r", shape=(n_rows, 64))
 
 # %%
-# Chunk by chunk. The classes are named in the first call, since a chunk may lack some. With a plan for the learning
-# rate ``max_iter`` is the number of chunks to come.
+# Train on one chunk after the other. The first call needs all classes, since a chunk may lack some. With a learning
+# rate schedule, ``max_iter`` is the number of chunks.
 
 n_chunks = 30
 network = MLPClassifier((50,), learning_rate="cosine", learning_rate_init=0.003, max_iter=n_chunks, random_state=0)
@@ -44,19 +43,19 @@ for k, chunk in enumerate(np.array_split(np.arange(n_rows), n_chunks)):
     part = slice(chunk[0], chunk[-1] + 1)
     network.partial_fit(pixels[part], y[rows[part]], classes=np.arange(10))
     scores.append(network.score(X_test, y_test))
-    if k == 14:  # the evening: training goes on tomorrow, from a file
+    if k == 14:  # training may be interrupted and continued from a pickle
         network = pickle.loads(pickle.dumps(network))
 print(f"{scores[-1]:.3f} of the test digits right after {n_chunks} chunks of {n_rows // n_chunks} rows")
 
 fig, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
 ax.plot(range(1, n_chunks + 1), scores, marker=".")
-ax.axvline(15.5, color="0.7", linestyle=":", label="pickled, loaded, gone on")
+ax.axvline(15.5, color="0.7", linestyle=":", label="pickled and continued")
 ax.set(xlabel="chunks seen", ylabel="accuracy on the test digits")
 ax.legend()
 plt.show()
 
 # %%
-# The map is closed before its file is removed.
+# Close the memory map before removing its file.
 
 del pixels, file
 folder.cleanup()
