@@ -1,12 +1,12 @@
-"""Deep ensembles on the published splits of five tables, beside the published figures.
+"""Deep ensembles on the published splits of five tables, compared with the published figures.
 
     python benchmarks/ensembles.py FOLDER
 
-FOLDER holds the tables with a ``load.py`` whose ``load(name)`` returns X, y and the published splits. Five networks of
-one setting for all tables, on standardised X and y; mean over the splits of the RMSE and of the negative log likelihood
-of a normal distribution with the ensemble's mean and variance, in the unit of the targets. Published:
-Lakshminarayanan, Pritzel and Blundell, "Simple and scalable predictive uncertainty estimation using deep ensembles",
-NeurIPS 2017, table 1.
+FOLDER holds the tables with a ``load.py`` whose ``load(name)`` returns X, y, the published splits and a dict of facts.
+Five networks with the same setting for all tables, on standardised X and y. Prints the means over the splits of the
+RMSE and of the negative log likelihood of a normal distribution with the ensemble's mean and variance, in the unit of
+the targets. Published: Lakshminarayanan, Pritzel and Blundell, "Simple and scalable predictive uncertainty estimation
+using deep ensembles", NeurIPS 2017, table 1.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What a user meets besides training: prediction, import, a grid search, and MNIST to 98 %; ratios to scikit-learn.
+"""Everyday tasks compared with scikit-learn: prediction, import, a grid search, and MNIST to 98 % accuracy.
 
     python benchmarks/everyday.py [FOLDER]
 
-FOLDER holds the table ``mnist.npz`` (arrays X and y, the last 10000 rows the test part); without it that row is left
-out. A ratio is our time over scikit-learn's, alternating, median of the repeats. Start it with OPENBLAS_NUM_THREADS=1.
+FOLDER holds the table ``mnist.npz`` (arrays X and y; the last 10000 rows are the test set). Without it, MNIST is
+skipped. A ratio is our time over scikit-learn's, the median of alternating runs. Set OPENBLAS_NUM_THREADS=1.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MODULES = (mlp_estimator, sklearn.neural_network)
 
 
 def ratio(runs, repeats, times=1):
-    """The median of ours / theirs, each run ``times`` times."""
+    """Return the median of our time / their time; each measurement calls a function ``times`` times."""
     ratios = []
     for _ in range(repeats):
         seconds = []
@@ -56,7 +56,7 @@ def prediction():
 
 
 def import_time():
-    compileall.compile_dir(Path(mlp_estimator.__file__).parent, quiet=1)  # as pip leaves it
+    compileall.compile_dir(Path(mlp_estimator.__file__).parent, quiet=1)  # as pip installs it
     clock = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
     runs = [clock.format("sklearn.neural_network"), "import sklearn.neural_network; " + clock.format("mlp_estimator")]
     seconds = [

@@ -1,10 +1,10 @@
-"""What class weights, dropout, weight decay and quantiles do on real tables.
+"""Effect of class weights, dropout, weight decay and quantiles on real tables.
 
     python benchmarks/features.py FOLDER
 
 FOLDER holds the tables with a ``load.py`` whose ``load(name)`` returns X, y, splits and a dict of facts. Numbers are
-scaled, categories one-hot encoded, missing cells imputed; each figure is the mean over five splits (published,
-or seeded 80/20 ones).
+scaled, categories one-hot encoded, missing values imputed. Each figure is the mean over five splits (published, or
+80/20 with a seed).
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""Searches as populations against ordinary ones, ensembles against single networks, and how many members are enough.
+"""Searches as populations against ordinary searches, and ensembles against single networks.
 
     OPENBLAS_NUM_THREADS=1 python benchmarks/population.py [--repeats N] [--sizes]
 
-A grid of 3 hidden sizes, 4 alphas and 3 learning rates on 5 folds of scikit-learn's bundled tables, standardised: the
-time of ``GridSearchCV`` over scikit-learn's MLP, and over this package's, divided by that of ``MLPGridSearchCV``,
-alternating, median of the repeats. ``--sizes`` varies the constants ``CACHE`` and ``ENOUGH`` instead.
+Searches over 3 hidden sizes, 4 alphas and 3 learning rates with 5 folds, on scikit-learn's bundled tables,
+standardised. Prints the time of ``GridSearchCV`` over scikit-learn's MLP, and over this package's, divided by that of
+``MLPGridSearchCV``: the median of alternating runs. ``--sizes`` instead measures searches for several values of the
+constants ``CACHE_BYTES`` and ``ENOUGH_MEMBERS``.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
 import mlp_estimator
-from mlp_estimator import MLPClassifier, MLPGridSearchCV, fits
+from mlp_estimator import MLPClassifier, MLPGridSearchCV
 from mlp_estimator.engine import population
+from mlp_estimator.search import planning
 
 warnings.simplefilter("ignore")
 TABLES = {"iris": load_iris, "wine": load_wine, "breast_cancer": load_breast_cancer, "digits": load_digits}
@@ -34,7 +36,7 @@ GRID = {
 
 
 def seconds(estimator, X, y):
-    """Of a fit, and the fitted estimator."""
+    """Return the time of a fit and the fitted estimator."""
     start = time.perf_counter()
     estimator.fit(X, y)
     return time.perf_counter() - start, estimator
@@ -99,7 +101,7 @@ def sizes(repeats):
             for megabytes in (1, 2, 4, 8, 16, 32):
                 for enough in (12, 24, 48):
                     population.populations.__defaults__ = (megabytes * 2**20,)
-                    fits.ENOUGH = enough
+                    planning.ENOUGH_MEMBERS = enough
                     taken = [seconds(a_search(MLPGridSearchCV, mlp_estimator, dtype), X, y)[0] for _ in range(repeats)]
                     print(f"{name:<14} {dtype} {megabytes:>3} MB, {enough:>2} members: {min(taken):.2f}", flush=True)
 

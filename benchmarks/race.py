@@ -1,15 +1,17 @@
-"""Race against scikit-learn, PyTorch, JAX and the bare matrix products; ratios only.
+"""Time of whole fits compared with scikit-learn, PyTorch, JAX and the bare matrix products.
 
     python benchmarks/race.py [--threads 1] [--repeats 7] [--cases tiny,digits] [--peers sklearn,torch] [--json FILE]
 
-Each peer is raced in a process of its own, pinned to as many cores and BLAS threads as ``--threads`` says (JAX heeds
-the cores only) and without OPENBLAS_* overrides, so that every library uses what it finds in the CPU. In that process
-this package and the peer alternate: one ratio per pair of runs, and the median of them in the table. A ratio is the
-peer's time over ours, except for the bare products (forward, weight gradient and input gradient of each layer with
-``out=``, nothing else), where it is our time over theirs. Same data, sizes, batches, Adam, L2 penalty and number of
-epochs for all; our time is the whole of ``fit``. Against scikit-learn X is float64 also where we compute in float32;
-PyTorch (eager, fused Adam) and JAX (jit, an epoch as a scan) have float32 data, and so have we against them. Peers
-that are not installed are left out (extra ``bench``; on a machine without GPU take the CPU builds).
+Each peer runs in a separate process, pinned to ``--threads`` cores and BLAS threads (JAX respects the cores only) and
+without OPENBLAS_* overrides, so that every library chooses its kernels for the CPU. In that process this package and
+the peer alternate. The table has the median of the ratios of the pairs.
+
+A ratio is the peer's time over ours. For the bare products (forward, weight gradient and input gradient of each layer
+with ``out=``) it is our time over theirs. All use the same data, sizes, batches, Adam, L2 penalty and number of epochs;
+our time is that of ``fit``. Compared with scikit-learn, X is float64 even if we compute in float32. Compared with
+PyTorch (eager, fused Adam) and JAX (jit, an epoch as a scan), all data are float32.
+
+Peers that are not installed are skipped (extra ``bench``; without a GPU, install the CPU builds).
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ def n_outputs(n_classes):
     return 1 if n_classes in (0, 2) else n_classes
 
 
-# Competitors: each returns a function that makes one whole run.
+# Peers: each function returns a function that makes one whole run.
 
 
 def fit_with(module, case, dtype=None, x_dtype="float64"):
@@ -210,11 +212,11 @@ def seconds(run):
 
 
 def race(peer, dtype, case, repeats):
-    """Ratios peer / ours of alternating runs, in this process."""
+    """Return the ratios peer / ours of alternating runs in this process."""
     warnings.simplefilter("ignore")
     runs = [PEERS[peer](case), ours(case, dtype, "float64" if peer == "sklearn" else "float32")]
     for run in runs:
-        run()  # compile, touch memory
+        run()  # compile, allocate memory
     return [seconds(runs[0]) / seconds(runs[1]) for _ in range(repeats)]
 
 
@@ -240,7 +242,7 @@ def main():
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--json")
-    parser.add_argument("--one", nargs=3, metavar=("PEER", "DTYPE", "CASE"), help="a single race, printed as JSON")
+    parser.add_argument("--one", nargs=3, metavar=("PEER", "DTYPE", "CASE"), help="print one comparison as JSON")
     args = parser.parse_args()
     if args.one:
         print(json.dumps(race(*args.one, args.repeats)))

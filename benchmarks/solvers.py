@@ -1,10 +1,10 @@
-"""Solvers on small regression tables: time to an objective, regularisation by evidence, intervals; and a picture.
+"""Solvers on small regression tables: time to an objective, regularisation by evidence, intervals, and a figure.
 
     python benchmarks/solvers.py FOLDER [--picture docs/solvers.png]
 
 FOLDER holds the tables with a ``load.py`` whose ``load(name)`` returns X, y, splits and a dict of facts. X and y are
-standardised; networks have one hidden layer of 20 tanh units. Start it with OPENBLAS_NUM_THREADS=1. The picture
-(extra ``plot``) shows the training loss of each solver against the seconds of this run.
+standardised; networks have one hidden layer of 20 tanh units. Set OPENBLAS_NUM_THREADS=1. The figure (extra ``plot``)
+shows the training loss of each solver against time.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from mlp_estimator import MLPRegressor
+from mlp_estimator.engine.solvers.scipy_minimize import Evaluations
 
 warnings.simplefilter("ignore")
 HIDDEN = {"hidden_layer_sizes": (20,), "activation": "tanh"}
 
 
 class Clock:
-    """A callback that notes the seconds since the fit began at each iteration's end."""
+    """A callback that records the time since the start of the fit at the end of each iteration."""
 
     def setup(self, estimator, context):
         self.start, self.seconds = time.perf_counter(), []
@@ -46,10 +47,10 @@ class Clock:
 
 
 def timed(X, y, **options):
-    """The network, its losses and when they were reached."""
+    """Return the network, its lowest loss so far after each iteration, and the times of the iterations."""
     clock = Clock()
     network = MLPRegressor(**HIDDEN, **options).set_callbacks(clock).fit(X, y)
-    seconds = clock.seconds[: network.n_iter_]  # an iteration that was begun in vain ends too
+    seconds = clock.seconds[: network.n_iter_]  # the last iteration may have failed
     return network, np.minimum.accumulate(network.loss_curve_), np.array(seconds)
 
 
@@ -114,7 +115,7 @@ def intervals(load):
 
 
 def differences_of_gradients(evaluations, x, v):
-    """A product with the exact Hessian, in the place of the Gauss-Newton matrix."""
+    """Return a product with the exact Hessian, instead of the Gauss-Newton matrix."""
     length, ends = np.linalg.norm(v), []
     for sign in (1, -1):
         ends.append(evaluations._evaluate(x + sign * 1e-6 / length * v)[1] if length else v)
@@ -123,8 +124,7 @@ def differences_of_gradients(evaluations, x, v):
 
 def exact_products(load):
     print("exact Hessian / Gauss-Newton products, 100 iterations: time and loss, alpha 0.01 and 1")
-    evaluations = importlib.import_module("mlp_estimator.engine.solvers")._Evaluations
-    products = {"gauss-newton": evaluations.curvature_product, "exact": differences_of_gradients}
+    products = {"gauss-newton": Evaluations.curvature_product, "exact": differences_of_gradients}
     for name in ("energy", "concrete", "boston"):
         X, y = scale(load(name)[0].astype(float)), scale(load(name)[1])
         for solver in ("newton-cg", "trust-krylov"):
@@ -132,13 +132,13 @@ def exact_products(load):
             for alpha in (0.01, 1.0):
                 runs = []
                 for product in products.values():
-                    evaluations.curvature_product = product
+                    Evaluations.curvature_product = product
                     options = {"max_iter": 100, "max_fun": 10**6, "tol": 1e-5, "random_state": 0}
                     network, _, seconds = timed(X, y, solver=solver, alpha=alpha, **options)
                     runs.append((seconds[-1], network.loss_))
                 line += "  {:.2f} {:.3f}".format(*np.divide(runs[1], runs[0]))
             print(line)
-    evaluations.curvature_product = products["gauss-newton"]
+    Evaluations.curvature_product = products["gauss-newton"]
 
 
 def picture(load, path):

@@ -1,10 +1,9 @@
-"""What a second BLAS thread does to a fit, as the ratio of the times with two threads and with one.
+"""Effect of a second BLAS thread on a fit: the time with two threads over the time with one.
 
     python benchmarks/threads.py [--unlimited]
 
-Alternates the two in one process and prints the median ratio for sizes around the limit in
-``mlp_estimator/threads.py``; ``--unlimited`` switches that limit off. Start it without
-OPENBLAS_NUM_THREADS in the environment.
+Prints the median ratio of alternating fits, for sizes around the limit in ``mlp_estimator/fitting/threads.py``.
+``--unlimited`` disables that limit. Do not set OPENBLAS_NUM_THREADS.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ import time
 import warnings
 from contextlib import nullcontext
 
-import mlp_estimator.training
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+import mlp_estimator.fitting.jobs
 from mlp_estimator import MLPClassifier
 
 warnings.simplefilter("ignore")
@@ -36,7 +35,7 @@ CASES = [  # rows, columns, hidden layers, batch, solver, epochs or iterations
 def main():
     controller = ThreadpoolController().select(user_api="blas")
     if "--unlimited" in sys.argv:
-        mlp_estimator.training.limited_threads = lambda network, batch_size: nullcontext()
+        mlp_estimator.fitting.jobs.limited_threads = lambda network, batch_size: nullcontext()
     rng = np.random.default_rng(0)
     print("time with 2 threads / time with 1, median of 5")
     for n, d, hidden, batch, solver, epochs in CASES:
