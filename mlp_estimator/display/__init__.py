@@ -1,4 +1,4 @@
-"""Pictures of fits and searches, in scikit-learn's Display convention; matplotlib is imported when one is drawn."""
+"""Plots of fits and searches, in scikit-learn's Display API; matplotlib is imported when one is drawn."""
 
 from .curves import LossCurveDisplay
 from .heatmap import ValidationHeatmapDisplay

@@ -1,4 +1,4 @@
-"""Training losses and validation scores by epoch."""
+"""Training losses and validation scores per epoch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .figure import axes_for
 
 
 def _network(fitted: Any) -> Any:
-    """The network itself, of one, of a pipeline that ends in one, or of a search over either."""
+    """Return the network of a fitted network, pipeline, search or TransformedTargetRegressor."""
     fitted = getattr(fitted, "best_estimator_", fitted)
     fitted = getattr(fitted, "regressor_", fitted)  # of a TransformedTargetRegressor
     network = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
@@ -22,20 +22,20 @@ def _network(fitted: Any) -> Any:
 
 
 class LossCurveDisplay:
-    """Training losses, and validation scores where there are any, epoch by epoch.
+    """Training losses and, with early stopping, validation scores per epoch.
 
-    Made by :meth:`from_estimator` and :meth:`from_estimators`.
+    Use :meth:`from_estimator` or :meth:`from_estimators` to create it.
 
     Parameters
     ----------
     losses : dict of str to list of list of float
-        By the name of a fit, the loss curve of each of its members.
+        For the name of each fit, the loss curves of its members.
 
     scores : dict of str to list of list of float
-        Validation scores likewise, of the fits that have them.
+        Validation scores in the same form, for fits with early stopping.
 
     kept : dict of str to list of float
-        The score of the weights that each of these has kept.
+        Best validation score of each member, for fits with early stopping.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class LossCurveDisplay:
         The figure.
 
     axes_ : list of matplotlib.axes.Axes
-        The axes of the losses and, where there are validation scores, of these.
+        The axes of the losses and, if there are any, of the validation scores.
 
     lines_ : list of matplotlib.lines.Line2D
         The curves.
@@ -64,33 +64,33 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None, log: bool = False, name: str | None = None) -> Self:
-        """Draw the curves of one fit.
+        """Plot the curves of one fit.
 
         Parameters
         ----------
         estimator : MLPClassifier, MLPRegressor, Pipeline or search
-            A fitted network, a pipeline that ends in one, or a search, whose ``best_estimator_`` is drawn.
+            A fitted network, a pipeline that ends in one, or a search, whose ``best_estimator_`` is used.
 
         ax : matplotlib Axes or array of them, default=None
-            Where to draw: one for losses, a second one if there are validation scores. None makes a figure.
+            Axes for the losses, and second axes if there are validation scores. None creates a new figure.
 
         log : bool, default=False
-            Whether losses have a logarithmic axis.
+            Whether to use a logarithmic axis for the losses.
 
         name : str, default=None
-            A label; None is the name of the class.
+            Label of the fit. None uses the name of the class.
 
         Returns
         -------
         display : LossCurveDisplay
-            The picture.
+            The plot.
 
         Raises
         ------
         ValueError
-            If `ax` has fewer axes than are needed.
+            If `ax` has too few axes.
         ImportError
-            If matplotlib is missing.
+            If matplotlib is not installed.
         """
         name = type(_network(estimator)).__name__ if name is None else name
         return cls.from_estimators({name: estimator}, ax=ax, log=log)
@@ -99,30 +99,31 @@ class LossCurveDisplay:
     def from_estimators(
         cls, estimators: Mapping[str, Any] | Sequence[Any], *, ax: Any = None, log: bool = False
     ) -> Self:
-        """Draw the curves of several fits into one picture.
+        """Plot the curves of several fits in one figure.
 
         Parameters
         ----------
         estimators : dict of str to estimator, or list of estimator
-            Fitted networks, pipelines or searches as in :meth:`from_estimator`, by the name to call them.
+            Fitted networks, pipelines or searches as in :meth:`from_estimator`. The keys of a dict are the labels; a
+            list is labelled by position.
 
         ax : matplotlib Axes or array of them, default=None
-            Where to draw: one for losses, a second one if there are validation scores. None makes a figure.
+            Axes for the losses, and second axes if there are validation scores. None creates a new figure.
 
         log : bool, default=False
-            Whether losses have a logarithmic axis.
+            Whether to use a logarithmic axis for the losses.
 
         Returns
         -------
         display : LossCurveDisplay
-            The picture.
+            The plot.
 
         Raises
         ------
         ValueError
-            If `ax` has fewer axes than are needed.
+            If `ax` has too few axes.
         ImportError
-            If matplotlib is missing.
+            If matplotlib is not installed.
         """
         if not isinstance(estimators, Mapping):
             estimators = {str(i): estimator for i, estimator in enumerate(estimators)}
@@ -138,27 +139,27 @@ class LossCurveDisplay:
         return cls(losses=curves[0], scores=curves[1], kept=curves[2]).plot(ax=ax, log=log)
 
     def plot(self, ax: Any = None, *, log: bool = False) -> Self:
-        """Draw the curves.
+        """Plot the curves.
 
         Parameters
         ----------
         ax : matplotlib Axes or array of them, default=None
-            Where to draw: one for losses, a second one if there are validation scores. None makes a figure.
+            Axes for the losses, and second axes if there are validation scores. None creates a new figure.
 
         log : bool, default=False
-            Whether losses have a logarithmic axis.
+            Whether to use a logarithmic axis for the losses.
 
         Returns
         -------
         display : LossCurveDisplay
-            This object.
+            The display itself.
 
         Raises
         ------
         ValueError
-            If `ax` has fewer axes than are needed.
+            If `ax` has too few axes.
         ImportError
-            If matplotlib is missing.
+            If matplotlib is not installed.
         """
         self.figure_, self.axes_ = axes_for(ax, 2 if self.scores else 1)
         self.lines_ = []
@@ -173,7 +174,7 @@ class LossCurveDisplay:
         for name, members in self.scores.items():
             for curve, best in zip(members, self.kept[name], strict=True):
                 (epochs,) = np.nonzero(np.asarray(curve) == best)
-                if len(epochs):  # not so where a warm start has kept what it started from
+                if len(epochs):  # empty if a warm start found no better weights than its initial ones
                     self.axes_[1].plot(epochs[:1] + 1, [best], "o", color=colors[name], markersize=5, label=mark)
                     mark = None
         for axes, label in zip(self.axes_, ["loss", "validation score"][: 1 + bool(self.scores)], strict=False):

@@ -1,4 +1,4 @@
-"""Axes to draw on; matplotlib is imported when a picture is drawn."""
+"""Axes of a plot; matplotlib is imported when one is drawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def axes_for(ax: Any, n: int = 1) -> tuple[Any, list[Any]]:
-    """Return a new figure with n axes below each other, or ``ax`` with its figure."""
+    """Return ``ax`` with its figure, or a new figure with n axes, one below the other."""
     if ax is not None:
         axes = list(np.ravel(ax))
         if len(axes) < n:

@@ -1,4 +1,4 @@
-"""Scores of a search as a heat map."""
+"""Heat map of the scores of a search."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from .figure import axes_for
 class ValidationHeatmapDisplay:
     """Mean scores of a search over two of its parameters.
 
-    Made by :meth:`from_search`. Where other parameters were searched too, a cell has the best score over these.
+    Use :meth:`from_search` to create it. If other parameters were searched too, a cell shows the best score over them.
 
     Parameters
     ----------
     scores : ndarray of shape (n_rows, n_columns)
-        Mean scores on the test folds; NaN where a combination was not searched.
+        Mean scores on the test folds; NaN for combinations that were not searched.
 
     rows, columns : list
-        The values of the two parameters.
+        Values of the two parameters.
 
     names : tuple of (str, str)
-        Their names, that of the rows first.
+        Names of the parameters of rows and columns.
 
     label : str, default='mean_test_score'
-        What the scores are.
+        Title of the plot, the name of the score.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class ValidationHeatmapDisplay:
     def from_search(
         cls, search: Any, *, params: Sequence[str] | None = None, metric: str = "score", ax: Any = None
     ) -> Self:
-        """Draw a fitted search.
+        """Plot the scores of a fitted search.
 
         Parameters
         ----------
@@ -75,25 +75,26 @@ class ValidationHeatmapDisplay:
             The fitted search.
 
         params : tuple of (str, str), default=None
-            The parameters of rows and columns, by the names of the search; None takes those of which there are two.
+            Names of the parameters of rows and columns. None uses the parameters with several values, if there are two.
 
         metric : str, default='score'
-            Which score, if there are several.
+            Name of the score, for searches with several.
 
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
 
         Returns
         -------
         display : ValidationHeatmapDisplay
-            The picture.
+            The plot.
 
         Raises
         ------
         ValueError
-            If `params` or `metric` are not those of the search, or if it has not two parameters to choose from.
+            If `params` or `metric` do not exist in the search, or if `params` is None and the number of parameters with
+            several values is not two.
         ImportError
-            If matplotlib is missing.
+            If matplotlib is not installed.
         """
         check_is_fitted(search, "cv_results_")
         results, label = search.cv_results_, f"mean_test_{metric}"
@@ -113,22 +114,22 @@ class ValidationHeatmapDisplay:
         return cls(scores=table, rows=values[0], columns=values[1], names=tuple(params), label=label).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
-        """Draw the cells, with their numbers.
+        """Plot the scores as colours and numbers.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. None creates a new figure.
 
         Returns
         -------
         display : ValidationHeatmapDisplay
-            This object.
+            The display itself.
 
         Raises
         ------
         ImportError
-            If matplotlib is missing.
+            If matplotlib is not installed.
         """
         self.figure_, (self.ax_, *_) = axes_for(ax)
         self.image_ = self.ax_.imshow(self.scores, aspect="auto")

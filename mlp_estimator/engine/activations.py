@@ -1,8 +1,8 @@
 """Elementwise functions and their slopes.
 
-An activation is two functions of arrays: ``apply(z, out)`` writes a = f(z), ``slope(saved, out, work)`` writes f'(z),
-where ``saved`` is the output a or the input z, whichever the slope is cheaper to read from. An elementwise layer is its
-own adjoint, so these two serve the forward, the backward and the tangent sweep. Derivations: ``docs/derivations.md``.
+An activation is two functions of arrays: ``apply(z, out)`` writes a = f(z), ``slope(saved, out, work)`` writes f'(z).
+``saved`` is the output a or the input z, whichever makes the slope cheaper. The Jacobian of an elementwise layer is its
+own transpose, so the forward, backward and tangent sweeps need only these two. Derivations: ``docs/derivations.md``.
 """
 
 from __future__ import annotations
@@ -19,44 +19,44 @@ from .members import Array
 
 
 def glorot(n_in: int, n_out: int) -> float:
-    """Bound of Glorot and Bengio (2010), for functions near the identity around 0: sqrt(6 / (n_in + n_out))."""
+    """Return the bound of Glorot and Bengio (2010), for functions near the identity: sqrt(6 / (n_in + n_out))."""
     return math.sqrt(6.0 / (n_in + n_out))
 
 
 def narrow_glorot(n_in: int, n_out: int) -> float:
-    """scikit-learn's bound for the logistic function: sqrt(2 / (n_in + n_out))."""
+    """Return scikit-learn's bound for the logistic function: sqrt(2 / (n_in + n_out))."""
     return math.sqrt(2.0 / (n_in + n_out))
 
 
 def he(n_in: int, n_out: int) -> float:
-    """Bound of He et al. (2015), for rectifiers, which halve the variance: sqrt(6 / n_in)."""
+    """Return the bound of He et al. (2015), for rectifiers, which halve the second moment: sqrt(6 / n_in)."""
     return math.sqrt(6.0 / n_in)
 
 
 def lecun(n_in: int, n_out: int) -> float:
-    """Bound of LeCun et al. (1998), which keeps the variance and which selu is made for: sqrt(3 / n_in)."""
+    """Return the bound of LeCun et al. (1998), which preserves the variance, for selu: sqrt(3 / n_in)."""
     return math.sqrt(3.0 / n_in)
 
 
 @dataclass(frozen=True)
 class Activation:
-    """An elementwise function f with its slope, and how the weights in front of it are drawn.
+    """An elementwise function f, its slope, and the bound of the initial weights in front of it.
 
     Parameters
     ----------
     apply : callable
-        ``apply(z, out)`` writes f(z) to ``out``, an array of the shape and dtype of ``z``: with ``saves="output"`` the
-        same array, with ``saves="input"`` another one.
+        ``apply(z, out)`` writes f(z) to ``out``, an array with the shape and dtype of ``z``. ``out`` is ``z`` itself if
+        ``saves="output"``, and another array if ``saves="input"``.
 
     slope : callable
-        ``slope(saved, out, work)`` writes f'(z) to ``out`` and leaves ``saved`` as it is; ``work`` is an array like
-        these to compute in. Where f has a kink, any slope between those of its two sides will do.
+        ``slope(saved, out, work)`` writes f'(z) to ``out`` and does not change ``saved``. ``work`` is a scratch array
+        of the same shape. At a kink of f, any value between the slopes of its two sides is valid.
 
     saves : {'output', 'input'}, default='output'
-        What ``saved`` is: f(z), which needs no memory beside z; or z, as ``apply`` leaves it.
+        Content of ``saved``: f(z), which is computed in place and needs no more memory; or z, as left by ``apply``.
 
     init : callable, default=glorot
-        ``init(n_in, n_out)`` is the bound b of the uniform distribution U(-b, b) of the first weights of a layer.
+        ``init(n_in, n_out)`` returns the bound b of the uniform distribution U(-b, b) of the initial weights.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def identity_slope(a: Array, out: Array, work: Array) -> None:
 
 
 def logistic(z: Array, out: Array) -> None:
-    # (1 + tanh(z / 2)) / 2: cannot overflow, and 4 to 8 times faster than scipy's expit.
+    # (1 + tanh(z / 2)) / 2 cannot overflow, and is 4 to 8 times faster than scipy's expit.
     np.multiply(z, 0.5, out=out)
     np.tanh(out, out=out)
     np.add(out, 1.0, out=out)
@@ -116,8 +116,8 @@ def relu(z: Array, out: Array) -> None:
 
 
 def relu_slope(a: Array, out: Array, work: Array) -> None:
-    # At the kink the slope is 0: any value in [0, 1] is a subgradient, and a = 0 then stays dead-flat.
-    # Cast and product cost what a product with a boolean mask costs (8.9 us against 9.3), without a mask.
+    # At the kink the slope is 0, as in scikit-learn: any value in [0, 1] is a subgradient.
+    # Cast and product take as long as a product with a boolean mask (8.9 us and 9.3), but need no mask in memory.
     np.greater(a, 0.0, out=out)
 
 
@@ -147,12 +147,12 @@ def elu_slope(z: Array, out: Array, work: Array) -> None:
     np.exp(out, out=out)
 
 
-# Klambauer et al. (2017): with these two, mean 0 and variance 1 are a fixed point from layer to layer.
+# Klambauer et al. (2017): these constants make mean 0 and variance 1 a fixed point of the layers.
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 def selu(z: Array, out: Array) -> None:
-    # scale (max(z, 0) + alpha (e^min(z, 0) - 1)); the second term is what is saved.
+    # scale (max(z, 0) + alpha (e^min(z, 0) - 1)); the second term is saved in z.
     np.maximum(z, 0.0, out=out)
     np.minimum(z, 0.0, out=z)
     np.expm1(z, out=z)
@@ -162,7 +162,7 @@ def selu(z: Array, out: Array) -> None:
 
 
 def selu_slope(saved: Array, out: Array, work: Array) -> None:
-    # scale (saved + alpha) below 0, scale above, where saved is 0.
+    # scale (saved + alpha) below 0; scale above 0, where saved is 0.
     np.add(saved, SELU_ALPHA, out=out)
     np.equal(saved, 0.0, out=work)
     np.multiply(work, SELU_ALPHA - 1.0, out=work)
@@ -171,7 +171,7 @@ def selu_slope(saved: Array, out: Array, work: Array) -> None:
 
 
 def gelu(z: Array, out: Array) -> None:
-    """Write z Phi(z), Phi the normal distribution function; exact, not the tanh form (Hendrycks and Gimpel 2016)."""
+    """Write z Phi(z), with the exact normal distribution function Phi (Hendrycks and Gimpel 2016)."""
     ndtr(z, out=out)
     np.multiply(out, z, out=out)
 
@@ -216,8 +216,8 @@ def mish(z: Array, out: Array) -> None:
 
 
 def mish_slope(z: Array, out: Array, work: Array) -> None:
-    # With e = e^z and n = e (e + 2), tanh(log(1 + e)) is n / (n + 2), and the slope of mish
-    # 1 + (4 z e (1 + e) / (n + 2) - 2) / (n + 2). From z = 20 on it is 1 in float64 too.
+    # With e = e^z and n = e (e + 2), tanh(log(1 + e)) is n / (n + 2), and the slope of mish is
+    # 1 + (4 z e (1 + e) / (n + 2) - 2) / (n + 2). From z = 20 on the slope is 1, also in float64.
     np.minimum(z, 20.0, out=out)
     np.exp(out, out=out)
     np.add(out, 1.0, out=work)

@@ -1,9 +1,9 @@
-"""How many threads the matrix products of a run may use; nothing is left changed afterwards.
+"""Limit the BLAS threads of a run, and restore their number afterwards.
 
-Two measured facts (``benchmarks/threads.py``). Products of small matrices are faster on one thread, and far faster when
-another process is busy. And NumPy and SciPy wheels each bring a BLAS with threads of its own, which wait spinning:
-where both take turns, as in L-BFGS, two threads are slower than one, so all BLAS libraries but NumPy's get one.
-The number is never raised: what joblib or the user allows is the upper limit.
+Two measurements (``benchmarks/threads.py``) explain the limits. Products of small matrices are faster on one thread, in
+particular when another process is busy. NumPy and SciPy wheels each include a BLAS with its own threads, which spin
+while they wait: if calls alternate, as in L-BFGS, two threads are slower than one. So all BLAS libraries except NumPy's
+use one thread. The number of threads is never raised above the limit of joblib or the user.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from threadpoolctl import ThreadpoolController
 
 from ..engine.network import Network
 
-WORTH_THREADS = 8e6
-"""Multiplications and additions of the largest product of a batch from which on threads pay: two threads take 1.2 of
-the time of one at 3 to 4 million, 0.7 at 17 million."""
+MIN_FLOP_FOR_THREADS = 8e6
+"""Operations of the largest product of a batch above which several threads are used: two threads take 1.2 of the time
+of one at 3 to 4 million, 0.7 at 17 million."""
 
 
 class OneThread:
-    """One thread for some libraries while any fit asks for it.
+    """Limit some libraries to one thread while at least one fit is in this context.
 
-    The number of threads belongs to the process, and fits may overlap in threads of Python: the first one
-    in sets the limit, the last one out takes it back.
+    The number of threads is a property of the process, and fits may overlap in Python threads: the first fit that
+    enters sets the limit, the last one that leaves restores it.
     """
 
     def __init__(self, libraries: ThreadpoolController):
@@ -49,26 +49,26 @@ class OneThread:
                 self._limiter.restore_original_limits()
 
 
-LOOKING = Lock()  # functools.cache lets two threads make two
+_blas_lock = Lock()  # functools.cache may call a function twice from two threads
 
 
 @cache
 def _blas() -> tuple[OneThread, OneThread]:
-    """NumPy's BLAS and all others; looked for once, since that takes 4 ms."""
-    found = ThreadpoolController().select(user_api="blas")
-    paths = [library["filepath"] for library in found.info()]
+    """Return limits for NumPy's BLAS and for all others; cached, because the search for libraries takes 4 ms."""
+    libraries = ThreadpoolController().select(user_api="blas")
+    paths = [library["filepath"] for library in libraries.info()]
     others = [path for path in paths if "numpy.libs" not in path] if len(paths) > 1 else []
-    mine = [path for path in paths if path not in others]
-    return OneThread(found.select(filepath=mine)), OneThread(found.select(filepath=others))
+    of_numpy = [path for path in paths if path not in others]
+    return OneThread(libraries.select(filepath=of_numpy)), OneThread(libraries.select(filepath=others))
 
 
 def limited_threads(network: Network, batch_size: int) -> ExitStack:
-    """Context in which BLAS threads are as few as serves sweeps over batches of this size."""
+    """Return a context that limits BLAS threads to a suitable number for sweeps over batches of this size."""
     largest = max(math.prod(param.shape) for layer in network.layout.params for param in layer)
-    with LOOKING:
-        numpys, others = _blas()
+    with _blas_lock:
+        numpy_limit, other_limit = _blas()
     context = ExitStack()
-    context.enter_context(others)
-    if 2 * largest * batch_size < WORTH_THREADS:
-        context.enter_context(numpys)
+    context.enter_context(other_limit)
+    if 2 * largest * batch_size < MIN_FLOP_FOR_THREADS:
+        context.enter_context(numpy_limit)
     return context
