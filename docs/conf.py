@@ -38,6 +38,7 @@ SCIKIT_LEARN = (
     "BaseEstimator,CallbackSupportMixin,ClassifierMixin,RegressorMixin,GridSearchCV,RandomizedSearchCV,BaseSearchCV"
 )
 ROUTING = "set_fit_request,set_partial_fit_request,set_predict_request,set_score_request,get_metadata_routing"
+autodoc_typehints = "none"  # numpydoc lists the types
 autodoc_default_options = {"members": True, "inherited-members": SCIKIT_LEARN, "exclude-members": ROUTING}
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False

@@ -7,6 +7,7 @@ from .engine.checks import check_activation, check_loss
 from .engine.losses import Loss
 from .regressor import MLPRegressor
 from .search import MLPGridSearchCV, MLPRandomizedSearchCV
+from .tabular import TabularMLPClassifier, TabularMLPRegressor
 
 __all__ = [
     "Activation",
@@ -16,6 +17,8 @@ __all__ = [
     "MLPGridSearchCV",
     "MLPRandomizedSearchCV",
     "MLPRegressor",
+    "TabularMLPClassifier",
+    "TabularMLPRegressor",
     "ValidationHeatmapDisplay",
     "__version__",
     "check_activation",

@@ -13,7 +13,7 @@ from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params, _check_sample_weight
+from sklearn.utils.validation import _check_method_params, _check_sample_weight, _check_y
 
 __all__ = [
     "BaseSearchCV",
@@ -24,6 +24,7 @@ __all__ = [
     "StrOptions",
     "check_method_params",
     "check_sample_weight",
+    "check_targets",
     "fit_method",
     "fit_method_with_callbacks",
     "safe_indexing",
@@ -58,6 +59,14 @@ def fit_method_with_callbacks(method: Callable[P, R]) -> Callable[P, R]:
 def check_method_params(X: Any, params: Mapping[str, Any], indices: Any = None) -> dict[str, Any]:
     """Return the parameters of a method, those of the length of X restricted to some rows."""
     checked: dict[str, Any] = _check_method_params(X, params=params, indices=indices)
+    return checked
+
+
+def check_targets(y: Any, *, numeric: bool) -> NDArray[Any]:
+    """Return validated targets, (n,) or (n, n_targets)."""
+    if y is None:
+        raise ValueError("This estimator requires y to be passed, but the target y is None.")
+    checked: NDArray[Any] = _check_y(y, multi_output=True, y_numeric=numeric)
     return checked
 
 

@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # each other in one direction.
 HOUSE = [
     "compat", "availability", "engine", "fitting", "callbacks", "parameters", "base", "classifier", "regressor",
-    "search", "display",
+    "search", "tabular", "display",
 ]  # fmt: skip
 ENGINE = [
     "members", "layout", "memory", "batches", "activations", "losses", "optimizers", "updates", "schedules", "monitor",

@@ -28,10 +28,11 @@ class Noise:
 
 
 class Scratch(NamedTuple):
-    """Memory that a layer wants for each batch: (M, width, B)."""
+    """Memory that a layer wants for each batch: (M, width, B), or (1, width, B) if the members share it."""
 
     name: str
     width: int
+    shared: bool = False
 
 
 class Layer(ABC):

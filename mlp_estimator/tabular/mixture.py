@@ -1,0 +1,72 @@
+"""From the out-of-fold predictions of several settings to one prediction: weights, temperature, intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize, minimize_scalar
+
+from ..engine.members import Array
+
+PRIOR_ROWS = 10.0
+"""Rows whose loss is the price of a squared distance of 1 from equal weights."""
+
+
+def mixture_weights(loss: Callable[[Array], float], predictions: Sequence[Array]) -> NDArray[np.float64]:
+    """Return the weights, at least 0 and of sum 1, that minimise the loss of the mixed prediction.
+
+    ``predictions`` are (n, K) of each setting. The weights are shrunk to equal ones, because a choice on few rows
+    overfits.
+    """
+    n = len(predictions)
+    equal = np.full(n, 1.0 / n)
+    if n == 1:
+        return equal
+    base = abs(loss(np.tensordot(equal, np.stack(predictions), 1))) or 1.0
+    shrinkage = PRIOR_ROWS / len(predictions[0]) * base
+
+    def objective(w: NDArray[np.float64]) -> float:
+        mixed = sum(weight * prediction for weight, prediction in zip(w, predictions, strict=True))
+        return (loss(np.asarray(mixed)) + shrinkage * float(np.sum((w - equal) ** 2))) / base
+
+    constraint = {"type": "eq", "fun": lambda w: w.sum() - 1.0}
+    found = minimize(objective, equal, method="SLSQP", bounds=[(0.0, 1.0)] * n, constraints=[constraint])
+    weights = np.clip(found.x, 0.0, None)
+    if not np.isfinite(weights).all() or weights.sum() <= 0.0:
+        return equal
+    best: NDArray[np.float64] = weights / weights.sum()
+    return best if objective(best) <= objective(equal) else equal
+
+
+def log_loss_of(codes: NDArray[np.integer], weight: NDArray[np.floating] | None) -> Callable[[Array], float]:
+    """Return the mean log-loss as a function of probabilities (n, K)."""
+    rows = np.arange(len(codes))
+
+    def loss(probability: Array) -> float:
+        p = np.maximum(probability[rows, codes].astype(np.float64), 1e-15)
+        return -float(np.average(np.log(p), weights=weight))
+
+    return loss
+
+
+def sharpen(probability: Array, temperature: float) -> Array:
+    """Return probabilities proportional to p^(1 / temperature)."""
+    if temperature == 1.0:
+        return probability
+    z = np.log(np.maximum(probability, np.finfo(probability.dtype).tiny)) / temperature
+    z = np.exp(z - z.max(axis=1, keepdims=True))
+    sharpened: Array = (z / z.sum(axis=1, keepdims=True)).astype(probability.dtype)
+    return sharpened
+
+
+def find_temperature(loss: Callable[[Array], float], probability: Array) -> float:
+    """Return the temperature that minimises the loss of sharpened probabilities, between 1/4 and 4."""
+    found = minimize_scalar(
+        lambda log_t: loss(sharpen(probability, float(np.exp(log_t)))),
+        bounds=(-np.log(4.0), np.log(4.0)),
+        method="bounded",
+    )
+    temperature = float(np.exp(found.x))
+    return temperature if loss(sharpen(probability, temperature)) < loss(probability) else 1.0

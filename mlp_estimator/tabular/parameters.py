@@ -1,0 +1,91 @@
+"""The parameters that the two tabular estimators share: names, types, defaults and allowed values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from ..compat import Interval, StrOptions
+from ..fitting.settings import Settings
+from ..parameters import DOC_LINK, Parameters
+from .portfolio import Setting
+
+
+@dataclass(eq=False, repr=False, match_args=False)
+class TabularParameters(BaseEstimator):
+    """The constructor of the tabular estimators, one field per parameter; a subclass adds its own as fields."""
+
+    hidden_layer_sizes: Sequence[int] | int = (128, 128)
+    _: KW_ONLY
+    settings: Literal["auto"] | Sequence[Mapping[str, Any]] = "auto"
+    n_folds: int = 8
+    categorical_features: Any = "from_dtype"
+    max_categories: int = 64
+    n_bins: int | Literal["auto"] = "auto"
+    learning_rate_init: float = 0.04
+    batch_size: int | Literal["auto"] = "auto"
+    max_iter: int | Literal["auto"] = "auto"
+    weight_decay: float | Literal["auto"] = "auto"
+    dropout: float | Literal["auto"] = "auto"
+    scoring: Any = None
+    max_time: float | None = None
+    dtype: Literal["float32", "float64"] = "float32"
+    random_state: int | np.random.RandomState | None = None
+    n_jobs: int | None = None
+    verbose: bool | int = False
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "settings": [StrOptions({"auto"}), list, tuple],
+        "n_folds": [Interval(Integral, 2, None, closed="left")],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "max_categories": [Interval(Integral, 2, None, closed="left")],
+        "n_bins": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
+        "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+        "scoring": [StrOptions({"loss"}), None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    }
+    _doc_link_module = "mlp_estimator"
+    _doc_link_template = DOC_LINK
+
+    def _setting_defaults(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in ("hidden_layer_sizes", "learning_rate_init")}
+        for name in ("weight_decay", "dropout", "max_iter"):
+            value = getattr(self, name)
+            values[name] = getattr(Setting, name) if isinstance(value, str) else value
+        return {"activation": "relu", "encoding": True, **values}
+
+    def _engine_settings(self, n_settings: int) -> Settings:
+        """Return what all members share, in the terms of the network estimators."""
+        parameters = {
+            **Parameters()._parameters(),
+            "hidden_layer_sizes": (),
+            "beta_2": 0.95,
+            "alpha": 0.0,
+            "tol": 0.0,
+            "n_iter_no_change": np.inf,
+            "max_time": None if self.max_time is None else self.max_time / n_settings,  # they train one after the other
+            "early_stopping": True,
+            "scoring": "loss",
+            "dtype": self.dtype,
+            "verbose": self.verbose,
+            **self._loss_parameters(),
+        }
+        return Settings.of(parameters)
+
+    def _loss_parameters(self) -> dict[str, Any]:
+        """Return the parameters that the loss reads."""
+        return {}

@@ -1,0 +1,132 @@
+"""Settings of the members: layers, regularisation and learning rate. Figures: ``docs/tabular.md``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from ..engine.activations import ACTIVATIONS
+from ..engine.layers import Dense, Dropout, Elementwise, Initializer, Layer, OneHot, Scale
+from ..engine.members import Array
+from ..engine.network import Network
+from ..engine.schedules import Progress, Schedule
+from .table import Table
+
+N_CYCLES = 4
+SCALE_RATE, BIAS_RATE = 6.0, 0.1  # factors on the learning rate
+ENCODING_WEIGHT = 0.25  # of an encoding's column among the inputs that set the size of the first weights
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of the portfolio."""
+
+    hidden_layer_sizes: tuple[int, ...] = (128, 128)
+    activation: str = "relu"
+    encoding: bool = True
+    weight_decay: float = 0.05
+    dropout: float = 0.1
+    learning_rate_init: float = 0.04
+    max_iter: int = 48
+
+    @classmethod
+    def of(cls, changes: Mapping[str, Any], defaults: Mapping[str, Any]) -> Setting:
+        """Return a setting from a dict of the user, on top of the estimator's parameters."""
+        names = [field.name for field in fields(cls)]
+        unknown = sorted(set(changes) - set(names))
+        if unknown:
+            raise ValueError(f"settings has the unknown entries {unknown}: choose among {names}.")
+        values = {**defaults, **changes}
+        sizes = values["hidden_layer_sizes"]
+        values["hidden_layer_sizes"] = tuple(int(n) for n in np.atleast_1d(np.asarray(sizes, dtype=int)))
+        if values["activation"] not in ACTIVATIONS:
+            raise ValueError(f"settings has activation={values['activation']!r}: choose among {sorted(ACTIVATIONS)}.")
+        return cls(**values)
+
+    def network(self, table: Table, n_numbers: int, n_out: int) -> Network:
+        """Return the network of one member: encoding, scale, hidden layers, output."""
+        layers: list[Layer] = []
+        n_in = n_numbers + len(table.n_levels)
+        width = n_in
+        if table.n_levels:
+            layers.append(OneHot(table.n_levels))
+            width = layers[-1].n_out(width)
+        n_pieces = 0
+        if self.encoding and table.edges:
+            layers.append(table.piecewise)
+            n_pieces = layers[-1].n_out(width) - width
+        layers.append(Scale(SCALE_RATE))
+        n_effective = max(width + ENCODING_WEIGHT * n_pieces, 1.0)
+        n_halved = n_pieces
+        for n in self.hidden_layer_sizes:
+            layers.append(Dense(n, _normal(n_effective, n_halved), rates=(n_effective**-0.5, BIAS_RATE)))
+            layers.append(Elementwise(ACTIVATIONS[self.activation]))
+            if self.dropout:
+                layers.append(Dropout(float(self.dropout), shared=True))
+            n_effective, n_halved = float(n), 0
+        layers.append(Dense(n_out, _zeros, rates=(n_effective**-0.5, BIAS_RATE)))
+        return Network(layers, n_in)
+
+
+def _normal(n_effective: float, n_halved: int) -> Initializer:
+    """Draw weights from a normal distribution of variance 2 / n_effective, biases from [-0.5, 0.5].
+
+    The last ``n_halved`` rows, those of an encoding, start at half of that.
+    """
+
+    def initialize(W: Array, b: Array, rng: np.random.RandomState) -> None:
+        W[:] = rng.standard_normal(W.shape) * math.sqrt(2.0 / n_effective)
+        W[len(W) - n_halved :] *= 0.5
+        b[:] = rng.uniform(-0.5, 0.5, b.shape)
+
+    return initialize
+
+
+def _zeros(W: Array, b: Array, rng: np.random.RandomState) -> None:
+    W.fill(0.0)
+    b.fill(0.0)
+
+
+def cycles(progress: Progress, power_t: float) -> float:
+    """Rise and fall in four cycles of doubling length, from 0 to 0: (1 - cos(2 pi log2(1 + 15 t))) / 2."""
+    return (1.0 - math.cos(2.0 * math.pi * math.log2(1.0 + (2**N_CYCLES - 1) * progress.fraction))) / 2.0
+
+
+def fade(done: float) -> float:
+    """Stay at 1 for half of the run, then fall to 0 along half a cosine wave: dropout and weight decay."""
+    return 1.0 if done < 0.5 else (1.0 + math.cos(math.pi * (2.0 * done - 1.0))) / 2.0
+
+
+CYCLES = Schedule(cycles, budgeted=True, regularisation=fade)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"weight_decay": 0.5, "dropout": 0.2},
+    {
+        "hidden_layer_sizes": (128, 128, 128),
+        "activation": "mish",
+        "encoding": False,
+        "weight_decay": 0.02,
+        "dropout": 0.05,
+        "learning_rate_init": 0.12,
+        "max_iter": 64,
+    },
+)
+"""Narrow and wide tables, and smooth targets."""
+
+
+def settings_of(settings: Any, defaults: Mapping[str, Any]) -> list[Setting]:
+    """Return the settings of a fit: the portfolio, or those of the user."""
+    if isinstance(settings, str):
+        return [Setting.of(changes, defaults if not changes else {**_own(), **changes}) for changes in PORTFOLIO]
+    if not isinstance(settings, Sequence) or not settings or not all(isinstance(s, Mapping) for s in settings):
+        raise ValueError(f"settings={settings!r}: give 'auto', or a list of dicts such as [{{'dropout': 0.2}}].")
+    return [Setting.of(changes, defaults) for changes in settings]
+
+
+def _own() -> dict[str, Any]:
+    return {field.name: field.default for field in fields(Setting)}

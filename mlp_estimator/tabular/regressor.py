@@ -1,0 +1,346 @@
+"""The tabular regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, ClassVar, Literal, overload
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.model_selection import GroupKFold, KFold
+
+from ..compat import Interval, StrOptions
+from ..engine.losses import CLASSIFICATION, REGRESSION, Loss, LossName
+from ..engine.members import Array
+from ..fitting.data import Targets, TrainingData, unweighted
+from ..fitting.features import MatrixLike, check_numeric
+from ..fitting.settings import Settings
+from .base import TabularMLP, linked, no_metric
+from .intervals import interval
+from .mixture import mixture_weights
+from .training import Fold, Trained
+
+
+@dataclass(eq=False, repr=False, match_args=False, kw_only=True)
+class TabularMLPRegressor(RegressorMixin, TabularMLP):
+    """Regressor for raw tables: an ensemble over folds and settings, with intervals from the same fit.
+
+    It reads a table with text, missing values and outliers as it is, and targets of any scale. For each setting, one
+    network per fold trains on the other folds. The prediction of each row by the networks that have not seen it weighs
+    the settings, and gives a score and intervals without a test set [1]_, [2]_, [3]_.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(128, 128)
+        Number of units of each hidden layer, for settings that do not name it.
+
+    settings : 'auto' or list of dict, default='auto'
+        The portfolio: each entry is a dict of the numbers and layer sizes of one setting (`hidden_layer_sizes`,
+        `activation`, `encoding`, `weight_decay`, `dropout`, `learning_rate_init`, `max_iter`), on top of the
+        parameters below. 'auto' uses three settings: one for narrow tables, one for wide ones, one for smooth targets.
+
+    n_folds : int, default=8
+        Number of folds, and of members per setting. With a validation set, number of members that train on all rows.
+
+    categorical_features : 'from_dtype', None, or array-like of str, int or bool, default='from_dtype'
+        Columns of categories besides those of text, booleans and category types: by name, index or mask.
+
+    max_categories : int, default=64
+        Maximum number of levels of a column; the rarest levels share one.
+
+    n_bins : int or 'auto', default='auto'
+        Maximum number of bins in the encoding of a numeric column; 'auto' is between 4 and 32, fewer for many columns.
+
+    learning_rate_init : float, default=0.04
+        Peak of the learning rate in each cycle.
+
+    batch_size : int or 'auto', default='auto'
+        Number of samples per minibatch; 'auto' is 128, and 256 from 10,000 rows on.
+
+    max_iter : int or 'auto', default='auto'
+        Maximum number of epochs; 'auto' is 48, and as many passes over small tables as make 1500 steps.
+
+    weight_decay : float or 'auto', default='auto'
+        Decoupled weight decay.
+
+    dropout : float or 'auto', default='auto'
+        Probability with which units of hidden layers are dropped in training, in [0, 1).
+
+    scoring : 'loss' or None, default=None
+        The score that selects the epoch of each member: the loss on the rows of its fold.
+
+    max_time : float or None, default=None
+        Maximum time of training in seconds; the best weights so far are kept.
+
+    dtype : {'float32', 'float64'}, default='float32'
+        Type of the computation, the weights and the predictions.
+
+    random_state : int, RandomState instance or None, default=None
+        Seed or generator of folds, initial weights, order of samples and dropout.
+
+    n_jobs : int or None, default=None
+        Number of processes, over which the settings are spread.
+
+    verbose : bool or int, default=False
+        Whether to print the loss of each epoch of each member.
+
+    loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'gaussian_nll', 'poisson', 'gamma'} or Loss, \
+            default='squared_error'
+        The loss, as in :class:`MLPRegressor`.
+
+    huber_delta : float, default=1.0
+        Residual beyond which 'huber' is linear, in standard deviations of `y`.
+
+    quantile : float or sequence of float, default=0.5
+        Level for 'quantile', in (0, 1). An increasing sequence gives one column of predictions per level.
+
+    Attributes
+    ----------
+    oof_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Predictions for the training rows, each by the members that have not seen the row.
+
+    oof_score_ : float
+        R2 of the out-of-fold predictions.
+
+    settings_ : list of Setting
+        The settings of the portfolio.
+
+    mixture_weights_ : ndarray of shape (n_settings,)
+        Weight of each setting in predictions, at least 0 and of sum 1.
+
+    validation_scores_ : list of list of list of float
+        For each setting and member, the negative loss on its fold after each epoch.
+
+    categories_ : list of ndarray
+        Levels of the categorical columns.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns, if all names of `X` are strings.
+
+    See Also
+    --------
+    TabularMLPClassifier : The classifier.
+    MLPRegressor : Networks for numeric arrays, with scikit-learn's parameters and numbers.
+
+    References
+    ----------
+    .. [1] D. Holzmueller, L. Grinsztajn, I. Steinwart, "Better by default: Strong pre-tuned MLPs and boosted trees on
+       tabular data", NeurIPS 2024.
+    .. [2] Y. Gorishniy, I. Rubachev, A. Babenko, "On embeddings for numerical features in tabular deep learning",
+       NeurIPS 2022.
+    .. [3] R. F. Barber, E. J. Candes, A. Ramdas, R. J. Tibshirani, "Predictive inference with the jackknife+", Annals
+       of Statistics 49, 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from mlp_estimator import TabularMLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    >>> model = TabularMLPRegressor(settings=[{"hidden_layer_sizes": (16,), "encoding": False}], random_state=0)
+    >>> round(model.fit(X, y).oof_score_, 1)
+    0.5
+    >>> low, high = model.predict_interval(X[:1], coverage=0.9)
+    >>> bool(low[0] < model.predict(X[:1])[0] < high[0])
+    True
+    """
+
+    loss: LossName | Loss = "squared_error"
+    huber_delta: float = 1.0
+    quantile: float | Sequence[float] = 0.5
+    _center: NDArray[np.float64] = field(init=False)
+    _scale: NDArray[np.float64] = field(init=False)
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TabularMLP._parameter_constraints,
+        "loss": [StrOptions(set(REGRESSION)), Loss],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
+    }
+
+    def _loss_parameters(self) -> dict[str, Any]:
+        return {"huber_delta": self.huber_delta, "quantile": self.quantile}
+
+    def _read_targets(self, y: NDArray[Any], sample_weight: NDArray[Any] | None, settings: Settings) -> Targets:
+        loss = settings.loss(self.loss)
+        if type(loss) in CLASSIFICATION.values():
+            raise ValueError(f"loss={self.loss!r} is for class labels: use TabularMLPClassifier, or another loss.")
+        check_numeric("y", y)
+        Y = np.asarray(y, np.float64).reshape(len(y), -1)
+        if not np.isfinite(Y).all():
+            raise ValueError("Input y contains NaN or infinity: remove these rows.")
+        if not loss.allows(Y):
+            raise ValueError(
+                f"loss={self.loss!r} is for {loss.domain} targets, but y goes down to {Y.min():g}. "
+                "Use loss='squared_error', or check the target."
+            )
+        if loss.n_outputs > 1 and not loss.gives_variance and Y.shape[1] > 1:
+            raise ValueError(f"Several quantiles are for one target, but y has {Y.shape[1]} columns.")
+        # Standardised, or with a log link divided by the mean: the network sees targets of unit size.
+        mean = np.average(Y, axis=0, weights=sample_weight)
+        center, scale = np.zeros_like(mean), mean.copy()
+        if loss.link == "identity":
+            center, scale = mean, np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=sample_weight))
+        scale[~(scale > np.finfo(float).eps * np.abs(mean))] = 1.0
+
+        def encode(y: NDArray[Any]) -> NDArray[Any]:
+            columns = np.asarray(y, np.float64).reshape(len(y), -1)
+            if columns.shape[1] != len(mean):
+                raise ValueError(f"y_val has {columns.shape[1]} column(s), y has {len(mean)}.")
+            return np.ascontiguousarray((columns - center) / scale, self.dtype)
+
+        learned = {"_center": center, "_scale": scale, "_range": (Y.min(axis=0), Y.max(axis=0))}
+        return Targets(encode(Y), loss, Y.shape[1] * loss.n_outputs, encode, no_metric, unweighted, learned=learned)
+
+    def _split(self, Y: NDArray[Any], n_folds: int, groups: Any, rng: np.random.RandomState) -> list[Fold]:
+        splitter: Any = KFold if groups is None else GroupKFold
+        folds = splitter(n_folds, shuffle=True, random_state=rng.randint(2**31 - 1))
+        return list(folds.split(np.empty((len(Y), 1)), None, groups))
+
+    def _combine(self, trained: Sequence[Trained], data: TrainingData, folds: Sequence[Fold]) -> dict[str, Any]:
+        n = len(trained)
+        raws = [one.raw for one in trained if one.raw is not None]
+        if not raws:
+            return {"mixture_weights_": np.full(n, 1.0 / n)}
+        weights = mixture_weights(_mean_loss(data), raws)
+        mixed = np.tensordot(weights, np.stack([linked(raw, data.targets.loss) for raw in raws]), 1)
+        learned, n_targets = data.targets.learned, data.targets.Y.shape[1]
+        prediction = _unscaled(mixed, learned, data.targets.loss)
+        y = data.targets.Y * learned["_scale"] + learned["_center"]
+        attributes = {
+            "mixture_weights_": weights,
+            "oof_prediction_": _squeeze(prediction).astype(data.dtype),
+            "oof_score_": float("nan"),
+        }
+        if (
+            prediction.shape[1] >= n_targets
+            and len(y) > 1
+            and not _has_levels(data.targets.loss, n_targets, prediction)
+        ):
+            residuals = np.abs(y - prediction[:, :n_targets])
+            attributes["oof_score_"] = float(r2_score(y, prediction[:, :n_targets], sample_weight=data.weight))
+            if n_targets == 1:
+                attributes["_residuals"] = [np.sort(residuals[validation, 0]) for _, validation in folds]
+        return attributes
+
+    @overload
+    def predict(self, X: MatrixLike, return_std: Literal[False] = False) -> Array: ...
+    @overload
+    def predict(self, X: MatrixLike, return_std: Literal[True]) -> tuple[Array, Array]: ...
+    def predict(self, X: MatrixLike, return_std: bool = False) -> Array | tuple[Array, Array]:
+        """Predict target values.
+
+        Parameters
+        ----------
+        X : {DataFrame, array-like} of shape (n_samples, n_features)
+            Samples.
+
+        return_std : bool, default=False
+            Whether to also return a standard deviation: that of the members, plus the noise with
+            ``loss="gaussian_nll"``.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The predicted targets, within the range of those in `fit`; one column per quantile if there are several.
+
+        std : ndarray of the same shape
+            Standard deviations in the unit of the targets, if `return_std`.
+        """
+        members = self._unscaled_members(X)
+        mean = members.mean(axis=0)
+        variance = members.var(axis=0)
+        if self._loss.gives_variance:
+            mean, noise = np.split(mean, 2, axis=-1)
+            variance = np.split(variance, 2, axis=-1)[0] + noise
+        y = _squeeze(mean).astype(self.dtype)
+        return (y, _squeeze(np.sqrt(variance)).astype(self.dtype)) if return_std else y
+
+    def predict_members(self, X: MatrixLike) -> Array:
+        """Predict target values by the members of each fold.
+
+        Parameters
+        ----------
+        X : {DataFrame, array-like} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_folds, n_samples) or (n_folds, n_samples, n_outputs)
+            The predictions by the members of each fold, mixed over the settings.
+        """
+        members = self._unscaled_members(X)
+        members = np.split(members, 2, axis=-1)[0] if self._loss.gives_variance else members
+        return _squeeze(members).astype(self.dtype)
+
+    def predict_interval(self, X: MatrixLike, coverage: float = 0.9) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Predict intervals that contain the target with a given frequency.
+
+        Parameters
+        ----------
+        X : {DataFrame, array-like} of shape (n_samples, n_features)
+            Samples.
+
+        coverage : float, default=0.9
+            Fraction of samples whose interval contains their target, in (0, 1).
+
+        Returns
+        -------
+        low, high : ndarray of shape (n_samples,)
+            Ends of the interval of each sample, by CV+ [1]_.
+
+        Raises
+        ------
+        ValueError
+            If `coverage` is not in (0, 1), or if there are no out-of-fold residuals of a single target.
+
+        References
+        ----------
+        .. [1] R. F. Barber, E. J. Candes, A. Ramdas, R. J. Tibshirani, "Predictive inference with the jackknife+",
+           Annals of Statistics 49, 2021.
+        """
+        residuals = self._checked_residuals(coverage)
+        return interval(self._unscaled_members(X)[..., 0].astype(np.float64), residuals, coverage)
+
+    def _unscaled_members(self, X: Any) -> Array:
+        return _unscaled(self._members(X), vars(self), self._loss)
+
+
+def _has_levels(loss: Loss, n_targets: int, prediction: Array) -> bool:
+    """Tell whether the predictions are several quantiles of one target."""
+    return not loss.gives_variance and prediction.shape[1] > n_targets
+
+
+def _mean_loss(data: TrainingData) -> Callable[[Array], float]:
+    """Return the mean loss of the training rows as a function of raw outputs (n, K)."""
+    y = data.targets.Y.T[None].astype(np.float64)
+    weight = None if data.weight is None else data.weight.astype(np.float64)[None, None]
+    total = float(data.rows.n_rows if weight is None else weight.sum())
+
+    def loss(raw: Array) -> float:
+        z = raw.T[None].astype(np.float64)
+        d_raw, work = np.empty_like(z), np.empty((1, z.shape[1] + 1, z.shape[2]))
+        return float(data.targets.loss.value_and_grad(y, z, weight, d_raw, work)[0]) / total
+
+    return loss
+
+
+def _unscaled(prediction: Array, learned: Mapping[str, Any], loss: Loss) -> Array:
+    """Return predictions (..., K) in the unit of the targets, within the range of those in training."""
+    center, scale, (low, high) = (learned[name] for name in ("_center", "_scale", "_range"))
+    if loss.gives_variance:
+        mean, variance = np.split(prediction, 2, axis=-1)
+        return np.concatenate([np.clip(mean * scale + center, low, high), variance * scale**2], axis=-1)
+    unscaled: Array = np.clip(prediction * scale + center, low, high)
+    return unscaled
+
+
+def _squeeze(prediction: Array) -> Array:
+    """Return (..., n, K) as (..., n) where there is one output."""
+    return prediction[..., 0] if prediction.shape[-1] == 1 else prediction

@@ -1,0 +1,172 @@
+"""A raw table as the network reads it: numbers of unit scale, and codes of categories.
+
+All statistics come from all training rows; none uses the target. Recipe and figures: ``docs/tabular.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.preprocessing import OrdinalEncoder
+
+from ..engine.layers import Piecewise
+from ..engine.members import Array
+from .columns import Columns
+
+MAX_EXACT = 33
+"""Distinct values of a column up to which each of them is an edge of its encoding."""
+
+
+@dataclass
+class NumericColumn:
+    """Median and scale of a column, the edges of its encoding, and whether values were missing in training."""
+
+    median: float
+    scale: float
+    edges: NDArray[np.float32]  # of transformed values
+    had_missing: bool
+    means: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # of the encoding
+
+    @classmethod
+    def learn(cls, values: NDArray[Any], n_bins: int) -> NumericColumn | None:
+        """Learn a column, None if it is constant without missing values."""
+        present = values[~np.isnan(values)].astype(np.float64) if values.dtype.kind == "f" else values.astype(float)
+        had_missing = len(present) < len(values)
+        if len(present) == 0:
+            return None
+        median = float(np.median(present))
+        low, quarter, three_quarters, high = np.percentile(present, [0, 25, 75, 100])
+        scale = three_quarters - quarter or (high - low) / 2
+        if not scale > 0.0:
+            return cls(median, 1.0, np.empty(0, np.float32), True) if had_missing else None
+        column = cls(median, float(scale), np.empty(0, np.float32), had_missing)
+        column.edges = _edges(column.transform(present), n_bins)
+        if len(column.edges):
+            column.means = _encoding_means(column.transform(values), column.edges)
+        return column
+
+    def transform(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return u / sqrt(1 + (u / 3)^2) of u = (x - median) / scale: outliers stay within (-3, 3); NaN becomes 0."""
+        u = (values.astype(np.float64) - self.median) / self.scale
+        squashed: NDArray[np.float32] = np.nan_to_num(u / np.sqrt(1.0 + (u / 3.0) ** 2), nan=0.0).astype(np.float32)
+        return squashed
+
+
+def _edges(values: NDArray[np.float32], n_bins: int) -> NDArray[np.float32]:
+    """Return the edges of at most ``n_bins`` bins: the distinct values where they are few, otherwise quantiles."""
+    distinct = np.unique(values)
+    if len(distinct) < 3:
+        return np.empty(0, np.float32)
+    if len(distinct) <= min(MAX_EXACT, n_bins + 1):
+        return distinct
+    edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, n_bins + 1)).astype(np.float32))
+    if len(edges) < 0.75 * (n_bins + 1):  # many ties
+        more = np.quantile(distinct, np.linspace(0.0, 1.0, n_bins + 1)).astype(np.float32)
+        edges = np.unique(np.concatenate([edges, more]))
+        counts = np.histogram(values, edges)[0].astype(float)
+        while len(edges) > n_bins + 1:  # merge the emptiest bins
+            k = int(np.argmin(counts[:-1] + counts[1:]))
+            counts[k] += counts[k + 1]
+            counts = np.delete(counts, k + 1)
+            edges = np.delete(edges, k + 1)
+    return edges
+
+
+def _encoding_means(x: NDArray[np.float32], edges: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean of each component of the encoding."""
+    layer = Piecewise([edges])
+    encoded = np.empty((1, layer.n_out(1), len(x)), np.float32)
+    layer.forward((), x[None, None, :], encoded, ())
+    means: NDArray[np.float32] = encoded[0, 1:].mean(axis=1, dtype=np.float64).astype(np.float32)
+    return means
+
+
+@dataclass
+class Table:
+    """Reads tables of one kind into arrays (n, n_numbers + n_codes) of float32: numbers first, then codes."""
+
+    numeric: dict[int, NumericColumn] = field(default_factory=dict)  # by the place of the column
+    categorical: list[int] = field(default_factory=list)
+    encoder: OrdinalEncoder | None = None
+    n_levels: list[int] = field(default_factory=list)  # of the categorical columns; a missing value is a level
+    missing_codes: list[float] = field(default_factory=list)  # of the categorical columns, -1 where none was missing
+
+    @classmethod
+    def learn(cls, columns: Columns, categorical: NDArray[np.bool_], max_categories: int, n_bins: int | str) -> Table:
+        """Learn the columns from training rows."""
+        table, numeric = cls(), np.flatnonzero(~categorical)
+        if n_bins == "auto":
+            n_bins = min(32, max(4, 512 // max(len(numeric), 1)))
+        for k in numeric:
+            column = NumericColumn.learn(columns.values[k], int(n_bins))
+            if column is not None:
+                table.numeric[int(k)] = column
+        table.categorical = [int(k) for k in np.flatnonzero(categorical)]
+        if table.categorical:
+            table.encoder = OrdinalEncoder(
+                handle_unknown="use_encoded_value", unknown_value=-1, max_categories=max_categories, dtype=np.float32
+            )
+            codes = table.encoder.fit_transform(table._objects(columns))
+            for column_codes in codes.T:
+                n = int(np.nanmax(column_codes)) + 1 if not np.isnan(column_codes).all() else 0
+                has_missing = bool(np.isnan(column_codes).any())
+                table.missing_codes.append(float(n) if has_missing else -1.0)
+                table.n_levels.append(n + has_missing)
+        return table
+
+    def _objects(self, columns: Columns) -> NDArray[Any]:
+        """Return the categorical columns: text as text, numbers as numbers, anything else by its text."""
+        objects = np.empty((columns.n_rows, len(self.categorical)), dtype=object)
+        for j, k in enumerate(self.categorical):
+            values = columns.values[k]
+            if values.dtype.kind in "biuf":
+                numbers = values.astype(np.float64)
+                objects[:, j] = [None if number != number else number for number in numbers.tolist()]
+            else:
+                objects[:, j] = [None if value is None or value != value else str(value) for value in values]
+        return objects
+
+    @property
+    def n_indicators(self) -> int:
+        """Number of columns with an indicator of missing values."""
+        return sum(column.had_missing for column in self.numeric.values())
+
+    @property
+    def edges(self) -> list[NDArray[np.float32]]:
+        """The edges of the columns that are encoded; these are the first columns of the array."""
+        return [column.edges for column in self.numeric.values() if len(column.edges)]
+
+    @property
+    def categories(self) -> list[NDArray[Any]]:
+        """The levels of the categorical columns."""
+        return [] if self.encoder is None else list(self.encoder.categories_)
+
+    @cached_property
+    def piecewise(self) -> Piecewise:
+        """The layer that encodes these columns."""
+        columns = [column for column in self.numeric.values() if len(column.edges)]
+        return Piecewise(self.edges, np.concatenate([column.means for column in columns]))
+
+    def transform(self, columns: Columns) -> tuple[Array, Array]:
+        """Return the numbers, those with an encoding first, and the codes."""
+        with_edges = [k for k, column in self.numeric.items() if len(column.edges)]
+        without = [k for k, column in self.numeric.items() if not len(column.edges)]
+        n_numbers = len(self.numeric) + self.n_indicators
+        if not n_numbers and not self.categorical:  # all columns are constant: the network reads a zero
+            return np.zeros((columns.n_rows, 1), np.float32), np.empty((columns.n_rows, 0), np.float32)
+        numbers = np.empty((columns.n_rows, n_numbers), np.float32)
+        for j, k in enumerate([*with_edges, *without]):
+            numbers[:, j] = self.numeric[k].transform(columns.values[k])
+        flagged = [k for k, column in self.numeric.items() if column.had_missing]
+        for j, k in enumerate(flagged, start=len(self.numeric)):
+            values = columns.values[k]
+            numbers[:, j] = np.isnan(values) if values.dtype.kind == "f" else 0.0
+        codes = np.empty((columns.n_rows, len(self.categorical)), np.float32)
+        if self.encoder is not None:
+            codes = self.encoder.transform(self._objects(columns))
+            codes = np.where(np.isnan(codes), np.array(self.missing_codes, np.float32), codes)
+        return numbers, codes

@@ -1,0 +1,150 @@
+"""The fit of a portfolio: folds and settings as one list of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.parallel import Parallel, delayed
+
+from ..engine.members import Array
+from ..engine.monitor import Monitor
+from ..engine.network import Network
+from ..fitting.data import HeldOut, TrainingData
+from ..fitting.jobs import Job, completed, fit_jobs
+from ..fitting.predicting import identity_link, predict
+from ..fitting.settings import Settings
+from .portfolio import CYCLES, N_CYCLES, Setting
+
+MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run
+MIN_CYCLE_STEPS = 300  # a shorter cycle does not end a run early
+LARGE = 10_000  # rows from which on a batch has 256 rows instead of 128
+
+Fold = tuple[NDArray[np.integer[Any]] | None, NDArray[np.integer[Any]] | None]
+"""Training rows, None for all, and validation rows, None for a validation set of the user or none at all."""
+
+
+@dataclass
+class Trained:
+    """The members of one setting."""
+
+    setting: Setting
+    theta: Array  # (M, P)
+    curves: list[list[float]]
+    raw: Array | None  # out-of-fold raw output of the training rows (n, K)
+    n_iter: int
+
+
+class CycleEnd:
+    """Ends a population at the end of a cycle in which fewer than half of its members improved.
+
+    ``cycles`` maps the epoch in which a cycle ends to the one in which it began.
+    """
+
+    def __init__(self, cycles: Mapping[int, int]):
+        self._cycles = cycles
+        self._monitors: Sequence[Monitor] = ()
+        self._n_epochs: list[int] = []
+        self._stop = False
+
+    def follow(self, monitors: Sequence[Monitor], snapshot: Callable[[], dict[str, Any]]) -> None:
+        """Take the records of the members."""
+        self._monitors, self._n_epochs = monitors, [0] * len(monitors)
+
+    def begin(self) -> None:
+        """An epoch begins: nothing to do."""
+
+    def end(self) -> bool:
+        """Tell whether to stop, after an epoch of the members that train now."""
+        before, self._n_epochs = self._n_epochs, [monitor.n_iter for monitor in self._monitors]
+        moved = [m for m, n in enumerate(self._n_epochs) if n != before[m]]
+        if moved:
+            now = self._n_epochs[moved[0]]
+            best = [int(np.argmax(self._monitors[m].validation_scores)) for m in moved]
+            start = self._cycles.get(now)
+            self._stop = start is not None and sum(epoch >= start for epoch in best) < len(moved) / 2
+        return self._stop
+
+
+def train_setting(
+    setting: Setting,
+    settings: Settings,
+    data: TrainingData,
+    network: Network,
+    folds: Sequence[Fold],
+    seeds: Sequence[int],
+    batch_size: int | str,
+) -> Trained:
+    """Train one setting on all folds, side by side."""
+    n_rows = min(data.rows.n_rows if train is None else len(train) for train, _ in folds)
+    size = (256 if data.rows.n_rows >= LARGE else 128) if batch_size == "auto" else int(batch_size)
+    size = min(size, n_rows)
+    steps_per_pass = -(-n_rows // size)
+    n_passes, n_epochs = _passes(setting.max_iter, steps_per_pass)
+    options = {
+        **settings.options,
+        "learning_rate": CYCLES,
+        "learning_rate_init": float(setting.learning_rate_init),
+        "weight_decay": float(setting.weight_decay),
+        "batch_size": size,
+        "n_passes": n_passes,
+        "max_iter": n_epochs,
+        "averaged": True,
+    }
+    validated = folds[0][1] is not None or data.held_out is not None
+    settings = replace(settings, options=options, max_iter=n_epochs, early_stopping=validated)
+    jobs = []
+    for (train, validation), seed in zip(folds, seeds, strict=True):
+        rows = data.rows if train is None else data.select(_trimmed(train, n_rows))
+        held_out = data.held_out
+        if validation is not None:
+            held_out = HeldOut(data.select(validation), partial(data.source.take, validation))
+        jobs.append(Job(settings, data, network, seed, rows=rows, held_out=held_out))
+    states = completed(fit_jobs(jobs, _cycle_end(n_epochs, n_passes * steps_per_pass) if validated else None))
+    if any(state.outcome.status == "interrupted" for state in states):
+        raise KeyboardInterrupt
+    theta = np.concatenate([state.theta for state in states])
+    raw = None
+    if folds[0][1] is not None:
+        raw = np.zeros((data.rows.n_rows, network.widths[-1]), theta.dtype)
+        for state, (_, validation) in zip(states, folds, strict=True):
+            params = network.layout.views(state.theta)
+            raw[validation] = predict(network, params, data.X, identity_link, rows=validation)
+    curves = [state.validation_scores or [] for state in states]
+    return Trained(setting, theta, curves, raw, max(state.n_iter for state in states))
+
+
+def _passes(max_iter: int, steps_per_pass: int) -> tuple[int, int]:
+    """Return the passes over the rows of an epoch, which ends with a validation, and the number of epochs."""
+    total = max(max_iter, -(-MIN_STEPS // steps_per_pass))
+    total = min(total, max(2**N_CYCLES, MAX_STEPS // steps_per_pass))
+    n_passes = -(-total // max_iter)
+    return n_passes, -(-total // n_passes)
+
+
+def _cycle_end(n_epochs: int, steps_per_epoch: int) -> CycleEnd:
+    """Return the rule for the second and the third cycle, if they are long enough."""
+    ends = [round(n_epochs * (2 ** (c + 1) - 1) / (2**N_CYCLES - 1)) for c in range(N_CYCLES)]
+    cycles = {end: start for start, end in pairwise(ends[:-1]) if (end - start) * steps_per_epoch >= MIN_CYCLE_STEPS}
+    return CycleEnd(cycles)
+
+
+def _trimmed(rows: NDArray[np.integer[Any]], n_rows: int) -> NDArray[np.integer[Any]]:
+    """Leave out the last rows of a fold that is a little larger than the others: equal folds train side by side."""
+    return rows[:n_rows] if len(rows) - n_rows <= max(1, n_rows // 100) else rows
+
+
+def train_portfolio(tasks: Sequence[tuple[Setting, Network]], n_jobs: int | None, *arguments: Any) -> list[Trained]:
+    """Train all settings, over processes where ``n_jobs`` asks for it."""
+    parallel = Parallel(n_jobs=n_jobs)
+    settings, data, folds, seeds, batch_size = arguments
+    trained: list[Trained] = parallel(
+        delayed(train_setting)(setting, settings, data, network, folds, of_setting, batch_size)
+        for (setting, network), of_setting in zip(tasks, seeds, strict=True)
+    )
+    return trained

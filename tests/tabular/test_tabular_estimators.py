@@ -1,0 +1,379 @@
+"""The tabular estimators: raw tables in, and the promises about folds, mixtures, intervals and invariance."""
+
+from __future__ import annotations
+
+import pickle
+from unittest import SkipTest
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
+
+FAST = {"settings": [{"hidden_layer_sizes": (16,)}], "n_folds": 3, "max_iter": 16}
+X_DIAB, Y_DIAB = load_diabetes(return_X_y=True)
+X_IRIS, Y_IRIS = load_iris(return_X_y=True)
+
+
+def mixed_frame(n=240, seed=0):
+    """A frame of every type of column, with missing values and outliers, and a target that depends on them."""
+    rng = np.random.default_rng(seed)
+    age, fare = rng.normal(40, 15, n), rng.lognormal(3, 1, n)
+    town = rng.choice(["Aachen", "Bonn", "Cork", "Dax"], n)
+    member = rng.random(n) < 0.4
+    size = rng.choice(["S", "M", "L"], n)
+    score = 0.05 * age + np.log(fare) + 2 * (town == "Bonn") - member + rng.normal(0, 0.3, n)
+    fare[3] = 1e7
+    frame = pd.DataFrame(
+        {
+            "age": np.where(rng.random(n) < 0.1, np.nan, age),
+            "fare": fare,
+            "rooms": pd.array(rng.integers(1, 6, n), dtype="Int64"),
+            "town": town,
+            "size": pd.Categorical(size, categories=["S", "M", "L"], ordered=True),
+            "member": member,
+            "note": pd.array(np.where(rng.random(n) < 0.2, None, "x"), dtype="string"),
+        }
+    )
+    frame.loc[5, "rooms"] = pd.NA
+    frame.loc[7, "town"] = None
+    return frame, score
+
+
+def test_a_frame_of_every_type_is_read_as_it_is():
+    X, y = mixed_frame()
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X, y)
+    assert model.oof_score_ > 0.6
+    assert model.score(X, y) > 0.7
+    assert model.n_features_in_ == 7
+    assert list(model.feature_names_in_) == list(X.columns)
+    labels = np.where(y > np.median(y), "high", "low")
+    classifier = TabularMLPClassifier(**FAST, random_state=0).fit(X, labels)
+    assert classifier.oof_score_ > 0.75
+    assert set(classifier.predict(X)) == {"high", "low"}
+
+
+def test_containers_give_the_same_predictions():
+    X, y = mixed_frame()
+    X = X[["age", "fare", "town", "member"]].astype({"town": object})
+    reference = TabularMLPRegressor(**FAST, random_state=0).fit(X, y).predict(X)
+    forms = {
+        "arrow": X.convert_dtypes(dtype_backend="pyarrow"),
+        "nullable": X.convert_dtypes(),
+        "categories": X.astype({"town": "category"}),
+        "polars": pl.from_pandas(X),
+        "objects": X.astype({"member": object}).to_numpy(dtype=object),
+        "lists": X.astype(object).where(X.notna(), None).to_numpy(dtype=object).tolist(),
+    }
+    for name, form in forms.items():
+        options = {"categorical_features": [3]} if name in ("objects", "lists") else {}
+        model = TabularMLPRegressor(**FAST, **options, random_state=0).fit(form, y)
+        np.testing.assert_allclose(model.predict(form), reference, rtol=1e-5, err_msg=name)
+
+
+def test_predictions_meet_new_levels_missing_values_and_another_order_of_columns():
+    X, y = mixed_frame()
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X, y)
+    new = X.head(6).copy()
+    new["town"] = ["Elba", None, "Bonn", "Cork", "Dax", "Aachen"]
+    new.loc[0, ["fare"]] = np.nan
+    assert np.isfinite(model.predict(new)).all()
+    np.testing.assert_array_equal(model.predict(new[new.columns[::-1]]), model.predict(new))
+    assert model.predict(new.head(1)).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda X: X.assign(day=pd.Timestamp("2024-01-01")), "'day' has dtype datetime64.*make numbers or categories"),
+        (lambda X: X.assign(fare=np.inf), "infinity or a value too large in column 'fare'"),
+        (lambda X: pd.concat([X, X[["age"]]], axis=1), r"several columns of the name\(s\) \['age'\]"),
+        (lambda X: X.head(0), "0 sample"),
+        (lambda X: X[[]], "0 feature"),
+    ],
+)
+def test_tables_that_cannot_be_read(change, message):
+    X, y = mixed_frame(60)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X, y)
+    before = pickle.dumps(model)
+    with pytest.raises((ValueError, TypeError), match=message):
+        model.fit(change(X), y[: len(change(X))])
+    assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"settings": []}, "give 'auto', or a list of dicts"),
+        ({"settings": [{"widths": 3}]}, r"unknown entries \['widths'\]: choose among"),
+        ({"settings": [{"activation": "sine"}]}, "choose among"),
+        ({"categorical_features": ["nose"]}, "'nose' which is not a feature name"),
+        ({"categorical_features": [True]}, "boolean mask should have shape"),
+        ({"n_folds": 1}, "n_folds"),
+    ],
+)
+def test_parameters_that_cannot_be(options, message):
+    X, y = mixed_frame(60)
+    with pytest.raises(ValueError, match=message):
+        TabularMLPRegressor(**(FAST | options)).fit(X, y)
+
+
+# Invariances. A change that keeps the order of levels and the bits of the standardised columns changes nothing.
+
+
+def test_units_of_features_and_targets_do_not_matter():
+    X, y = mixed_frame()
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X, y)
+    rescaled = X.assign(age=X["age"] * 4.0, fare=X["fare"] / 16.0)  # powers of two, without rounding
+    other = TabularMLPRegressor(**FAST, random_state=0).fit(rescaled, y)
+    np.testing.assert_array_equal(other.predict(rescaled), model.predict(X))
+    shifted = TabularMLPRegressor(**FAST, random_state=0, dtype="float64").fit(X, 1e6 * y + 1e7)
+    plain = TabularMLPRegressor(**FAST, random_state=0, dtype="float64").fit(X, y)
+    np.testing.assert_allclose((shifted.predict(X) - 1e7) / 1e6, plain.predict(X), rtol=1e-4, atol=1e-4)
+
+
+def test_names_of_categories_do_not_matter():
+    X, y = mixed_frame()
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X, y)
+    renamed = X.assign(town="town of " + X["town"].astype(object))
+    np.testing.assert_array_equal(
+        TabularMLPRegressor(**FAST, random_state=0).fit(renamed, y).predict(renamed), model.predict(X)
+    )
+
+
+def test_the_order_of_columns_matters_as_little_as_the_seed():
+    X, y = mixed_frame(600)
+    scores = [TabularMLPRegressor(**FAST, random_state=s).fit(X, y).oof_score_ for s in range(3)]
+    other = TabularMLPRegressor(**FAST, random_state=0).fit(X[X.columns[::-1]], y).oof_score_
+    assert abs(other - np.mean(scores)) < 0.05
+
+
+# Folds, mixtures, intervals.
+
+
+def test_out_of_fold_predictions_are_by_members_that_have_not_seen_the_row():
+    # On random targets a member that had seen a row would predict it better than chance.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 5)), rng.integers(0, 2, 300)
+    model = TabularMLPClassifier(**(FAST | {"max_iter": 40}), random_state=0).fit(X, y)
+    assert 0.35 < model.oof_score_ < 0.65
+    assert model.oof_prediction_.shape == (300, 2)
+    np.testing.assert_allclose(model.oof_prediction_.sum(axis=1), 1.0, rtol=1e-5)
+
+
+def test_the_mixture_prefers_the_better_setting():
+    settings = [{"hidden_layer_sizes": (16,)}, {"hidden_layer_sizes": (16,), "learning_rate_init": 1e-9}]
+    model = TabularMLPRegressor(settings=settings, n_folds=3, max_iter=16, random_state=0).fit(X_DIAB, Y_DIAB)
+    assert model.mixture_weights_[0] > 0.7  # a part of the mean is the best shrinkage
+    assert model.mixture_weights_.sum() == pytest.approx(1.0)
+    assert [len(scores) for scores in model.validation_scores_] == [3, 3]
+
+
+def test_members_average_to_the_prediction():
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB, Y_DIAB)
+    members = model.predict_members(X_DIAB)
+    assert members.shape == (3, 442)
+    np.testing.assert_allclose(members.mean(axis=0), model.predict(X_DIAB), rtol=1e-5)
+    mean, std = model.predict(X_DIAB, return_std=True)
+    np.testing.assert_allclose(std, members.std(axis=0), rtol=1e-3, atol=1e-3)
+    assert (mean >= Y_DIAB.min()).all()
+    assert (mean <= Y_DIAB.max()).all()
+
+
+def test_intervals_cover_as_often_as_asked():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1200, 3))
+    y = X[:, 0] ** 2 + rng.standard_t(4, 1200)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X[:600], y[:600])
+    for coverage in (0.5, 0.9):
+        low, high = model.predict_interval(X[600:], coverage=coverage)
+        assert abs(((low <= y[600:]) & (y[600:] <= high)).mean() - coverage) < 0.06
+    with pytest.raises(ValueError, match=r"coverage=1.5: must be a number between 0 and 1"):
+        model.predict_interval(X, coverage=1.5)
+
+
+def test_the_interval_is_the_definition():
+    model = TabularMLPRegressor(**FAST, random_state=0, dtype="float64").fit(X_DIAB, Y_DIAB)
+    low, high = model.predict_interval(X_DIAB[:5], coverage=0.8)
+    members = model.predict_members(X_DIAB[:5])
+    below = np.concatenate([f - r[:, None] for f, r in zip(members, model._residuals, strict=True)])
+    above = np.concatenate([f + r[:, None] for f, r in zip(members, model._residuals, strict=True)])
+    k = int(np.floor(0.2 * 443))
+    np.testing.assert_allclose(low, np.sort(below, axis=0)[k - 1], rtol=1e-9)
+    np.testing.assert_allclose(high, np.sort(above, axis=0)[-k], rtol=1e-9)
+
+
+def test_sets_of_labels_cover_as_often_as_asked():
+    X, y = load_breast_cancer(return_X_y=True)
+    y = np.where(np.random.default_rng(0).random(len(y)) < 0.2, 1 - y, y)
+    model = TabularMLPClassifier(**FAST, random_state=0).fit(X[::2], y[::2])
+    belongs = model.predict_set(X[1::2], coverage=0.9)
+    assert belongs.shape == (len(X[1::2]), 2)
+    assert abs(belongs[np.arange(len(belongs)), y[1::2]].mean() - 0.9) < 0.06
+
+
+def test_groups_stay_in_one_fold():
+    # Rows of a group are copies: only folds by groups give an honest score.
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 4)).repeat(5, axis=0), rng.normal(size=60).repeat(5)
+    groups = np.arange(60).repeat(5)
+    options = FAST | {"max_iter": 60}
+    assert TabularMLPRegressor(**options, random_state=0).fit(X, y).oof_score_ > 0.5
+    assert TabularMLPRegressor(**options, random_state=0).fit(X, y, groups=groups).oof_score_ < 0.2
+
+
+def test_a_validation_set_replaces_the_folds():
+    model = TabularMLPRegressor(**FAST, random_state=0)
+    model.fit(X_DIAB[:300], Y_DIAB[:300], X_val=X_DIAB[300:], y_val=Y_DIAB[300:])
+    assert not hasattr(model, "oof_prediction_")
+    assert model.score(X_DIAB[300:], Y_DIAB[300:]) > 0.3
+    with pytest.raises(ValueError, match="fit without a validation set"):
+        model.predict_interval(X_DIAB)
+    with pytest.raises(ValueError, match="needs both X_val and y_val"):
+        model.fit(X_DIAB, Y_DIAB, X_val=X_DIAB)
+
+
+def test_rows_without_weight_do_not_count():
+    weight = np.ones(150)
+    weight[Y_IRIS == 2] = 0.0
+    model = TabularMLPClassifier(**FAST, random_state=0).fit(X_IRIS, Y_IRIS, weight)
+    assert set(model.predict(X_IRIS)) <= {0, 1}
+    heavy = TabularMLPClassifier(**FAST, class_weight={0: 1.0, 1: 1.0, 2: 50.0}, random_state=0).fit(X_IRIS, Y_IRIS)
+    plain = TabularMLPClassifier(**FAST, random_state=0).fit(X_IRIS, Y_IRIS)
+    assert (heavy.predict(X_IRIS) == 2).sum() > (plain.predict(X_IRIS) == 2).sum()
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile", "gaussian_nll", "poisson", "gamma"])
+def test_losses_of_the_regressor(loss):
+    model = TabularMLPRegressor(**FAST, loss=loss, random_state=0).fit(X_DIAB, Y_DIAB)
+    assert model.score(X_DIAB, Y_DIAB) > 0.3
+    if loss == "gaussian_nll":
+        mean, std = model.predict(X_DIAB, return_std=True)
+        assert 0.5 < (np.abs(Y_DIAB - mean) < std).mean() < 0.9
+
+
+def test_several_quantiles_and_several_targets():
+    model = TabularMLPRegressor(**FAST, loss="quantile", quantile=[0.1, 0.9], random_state=0).fit(X_DIAB, Y_DIAB)
+    prediction = model.predict(X_DIAB)
+    assert prediction.shape == (442, 2)
+    assert (prediction[:, 0] <= prediction[:, 1]).all()
+    assert 0.6 < ((prediction[:, 0] <= Y_DIAB) & (prediction[:, 1] >= Y_DIAB)).mean() < 0.95
+    both = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB, np.column_stack([Y_DIAB, -1e6 * Y_DIAB]))
+    assert both.predict(X_DIAB).shape == (442, 2)
+    assert both.score(X_DIAB, np.column_stack([Y_DIAB, -1e6 * Y_DIAB])) > 0.3
+
+
+def test_same_seed_same_bits_also_over_processes_and_through_pickles():
+    X, y = mixed_frame()
+    options = {**FAST, "settings": [{"hidden_layer_sizes": (8,)}, {"hidden_layer_sizes": (4, 4)}], "random_state": 3}
+    model = TabularMLPRegressor(**options).fit(X, y)
+    expected = model.predict(X)
+    np.testing.assert_array_equal(clone(model).fit(X, y).predict(X), expected)
+    np.testing.assert_array_equal(clone(model).set_params(n_jobs=2).fit(X, y).predict(X), expected)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), expected)
+    with joblib.parallel_config("threading", n_jobs=2):
+        np.testing.assert_array_equal(clone(model).fit(X, y).predict(X), expected)
+
+
+def test_searches_and_cross_validation():
+    model = TabularMLPClassifier(**FAST, random_state=0)
+    grid = {"dropout": [0.0, 0.1]}
+    ours = MLPGridSearchCV(model, grid, cv=2).fit(X_IRIS, Y_IRIS)
+    theirs = GridSearchCV(model, grid, cv=2).fit(X_IRIS, Y_IRIS)
+    np.testing.assert_array_equal(ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"])
+    assert cross_val_score(model, X_IRIS, Y_IRIS, cv=3).mean() > 0.9
+
+
+def test_the_time_is_bounded():
+    X = np.random.default_rng(0).normal(size=(4000, 20))
+    model = TabularMLPRegressor(max_time=0.2, random_state=0).fit(X, X[:, 0])
+    assert model.n_iter_ <= 10
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_degenerate_targets():
+    for y in (np.zeros(20), np.full(20, 5e9)):
+        model = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB[:20], y)
+        np.testing.assert_allclose(model.predict(X_DIAB), y[0])
+    one = TabularMLPClassifier(**FAST, random_state=0).fit(X_IRIS[:20], np.full(20, "a"))
+    assert set(one.predict(X_IRIS)) == {"a"}
+    single = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB[:1], Y_DIAB[:1])
+    np.testing.assert_allclose(single.predict(X_DIAB[:1]), Y_DIAB[:1])
+
+
+def hostile_table(rng):
+    """A random table that nobody would wish for, and a target."""
+    n = int(rng.choice([1, 2, 3, 10, 60]))
+    makers = [
+        lambda: rng.normal(size=n),
+        lambda: np.full(n, np.nan),
+        lambda: np.full(n, 3.0),
+        lambda: np.where(rng.random(n) < 0.5, np.nan, rng.normal(size=n) * 1e30),
+        lambda: np.where(rng.random(n) < 0.1, np.inf, 1.0),
+        lambda: rng.integers(0, 10_000, n).astype(str),
+        lambda: np.array([rng.choice([1, "one", None, 2.5, True]) for _ in range(n)], dtype=object),
+        lambda: np.full(n, None, dtype=object),
+        lambda: rng.random(n) < 0.5,
+        lambda: np.full(n, ""),
+        lambda: rng.integers(-(2**62), 2**62, n),
+        lambda: np.full(n, np.datetime64("2024-01-01")),
+    ]
+    frame = pd.DataFrame({f"c{k}": rng.choice(makers)() for k in range(int(rng.integers(0, 5)))})
+    targets = [
+        rng.normal(size=n),
+        np.zeros(n),
+        rng.normal(size=n) * 1e12,
+        np.full(n, np.nan),
+        rng.choice(["a", "b"], n),
+    ]
+    return frame, targets[int(rng.integers(len(targets)))]
+
+
+def test_hostile_tables_give_a_result_or_one_sentence():
+    rng = np.random.default_rng(0)
+    settings = {"settings": [{"hidden_layer_sizes": (4,)}], "n_folds": 2, "max_iter": 2, "batch_size": 1000}
+    model, n_results = None, 0
+    for _ in range(200):
+        X, y = hostile_table(rng)
+        Estimator = TabularMLPClassifier if y.dtype.kind in "UO" else TabularMLPRegressor
+        if not isinstance(model, Estimator):
+            model = Estimator(**settings, random_state=0)
+        before, error = dict(vars(model)), None
+        try:
+            model.fit(X, y)
+        except (ValueError, TypeError) as raised:
+            error = raised
+        if error is None:
+            n_results += 1
+            assert len(model.predict(X)) == len(X)
+        else:
+            assert 10 < len(str(error)) < 600, error
+            assert vars(model).keys() == before.keys()
+            assert all(vars(model)[name] is value for name, value in before.items())
+    assert n_results > 60
+
+
+CONFIGURATIONS = [TabularMLPClassifier(**FAST), TabularMLPRegressor(**FAST), TabularMLPRegressor(**FAST, loss="huber")]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=lambda e: f"{type(e).__name__}-{getattr(e, 'loss', '')}")
+def test_check_estimator(estimator):
+    # Random folds see rows: a weight of 2 is not two rows to them.
+    expected = {"check_sample_weight_equivalence_on_dense_data"}
+    failed = {}
+    for candidate, check in estimator_checks_generator(estimator, legacy=True):
+        try:
+            check(candidate)
+        except SkipTest:
+            pass
+        except Exception as error:
+            failed[check.func.__name__] = error
+    assert set(failed) == expected, failed
