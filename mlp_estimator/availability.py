@@ -4,40 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
+from types import MethodType
+from typing import Any, TypeVar, cast
 
-P = ParamSpec("P")
-R = TypeVar("R")
-T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class UnavailableError(AttributeError, ValueError):
     """The method does not go with the parameters: a missing attribute, for a reason that has a name."""
 
 
-class _AvailableUnless(Generic[T, P, R]):
+class _AvailableUnless:
     """Like scikit-learn's ``available_if``; ``reason`` returns why the method is missing, or an empty string."""
 
-    def __init__(self, method: Callable[Concatenate[T, P], R], reason: Callable[[T], str]):
+    def __init__(self, method: Callable[..., Any], reason: Callable[[Any], str]):
         self.method, self.reason = method, reason
         update_wrapper(cast(Any, self), method)
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> Callable[Concatenate[T, P], R]: ...
-    @overload
-    def __get__(self, instance: T, owner: type) -> Callable[P, R]: ...
-    def __get__(self, instance: T | None, owner: type) -> Callable[..., R]:
+    def __get__(self, instance: Any, owner: type) -> Callable[..., Any]:
         if instance is None:
             return self.method
         reason = self.reason(instance)
         if reason:
             raise UnavailableError(reason)
-        bound: Callable[..., R] = self.method.__get__(instance)
-        return bound
+        return MethodType(self.method, instance)
 
 
-def available_unless(
-    reason: Callable[[Any], str],
-) -> Callable[[Callable[Concatenate[T, P], R]], _AvailableUnless[T, P, R]]:
-    """Decorate a method that is missing where ``reason(instance)`` is not empty."""
-    return lambda method: _AvailableUnless(method, reason)
+def available_unless(reason: Callable[[Any], str]) -> Callable[[Method], Method]:
+    """Decorate a method that is missing where ``reason(instance)`` is not empty; type checkers see the method."""
+
+    def decorate(method: Method) -> Method:
+        return cast(Method, _AvailableUnless(method, reason))
+
+    return decorate
