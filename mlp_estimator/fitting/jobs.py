@@ -226,20 +226,18 @@ def _run(job: Job, begun: _Beginning, stream: Hashable) -> Run:
     begun.training.progress.n_planned = settings.max_iter
     theta = begun.theta.astype(settings.solver.dtype or data.dtype, copy=False)
     alpha = 0.0 if settings.alpha == "auto" else settings.alpha  # the solver estimates it
-    batch_size = options.get("batch_size", begun.rows.n_rows)
-    averaged = begun.theta.copy() if options.get("averaged") else None
     return Run(
-        job.network,
-        data.targets.loss,
-        begun.rows,
-        theta,
-        alpha,
-        batch_size,
-        options,
-        monitor,
-        begun.training,
-        stream,
-        averaged,
+        network=job.network,
+        loss=data.targets.loss,
+        data=begun.rows,
+        theta=theta,
+        alpha=alpha,
+        batch_size=options.get("batch_size", begun.rows.n_rows),
+        options=options,
+        monitor=monitor,
+        training=begun.training,
+        stream=stream,
+        averaged=begun.theta.copy() if options.get("averaged") else None,
     )
 
 
@@ -268,7 +266,8 @@ def _result(job: Job, run: Run) -> FitState | Exception:
         return run.error
     assert run.outcome is not None
     monitor.close()
-    theta = run.theta if monitor.best_theta is None else monitor.best_theta
+    last = run.theta if run.averaged is None else run.averaged
+    theta = last if monitor.best_theta is None else monitor.best_theta
     try:
         monitor.check_finite(float(np.abs(theta).max()))
     except ValueError as error:
