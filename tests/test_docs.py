@@ -43,7 +43,7 @@ def test_derivations_name_functions_that_exist():
         found = importlib.import_module(f"mlp_estimator.engine.{module}")
         for part in path:
             found = getattr(found, part)
-    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     for name in re.findall(r"`(test_\w+)`", text):
         assert f"def {name}(" in tests, name
 
