@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
+import pytest
 
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.batches import Data
@@ -15,6 +18,24 @@ from mlp_estimator.engine.optimizers import OPTIMIZERS
 from mlp_estimator.engine.runs import Run, Training
 from mlp_estimator.engine.solvers import SOLVERS
 from mlp_estimator.engine.updates import Update
+
+
+def once(*tables):
+    """Tuples with one entry of each table, as few as have each entry at least once."""
+    tables = [list(table) for table in tables]
+    return [tuple(table[k % len(table)] for table in tables) for k in range(max(map(len, tables)))]
+
+
+def covering(**tables):
+    """Parametrise over the product of tables: a few cases have each entry at least once, the others are slow."""
+    names, values = list(tables), [list(table) for table in tables.values()]
+    first = once(*(range(len(v)) for v in values))
+    cases = []
+    for index in product(*(range(len(v)) for v in values)):
+        case = [v[i] for v, i in zip(values, index, strict=True)]
+        label = "-".join(str(getattr(value, "__name__", value)) for value in case)
+        cases.append(pytest.param(*case, id=label, marks=() if index in first else pytest.mark.slow))
+    return pytest.mark.parametrize(names, cases)
 
 
 def solvable(solver, loss):

@@ -60,6 +60,7 @@ def test_the_first_bash_blocks_are_the_two_commands():
     assert "pytest" in blocks[1]
 
 
+@pytest.mark.slow
 def test_quickstart_scores_are_scikit_learns():
     example = ROOT / "examples" / "quickstart.py"
     printed = subprocess.run([sys.executable, example], capture_output=True, text=True, check=True).stdout

@@ -200,6 +200,7 @@ def run(root, *arguments):
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_identities_find_and_pass_new_entries(copy):
     names = ["softsign", "log_cosh", "signsgd", "rmsprop", "linear", "bfgs", "shift"]
     printed = run(copy, "-m", "pytest", "-v", "-p", "no:cacheprovider", "tests", "-k", " or ".join(names), "--deselect",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from problems import STEP, along, objective, relative_error
+from problems import STEP, along, covering, objective, relative_error
 
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.batches import Data
@@ -13,11 +13,7 @@ from mlp_estimator.engine.objective import Objective
 from mlp_estimator.engine.sweeps import outputs
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("weighted", [False, True], ids=["alike", "weighted"])
-@pytest.mark.parametrize("n_outputs", [1, 3])
-@pytest.mark.parametrize("n_members", [1, 2])
+@covering(activation=ACTIVATIONS, loss=LOSSES, weighted=[False, True], n_outputs=[1, 3], n_members=[1, 2])
 def test_gradient(activation, loss, weighted, n_outputs, n_members):
     o = objective(activation, loss, weighted=weighted, n_outputs=n_outputs, n_members=n_members)
     size = max(1.0, float(np.abs(o.value_and_grad()).max()))
@@ -143,9 +139,7 @@ def jacobian(o):
     return np.stack(columns, axis=2)
 
 
-@pytest.mark.parametrize("loss", CURVED)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("weighted", [False, True])
+@covering(loss=CURVED, activation=ACTIVATIONS, weighted=[False, True])
 def test_products_are_those_of_the_dense_matrix(loss, activation, weighted):
     o = objective(activation, loss, hidden=(4,), weighted=weighted, n=9, max_batch=4)
     found = products(o, np.eye(o.theta.size))
@@ -181,10 +175,7 @@ def test_without_hidden_layers_they_are_the_hessians(loss):
     assert relative_error(out, (ends[0] - ends[1]) / (2 * STEP)) < 1e-7
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("hidden", [(), (4,), (4, 3)], ids=len)
-@pytest.mark.parametrize("n_outputs", [1, 3])
-@pytest.mark.parametrize("weighted", [False, True])
+@covering(activation=ACTIVATIONS, hidden=[(), (4,), (4, 3)], n_outputs=[1, 3], weighted=[False, True])
 def test_the_jacobian_is_that_of_the_residuals(activation, hidden, n_outputs, weighted):
     o = objective(activation, hidden=hidden, n_outputs=n_outputs, weighted=weighted, n=9, max_batch=4)
     expected, raw = jacobian(o), raw_of(o)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from problems import along, network_of, objective, relative_error
+from problems import along, covering, network_of, objective, relative_error
 from scipy import sparse
 
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.losses import LOSSES
 from mlp_estimator.engine.memory import Workspace
 from mlp_estimator.engine.sweeps import CHUNK_ROWS, Sweeps, outputs
-
-each_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
-each_depth = pytest.mark.parametrize("hidden", [(), (6,), (7, 5)], ids=len)
 
 
 def sweeps_of(o, X, grad):
@@ -26,11 +23,11 @@ def sweeps_of(o, X, grad):
     return Sweeps(o.network, params, gradients, source.x, n, space)
 
 
-@each_activation
-@each_depth
-@pytest.mark.parametrize("n_members", [1, 3])
-@pytest.mark.parametrize(
-    "container", [np.asarray, sparse.csr_array, sparse.csr_matrix], ids=["dense", "array", "matrix"]
+@covering(
+    activation=ACTIVATIONS,
+    hidden=[(), (6,), (7, 5)],
+    n_members=[1, 3],
+    container=[np.asarray, sparse.csr_array, sparse.csr_matrix],
 )
 def test_tangent_and_backward_are_adjoint(activation, hidden, n_members, container):
     # <u, J v> with J v by the tangent sweep, by differences, and as <J' u, v> by the backward sweep.

@@ -85,6 +85,7 @@ def peak(search, X, y):
     return found
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     X = np.random.default_rng(0).normal(size=(4000, 100))  # 3.2 MB
     y = (X[:, 0] > 0).astype(int)

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from problems import objective, run_of
+from problems import covering, objective, once, run_of
 
 from mlp_estimator import MLPClassifier
 from mlp_estimator.engine.activations import ACTIVATIONS
@@ -16,18 +16,19 @@ from mlp_estimator.engine.runs import objective_of
 from mlp_estimator.engine.solvers import SOLVERS
 
 
-@pytest.mark.parametrize("solver", OPTIMIZERS)
-@pytest.mark.parametrize("batch_size", [4, 20])
-@pytest.mark.parametrize(
-    ("loss", "activation", "dropout"),
-    [*((loss, "relu", 0.0) for loss in LOSSES), *(("squared_error", name, 0.1) for name in ACTIVATIONS)],
+@covering(
+    solver=OPTIMIZERS,
+    batch_size=[4, 20],
+    # A step allocates what its parts do, so each loss and each activation in one of the networks is enough.
+    network=once(ACTIVATIONS, LOSSES, [0.0, 0.1]),
 )
-def test_a_steady_step_allocates_nothing_that_grows(solver, batch_size, loss, activation, dropout):
+def test_a_steady_step_allocates_nothing_that_grows(solver, batch_size, network):
+    activation, loss, dropout = network
     # Peak memory of a further epoch at one size and at 9 times as many parameters and rows. Where NumPy casts it
     # goes through a buffer of 8192 elements, whatever the size: both sizes are above that.
     peaks = []
     for scale in (20, 180):
-        o = objective(activation, loss, hidden=(10 * scale,), n=20 * scale, weighted=True, dropout=dropout)
+        o = objective(activation, loss, hidden=(6 * scale,), n=20 * scale, weighted=True, dropout=dropout)
         o.theta *= 0.01
         one = run_of(o, batch_size=batch_size * scale, max_iter=1, shuffle=False, learning_rate_init=1e-6)
         SOLVERS[solver].run([one])  # makes the optimizer
