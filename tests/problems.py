@@ -121,7 +121,7 @@ def optimizer_of(name, theta, **changes):
 
 
 def update(name, theta, n_decayed=0, rate=1.0, max_grad_norm=None, weight_decay=0.0, **changes):
-    """An update of theta (M, P), of which the first ``n_decayed`` decay; the last two have a ``rate`` of their own."""
+    """An update of theta (M, P), of which the first ``n_decayed`` decay; the last two have the factor ``rate``."""
     n = theta.shape[1]
     params = [Param("W", (n_decayed,), True), Param("b", (n - n_decayed - 2,), False), Param("s", (2,), False, rate)]
     limits = {"max_grad_norm": max_grad_norm, "weight_decay": weight_decay}

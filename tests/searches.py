@@ -15,7 +15,7 @@ GRID = {"alpha": [1e-4, 1.0], "learning_rate_init": [1e-3, 1e-2]}
 
 
 def compare(estimator, grid, X, y, *, params=None, atol=1e-6, **options):
-    """Both searches, and that they agree; returns ours."""
+    """Run both searches, check that they agree, and return ours."""
     ours = MLPGridSearchCV(clone(estimator), grid, **options).fit(X, y, **(params or {}))
     theirs = GridSearchCV(clone(estimator), grid, **options).fit(X, y, **(params or {}))
     agree(ours, theirs, atol)

@@ -15,7 +15,7 @@ W = np.ones(150)
 BOTH, CLASSIFIER, REGRESSOR = (MLPClassifier, MLPRegressor), (MLPClassifier,), (MLPRegressor,)
 
 
-#  what: (estimators, parameters, X, y, sample_weight, what the message says)
+#  what: (estimators, parameters, X, y, sample_weight, pattern of the message)
 CASES = {
     "nan in X": (BOTH, {}, put(X, np.nan), Y, None, "Input X contains NaN"),
     "inf in X": (BOTH, {}, put(X, np.inf), Y, None, "Input X contains infinity"),

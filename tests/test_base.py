@@ -60,7 +60,7 @@ def test_mixed_columns():
     assert model.fit(frame, frame["kind"]).score(frame, frame["kind"]) == 1.0
 
 
-def test_layers_that_are_not_there():
+def test_layers_that_do_not_exist():
     with pytest.raises(ValueError, match=r"layer=1 does not exist: the network has 1 hidden layer\(s\)"):
         MLPRegressor((5,), max_iter=2).fit(X, Y).hidden_activations(X, 1)
     with pytest.raises(ValueError, match="the network has 0 hidden"):

@@ -21,7 +21,7 @@ X, Y = load_iris(return_X_y=True)
 
 
 class Recorder:
-    """Notes what it is told; stops the fit at the end of an epoch if asked to."""
+    """Records each call; stops the fit at the end of epoch ``stop_at``."""
 
     def __init__(self, stop_at=None):
         self.stop_at, self.begun, self.ended, self.scores, self.calls = stop_at, [], [], [], []
@@ -58,7 +58,7 @@ def test_a_fit_is_a_task_and_each_epoch_one_below(solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_an_exhausted_run_has_no_task_too_many(solver):
+def test_a_run_has_one_task_for_each_iteration(solver):
     recorder = Recorder()
     model = MLPRegressor((5,), "tanh", solver=solver, max_iter=5, random_state=0).set_callbacks(recorder)
     model.fit(X, X[:, 0] * X[:, 1])

@@ -24,8 +24,6 @@ from mlp_estimator.engine.solvers import SOLVERS
 SMOOTH = {"hidden_layer_sizes": (10,), "activation": "tanh"}  # for solvers with curvature: ReLU has none
 DEEP = {"hidden_layer_sizes": (20, 10), "activation": ["gelu", "elu"]}
 STOPPING = {"early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 20}
-# SciPy's trust-krylov does not repeat a run bit by bit, even from one seed: results are equal where it converges.
-LIMITS = {"trust-krylov": {"alpha": 0.1, "tol": 1e-8}, "newton-cg": {"alpha": 0.1, "max_iter": 50}}
 
 FIRST = [
     MLPClassifier(),
@@ -40,15 +38,21 @@ SWEEP = [
     # each activation
     *((MLPClassifier, MLPRegressor)[i % 2](activation=name, solver="lbfgs") for i, name in enumerate(ACTIVATIONS)),
     MLPClassifier(dtype="float64", **DEEP),
-    # each solver
+    # each solver, the slowest two with one estimator
     MLPClassifier(solver="sgd", learning_rate="adaptive", learning_rate_init=0.01),
     MLPRegressor(solver="sgd", learning_rate="cosine", learning_rate_init=0.01),
     *(
-        Estimator(**SMOOTH, solver=solver, **LIMITS.get(solver, {}))
-        for Estimator, solvers in ((MLPClassifier, CLASSIFIER_SOLVERS), (MLPRegressor, SOLVERS))
-        for solver in solvers
-        if not SOLVERS[solver].incremental and (Estimator, solver) != (MLPRegressor, "lbfgs")
+        MLPClassifier(**SMOOTH, solver=solver)
+        for solver in CLASSIFIER_SOLVERS
+        if not SOLVERS[solver].incremental and solver not in ("newton-cg", "trust-krylov")
     ),
+    *(
+        MLPRegressor(**SMOOTH, solver=solver)
+        for solver in SOLVERS
+        if not SOLVERS[solver].incremental and solver not in ("lbfgs", "trust-krylov")
+    ),
+    # SciPy's trust-krylov does not repeat a run bit by bit, even from one seed: results are equal where it converges.
+    MLPClassifier(**SMOOTH, solver="trust-krylov", alpha=0.1, tol=1e-8),
     MLPRegressor((10,), solver="lm", alpha="auto"),
     # each loss
     *(MLPRegressor(loss=name, solver="lbfgs") for name, loss in REGRESSION.items() if loss.convex),

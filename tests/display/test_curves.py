@@ -51,14 +51,14 @@ def test_several_fits_members_pipelines_and_searches():
     assert len(LossCurveDisplay.from_estimators([ensemble, pipeline]).axes_) == 1
 
 
-def test_a_transformed_target_is_looked_through():
+def test_the_network_inside_a_transformed_target_regressor():
     network = MLPRegressor((5,), max_iter=20, random_state=0)
     model = TransformedTargetRegressor(make_pipeline(StandardScaler(), network), transformer=StandardScaler()).fit(X, Y)
     (line,) = LossCurveDisplay.from_estimator(model).lines_
     np.testing.assert_array_equal(line.get_ydata(), model.regressor_[-1].loss_curve_)
 
 
-def test_a_warm_start_marks_what_it_has_kept_only():
+def test_a_warm_start_marks_the_kept_epoch_only():
     network = MLPClassifier((5,), max_iter=10, early_stopping=True, warm_start=True, random_state=0).fit(X, Y)
     network.set_params(scoring="loss").fit(X, Y)
     display = LossCurveDisplay.from_estimator(network)
@@ -66,7 +66,7 @@ def test_a_warm_start_marks_what_it_has_kept_only():
     assert all(mark.get_ydata()[0] == network.best_validation_score_ for mark in marks)
 
 
-def test_what_is_not_fitted_has_no_curve():
+def test_an_unfitted_estimator_has_no_curve():
     from sklearn.exceptions import NotFittedError
 
     with pytest.raises(NotFittedError):

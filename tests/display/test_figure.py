@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 X, Y = load_iris(return_X_y=True)
 
 
-def test_into_given_axes():
+def test_axes_of_the_caller():
     network = MLPClassifier((5,), max_iter=20, early_stopping=True, random_state=0).fit(X, Y)
     figure, axes = plt.subplots(2)
     display = LossCurveDisplay.from_estimator(network, ax=axes)
@@ -24,7 +24,7 @@ def test_into_given_axes():
         LossCurveDisplay.from_estimator(network, ax=axes[0])
 
 
-def test_without_matplotlib_there_is_a_sentence():
+def test_without_matplotlib_the_error_says_what_to_install():
     program = (
         "import sys; sys.modules['matplotlib'] = None\n"
         "from mlp_estimator import LossCurveDisplay\n"

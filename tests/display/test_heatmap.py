@@ -29,7 +29,7 @@ def test_a_heat_map_has_the_scores_of_the_search(Search):
     np.testing.assert_array_equal(display.image_.get_array(), display.scores)
 
 
-def test_over_further_parameters_a_cell_has_the_best():
+def test_a_cell_has_the_best_score_over_other_parameters():
     grid = {"alpha": [0.01, 1.0], "beta_1": [0.9, 0.5], "learning_rate_init": [1e-3, 1e-2]}
     search = MLPGridSearchCV(NETWORK, grid, cv=2, scoring=["accuracy", "neg_log_loss"], refit=False).fit(X, Y)
     params = ("learning_rate_init", "alpha")

@@ -60,7 +60,7 @@ def test_nan_stays_visible(name):
 
 
 def test_relu_is_flat_at_its_kink():
-    # Write-ups give 1, 0 or nothing at 0: any slope in [0, 1] is a subgradient, and 0 is the one taken here.
+    # Textbooks give 1, 0 or nothing at 0. Any slope in [0, 1] is a subgradient; this package takes 0.
     np.testing.assert_array_equal(value_and_slope("relu", np.array([-1.0, 0.0, -0.0, 1e-300]))[1], [0, 0, 0, 1])
 
 
@@ -77,7 +77,7 @@ def test_first_weights_fit_the_activation(name):
 @ignore_convergence
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_a_deep_network_keeps_the_size_of_its_signal(name):
-    # What the bounds are for: from layer to layer the activations neither vanish nor explode.
+    # The purpose of the bounds: activations neither vanish nor explode from layer to layer.
     X = np.random.default_rng(0).normal(size=(200, 100))
     model = MLPRegressor((100,) * 8, name, max_iter=1, learning_rate_init=1e-300, random_state=0).fit(X, X[:, 0])
     first, last = (model.hidden_activations(X, layer).std() for layer in (0, -1))

@@ -17,7 +17,7 @@ each = pytest.mark.parametrize("name", ACTIVATIONS)
 
 
 @each
-def test_keeps_the_promises_that_a_users_own_must_keep(name):
+def test_activations_pass_the_check_for_user_defined_ones(name):
     check_activation(ACTIVATIONS[name])
 
 
@@ -34,7 +34,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("message", BROKEN)
 @pytest.mark.filterwarnings("ignore:overflow")
-def test_a_broken_promise_is_named(message):
+def test_a_failed_check_is_named(message):
     with pytest.raises(ValueError, match=message):
         check_activation(BROKEN[message])
 
@@ -52,7 +52,7 @@ def softsign_slope(z, out, work):
 
 
 @ignore_convergence
-def test_an_activation_of_ones_own():
+def test_a_user_defined_activation():
     own = Activation(softsign, softsign_slope, saves="input")
     model = pickle.loads(pickle.dumps(MLPRegressor((20,), own, solver="lbfgs", random_state=0).fit(X_DIAB, Y_DIAB)))
     z = X_DIAB @ model.coefs_[0] + model.intercepts_[0]
@@ -81,7 +81,7 @@ class Wrong(LogCosh):
 
 
 @ignore_convergence
-def test_a_loss_of_ones_own():
+def test_a_user_defined_loss():
     check_loss(LogCosh())
     with pytest.raises(ValueError, match=r"curvature of .*Wrong"):
         check_loss(Wrong())
@@ -91,6 +91,6 @@ def test_a_loss_of_ones_own():
 
 @ignore_convergence
 @pytest.mark.parametrize("name", LOSSES)
-def test_the_losses_keep_the_promises_of_ones_own(name):
+def test_losses_pass_the_check_for_user_defined_ones(name):
     if name in REGRESSION:
         check_loss(LOSSES[name]())

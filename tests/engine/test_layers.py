@@ -52,7 +52,7 @@ def views_of(layer, n_members):
 
 
 def reader(layer):
-    """What turns x (M, 4, B) into the batch that the layer reads."""
+    """A function from x (M, 4, B) to the batch that the layer reads."""
     if not isinstance(layer, SparseDense):
         return lambda x: x
 
@@ -78,7 +78,7 @@ def test_piecewise_is_the_formula_and_extrapolates():
 
 
 def test_bias_gradient_is_the_sum_over_samples():
-    # Some write-ups give the upstream matrix itself as the bias gradient; it has one entry per unit.
+    # Some textbooks give the upstream matrix itself as the bias gradient. It has one entry per unit.
     rng = np.random.default_rng(0)
     layer, x, d_out = Dense(2, glorot), rng.normal(size=(1, 3, 4)), rng.normal(size=(1, 2, 4))
     dW, db = np.empty((1, 3, 2)), np.empty((1, 2, 1))
@@ -115,7 +115,7 @@ def test_dropout_acts_in_training_only_and_by_the_seed(dtype):
 
 
 @ignore_convergence
-def test_a_layer_wholly_dropped_learns_nothing_below_it():
+def test_nothing_is_learned_below_a_layer_that_is_always_dropped():
     options = {"hidden_layer_sizes": (8,), "random_state": 0, "max_iter": 3, "batch_size": 10, "alpha": 0.0}
     model = MLPClassifier(dropout=1 - 1e-12, **options).fit(X_IRIS, Y_IRIS)
     still = MLPClassifier(**(options | {"learning_rate_init": 1e-300})).fit(X_IRIS, Y_IRIS)

@@ -98,7 +98,7 @@ def test_against_scikit_learn_metrics():
 
 
 def test_cross_entropy_is_minus_the_log():
-    # Write-ups that leave out the sign or the log make 1 the best value; it is 0, and log K where nothing is known.
+    # Without the sign or the log, 1 would be the best value. It is 0, and log K where nothing is known.
     loss = LOSSES["softmax_cross_entropy"]()
     codes = np.zeros((B, 1), int)
     certain = np.zeros((K, B))

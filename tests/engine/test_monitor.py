@@ -75,7 +75,7 @@ def test_verbose_prints_scikit_learns_lines(capsys):
 
 @ignore_convergence
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
-def test_time_that_is_up_ends_training_and_says_so_once(solver):
+def test_the_time_limit_ends_training_with_one_warning(solver):
     model = MLPClassifier((5,), solver=solver, max_time=1e-9, max_iter=100, random_state=0)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -75,7 +75,7 @@ def test_weights_are_repetitions(loss):
     same(values(weighted), values(repeated))
 
 
-def test_rows_that_weigh_nothing():
+def test_rows_of_zero_weight():
     o = objective(weighted=True)
     o.data[0].weight[[2, 5]] = 0.0
     assert o.value_and_grad(np.array([2, 5])) is None

@@ -28,7 +28,7 @@ def test_descends(name):
 
 @each
 def test_stacked_optimizers_are_the_separate_ones(name):
-    # Members with rates, hyperparameters and numbers of steps of their own, stacked and unstacked between the steps.
+    # Members with rates, hyperparameters and numbers of steps that differ, stacked and unstacked between the steps.
     rng = np.random.default_rng(0)
     thetas = [rng.normal(size=(1, 4)) for _ in range(3)]
     rates = [0.1, 0.01, 0.03]

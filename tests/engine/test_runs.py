@@ -36,8 +36,8 @@ def test_partial_fit_takes_up_changed_parameters_at_once():
 
 
 @pytest.mark.parametrize("n_members", [1, 2])
-def test_orders_that_nobody_has_looked_at_are_drawn_when_training_goes_on(n_members):
-    # A generator handed in is drawn from in each epoch; one of our own catches up.
+def test_pending_orders_are_drawn_when_training_continues(n_members):
+    # A generator of the caller is drawn from in each epoch. A generator of the fit catches up.
     options = {"hidden_layer_sizes": (5,), "max_iter": 7, "tol": 0.0}
     members = [MLPRegressor(**options, random_state=np.random.RandomState(s)) for s in (3, 4)]
     ours = [MLPRegressor(**options, random_state=s) for s in (3, 4)]

@@ -58,7 +58,7 @@ def test_a_plan_is_complete_when_its_epochs_are(solver, plan):
 
 
 @ignore_convergence
-def test_a_plan_of_ones_own_is_the_fraction_of_training_done():
+def test_a_user_defined_plan_gets_the_fraction_of_training_done():
     seen = []
 
     def plan(done):

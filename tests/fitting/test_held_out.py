@@ -44,7 +44,7 @@ MEASURES = {
 @pytest.mark.parametrize("solver", CLASSIFIER_SOLVERS)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("scoring", MEASURES, ids=str)
-def test_the_kept_weights_have_the_best_score_of_a_given_set(solver, scoring, weighted):
+def test_the_kept_weights_have_the_best_score_of_a_validation_set(solver, scoring, weighted):
     weight = W[TEST] if weighted else None
     model = MLPClassifier(solver=solver, scoring=scoring, **OPTIONS)
     model.fit(X[TRAIN], Y[TRAIN], **GIVEN, sample_weight_val=weight)
@@ -53,7 +53,7 @@ def test_the_kept_weights_have_the_best_score_of_a_given_set(solver, scoring, we
     assert MEASURES[scoring](model, weight) == pytest.approx(model.best_validation_score_, rel=1e-6)
 
 
-def test_a_given_set_leaves_all_rows_to_training():
+def test_a_validation_set_leaves_all_rows_to_training():
     alone = MLPClassifier(**(OPTIONS | {"early_stopping": False, "max_iter": 1})).fit(X[TRAIN], Y[TRAIN])
     beside = MLPClassifier(**(OPTIONS | {"max_iter": 1})).fit(X[TRAIN], Y[TRAIN], **GIVEN)
     np.testing.assert_array_equal(alone.coefs_[0], beside.coefs_[0])
@@ -85,12 +85,12 @@ def _held_out_rows(model, X, y, weight):
     return [int(np.flatnonzero((row == X).all(axis=1))[0]) for row in seen[0]]
 
 
-def _minus_mse(*given, **weight):
-    return -mean_squared_error(*given, **weight)
+def _minus_mse(y, prediction, **weight):
+    return -mean_squared_error(y, prediction, **weight)
 
 
-def _minus_half_mse(*given, **weight):
-    return -mean_squared_error(*given, **weight) / 2
+def _minus_half_mse(y, prediction, **weight):
+    return -mean_squared_error(y, prediction, **weight) / 2
 
 
 def test_class_weight_counts_in_the_default_score():
@@ -164,7 +164,7 @@ def test_scorers_that_take_no_weights_get_none(scoring):
     MLPRegressor(scoring=scoring, **OPTIONS).fit(X_DIAB, Y_DIAB, np.ones(442))
 
 
-def test_a_warm_start_has_to_beat_where_it_starts_by_the_score_of_now():
+def test_a_warm_start_must_beat_the_current_score_of_its_start():
     model = MLPClassifier(warm_start=True, **OPTIONS).fit(X[TRAIN], Y[TRAIN], **GIVEN)
     start = MEASURES["loss"](model, None)
     model.set_params(scoring="loss", max_iter=20).fit(X[TRAIN], Y[TRAIN], **GIVEN)
@@ -219,7 +219,7 @@ def test_bad_validation_sets(Estimator, what):
         Estimator(early_stopping=True).fit(X_IRIS, Y_IRIS, **validation)
 
 
-def test_validation_sets_out_of_place():
+def test_validation_sets_that_cannot_be_used():
     with pytest.raises(ValueError, match="X_val is only used with early_stopping=True"):
         MLPClassifier().fit(X_IRIS, Y_IRIS, X_val=X_IRIS, y_val=Y_IRIS)
     with pytest.raises(ValueError, match=r"y_val has the classes \[7\], which y does not have: \[0 1 2\]"):

@@ -112,7 +112,7 @@ def test_members_that_take_turns_share_the_time():
     assert min(len(curve) for curve in model.loss_curve_) > 5
 
 
-def test_an_interrupt_keeps_what_there_is(monkeypatch):
+def test_an_interrupt_keeps_the_finished_members(monkeypatch):
     from mlp_estimator.engine.solvers import LevenbergMarquardt
 
     original, calls = LevenbergMarquardt.minimise, []

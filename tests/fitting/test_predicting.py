@@ -12,7 +12,7 @@ from mlp_estimator import MLPClassifier, MLPRegressor
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def test_the_spread_is_what_members_disagree_on_and_the_noise():
+def test_the_spread_is_the_variance_between_members_and_the_noise():
     for options, of_one in (
         ({"loss": "gaussian_nll"}, True),
         ({"solver": "lm", "alpha": "auto", "hidden_layer_sizes": (3,), "activation": "tanh", "max_iter": 100}, True),

@@ -14,7 +14,7 @@ X, Y = X_IRIS, Y_IRIS
 
 
 BOTH, CLASSIFIER, REGRESSOR = (MLPClassifier, MLPRegressor), (MLPClassifier,), (MLPRegressor,)
-#  what: (estimators, parameters, X, y, sample_weight, what the message says)
+#  what: (estimators, parameters, X, y, sample_weight, pattern of the message)
 CASES = {
     "no units": (BOTH, {"hidden_layer_sizes": (5, 0)}, X, Y, None, r"hidden_layer_sizes must be > 0, got \[5, 0\]"),
     "negative units": (BOTH, {"hidden_layer_sizes": -5}, X, Y, None, "hidden_layer_sizes"),

@@ -177,7 +177,7 @@ def test_weights_of_zero_leave_whole_minibatches_out():
     compare(NETWORK, grid, X_IRIS, Y_IRIS, cv=3, params={"sample_weight": weight}, scoring="neg_log_loss")
 
 
-def test_a_searchs_own_progress_bar(capsys, trained_together):
+def test_the_progress_bar_of_a_search(capsys, trained_together):
     pytest.importorskip("rich")
     MLPGridSearchCV(NETWORK, GRID, cv=2).set_callbacks(ProgressBar()).fit(X_IRIS, Y_IRIS)
     assert "MLPGridSearchCV" in capsys.readouterr().out
@@ -205,7 +205,7 @@ def test_on_larger_tables():
     compare(NETWORK, {"early_stopping": [True], **GRID}, scale(X), y, cv=5, scoring="neg_log_loss")
 
 
-def test_quantiles_by_a_scorer_of_their_own():
+def test_quantiles_by_pinball_loss():
     network = clone(REGRESSOR).set_params(loss="quantile")
     scorer = make_scorer(mean_pinball_loss, greater_is_better=False, alpha=0.9)
     compare(network, {"quantile": [0.5, 0.9], "alpha": [1e-4, 1.0]}, X_DIAB, Y_DIAB, cv=3, scoring=scorer)

@@ -35,7 +35,7 @@ def test_a_step_may_be_searched():
 
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
-def test_a_candidate_that_fails_fails_alone():
+def test_a_failing_candidate_does_not_affect_the_others():
     grid = {"solver": ["sgd"], "learning_rate_init": [1e-3, 1e300]}
     with pytest.warns(FitFailedWarning, match=r"3 fits failed out of a total of 6(.|\n)*non-finite"):
         ours = MLPGridSearchCV(NETWORK, grid, cv=3).fit(X_IRIS, Y_IRIS)
@@ -53,7 +53,7 @@ def test_a_candidate_that_fails_fails_alone():
     ({"activation": [["relu", "tanh"], "tanh"]}, "activation has 2 entries"),
     ({"scoring": ["loss", None]}, "scoring is only used with early_stopping=True"),
 ], ids=str)  # fmt: skip
-def test_bad_candidates_meet_the_message_of_an_ordinary_fit(grid, message):
+def test_bad_candidates_raise_the_error_of_an_ordinary_fit(grid, message):
     answers = []
     for Search in (MLPGridSearchCV, GridSearchCV):
         with warnings.catch_warnings(record=True) as said:
@@ -67,7 +67,7 @@ def test_bad_candidates_meet_the_message_of_an_ordinary_fit(grid, message):
     np.testing.assert_array_equal(*answers)
 
 
-def test_bad_data_meet_the_message_of_an_ordinary_fit():
+def test_bad_data_raise_the_error_of_an_ordinary_fit():
     with pytest.raises(ValueError, match=r"All the 12 fits failed(.|\n)*Input X contains NaN"):
         MLPGridSearchCV(NETWORK, GRID, cv=3).fit(np.where(X_IRIS > 2, np.nan, X_IRIS), Y_IRIS)
     search = MLPGridSearchCV(NETWORK, GRID)
@@ -79,17 +79,17 @@ def test_bad_data_meet_the_message_of_an_ordinary_fit():
 
 
 class Own(MLPClassifier):
-    """A subclass with a fit of its own."""
+    """A subclass that overrides fit."""
 
     def fit(self, X, y, sample_weight=None):
         return super().fit(X, y, sample_weight)
 
 
 class Renamed(MLPClassifier):
-    """A subclass with the inherited fit, which says itself that populations may train it."""
+    """A subclass that inherits fit, which populations may train."""
 
 
-def test_what_cannot_train_in_a_population_is_searched_as_ever(trained_together):
+def test_other_estimators_get_ordinary_fits(trained_together):
     y = (Y_IRIS == 0).astype(int)
     ours = MLPGridSearchCV(LogisticRegression(), {"C": [1.0, 10.0]}).fit(X_IRIS, y)
     agree_but_for_networks = GridSearchCV(LogisticRegression(), {"C": [1.0, 10.0]}).fit(X_IRIS, y)
@@ -107,7 +107,7 @@ def test_a_subclass_with_the_inherited_fit_trains_in_populations(trained_togethe
     assert trained_together() == (12, 1)
 
 
-def test_a_networks_own_callbacks_see_ordinary_fits(trained_together):
+def test_a_network_with_callbacks_gets_ordinary_fits(trained_together):
     monitor = ScoringMonitor(scoring="accuracy")
     network = clone(NETWORK).set_callbacks(monitor)
     MLPGridSearchCV(network, GRID, cv=2, refit=False).fit(X_IRIS, Y_IRIS)
@@ -121,7 +121,7 @@ def broken(z, out):
 
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
-def test_a_function_of_the_users_that_fails_fails_for_its_candidate():
+def test_a_user_defined_function_that_fails_affects_its_candidate_only():
     grid = {"activation": ["tanh", Activation(broken, broken)], "alpha": [1.0, 2.0]}
     with pytest.warns(FitFailedWarning, match=r"6 fits failed(.|\n)*activation broken"):
         search = MLPGridSearchCV(NETWORK, grid, cv=3).fit(X_IRIS, Y_IRIS)
@@ -138,13 +138,13 @@ def test_each_candidate_is_checked_as_an_ordinary_fit_would_be():
 
 
 class Halving(MLPGridSearchCV):
-    """A strategy of its own, which asks twice."""
+    """A search strategy that evaluates candidates twice."""
 
     def _run_search(self, evaluate_candidates, callback_ctx=None):
         first = evaluate_candidates([{"alpha": 1.0}, {"alpha": 2.0}])
         evaluate_candidates([{"alpha": 3.0 if first["mean_test_score"][0] > 0.5 else 4.0}])
 
 
-def test_a_strategy_of_its_own_has_ordinary_fits():
+def test_a_user_defined_search_strategy_gets_ordinary_fits():
     search = Halving(NETWORK, {}, cv=2).fit(X_IRIS, Y_IRIS)
     assert [params["alpha"] for params in search.cv_results_["params"]][:2] == [1.0, 2.0]

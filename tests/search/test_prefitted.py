@@ -17,7 +17,7 @@ from mlp_estimator import MLPGridSearchCV
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def test_the_search_leaves_what_it_was_given_as_it_was():
+def test_the_search_does_not_change_its_estimator():
     network = clone(NETWORK)
     before = dict(vars(network))
     search = MLPGridSearchCV(network, GRID, cv=2).fit(X_IRIS, Y_IRIS)
@@ -31,7 +31,7 @@ def test_the_search_leaves_what_it_was_given_as_it_was():
 
 
 class Keeping:
-    """A scorer that keeps the estimators it is given."""
+    """A scorer that keeps its estimators."""
 
     def __init__(self):
         self.kept = []
@@ -41,7 +41,7 @@ class Keeping:
         return estimator.score(X, y)
 
 
-def test_an_estimator_that_a_scorer_keeps_is_one_like_any_other():
+def test_an_estimator_that_a_scorer_keeps_can_be_fitted():
     scorer = Keeping()
     MLPGridSearchCV(NETWORK, GRID, cv=2, scoring=scorer, refit=False).fit(X_IRIS, Y_IRIS)
     for estimator in scorer.kept:
@@ -51,7 +51,7 @@ def test_an_estimator_that_a_scorer_keeps_is_one_like_any_other():
         assert not np.array_equal(before, estimator.coefs_[0])
 
 
-def test_what_was_fitted_is_gone_after_the_search():
+def test_fits_are_freed_after_the_search():
     scorer = Keeping()
     MLPGridSearchCV(NETWORK, GRID, cv=2, scoring=scorer, refit=False).fit(X_IRIS, Y_IRIS)
     left = [weakref.ref(estimator) for estimator in scorer.kept]
@@ -64,7 +64,7 @@ def test_what_was_fitted_is_gone_after_the_search():
 
 
 class UnpicklableError(Exception):
-    """Cannot travel between processes."""
+    """An error that cannot be pickled."""
 
     def __reduce__(self):
         raise TypeError("not to be pickled")
@@ -75,7 +75,7 @@ def unpicklable(estimator, X, y):
 
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
-def test_an_error_that_cannot_travel_is_told_in_words():
+def test_an_error_that_cannot_be_pickled_is_replaced_by_its_message():
     network = clone(NETWORK).set_params(early_stopping=True)
     grid = {"scoring": ["loss", unpicklable]}
     with pytest.warns(FitFailedWarning, match="this very word"):

@@ -64,7 +64,7 @@ def test_many_candidates_fill_a_population_and_few_are_joined_over_folds(trained
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
-def test_over_processes_however_joblib_is_told(backend):
+def test_over_processes_of_every_joblib_backend(backend):
     X, y = make_classification(200, 60, random_state=0)
     network, grid = MLPClassifier((80,), max_iter=2, random_state=0), {"alpha": np.logspace(-4, 0, 12)}
     theirs = GridSearchCV(network, grid, cv=4).fit(X, y)
@@ -108,14 +108,14 @@ def test_without_a_seed_all_fits_draw_for_themselves():
 
 
 class Slow(Counting):
-    """A step that takes its time."""
+    """A slow step."""
 
     def fit(self, X, y=None):
         time.sleep(0.05)
         return self
 
 
-def test_times_have_their_share_of_the_steps_before():
+def test_times_include_a_share_of_the_steps_before():
     pipeline = make_pipeline(Slow(), NETWORK)
     search = MLPGridSearchCV(pipeline, {"mlpclassifier__alpha": [1.0, 2.0]}, cv=2).fit(X_IRIS, Y_IRIS)
     assert (search.cv_results_["mean_fit_time"] > 0.025).all()

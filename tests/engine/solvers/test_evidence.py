@@ -26,7 +26,7 @@ def test_the_evidence_of_a_linear_model_is_bayesian_ridge():
     bayes = BayesianRidge(tol=1e-8, max_iter=1000, lambda_1=0, lambda_2=0, alpha_1=0, alpha_2=0).fit(X, y)
     assert model.alpha_ == pytest.approx(bayes.lambda_ / bayes.alpha_, rel=0.03)
     np.testing.assert_allclose(model.predict(X), bayes.predict(X), atol=1e-3)
-    # It counts the intercept among what the data determine, as an unbiased variance does.
+    # The intercept counts as an effective parameter, as in an unbiased variance.
     n = len(y)
     assert model.noise_variance_ == pytest.approx(1 / bayes.alpha_, rel=0.03)
     assert 1 < model.n_effective_params_ < 7
@@ -46,7 +46,7 @@ def test_the_evidence_holds_noise_back():
     mean, std = model.predict(grid, return_std=True)
     assert np.abs(mean - np.sin(2 * grid[:, 0])).max() < 0.35
     far = model.predict([[6.0]], return_std=True)[1][0]
-    assert far > 1.5 * std.max()  # where there are no data it knows less
+    assert far > 1.5 * std.max()  # predictions are less certain far from the data
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict(grid, return_std=True)[1], std)
     model.set_params(alpha=1.0).fit(x, y)
@@ -76,7 +76,7 @@ def test_too_many_effective_parameters_are_a_warning():
         MLPRegressor((2,), "tanh", solver="lm", alpha="auto", max_iter=1000, random_state=0).fit(X, Y)
 
 
-def test_evidence_that_finds_nothing_says_so():
+def test_a_warning_where_the_evidence_finds_nothing():
     rng = np.random.default_rng(0)
     with pytest.warns(ConvergenceWarning, match="grown until the network became a constant|has not settled"):
         model = MLPRegressor((5,), "tanh", solver="lm", alpha="auto", random_state=0).fit(X, 1e3 * Y + 1e4)
@@ -88,7 +88,7 @@ def test_evidence_that_finds_nothing_says_so():
 
 
 @ignore_convergence
-def test_members_of_lm_keep_what_each_has_found():
+def test_members_of_lm_keep_their_evidence():
     options = {"solver": "lm", "alpha": "auto", "hidden_layer_sizes": (3,), "activation": "tanh", "max_iter": 100}
     model = MLPRegressor(**(ENSEMBLE | options)).fit(X_DIAB, Y_DIAB)
     for name in ("alpha_", "noise_variance_", "n_effective_params_"):

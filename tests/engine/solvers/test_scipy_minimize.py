@@ -62,7 +62,7 @@ class TestLinearModels:
 
 
 @ignore_convergence
-def test_lbfgs_that_starts_at_its_end():
+def test_lbfgs_that_starts_at_its_optimum():
     model = MLPRegressor((5,), solver="lbfgs", tol=1e6, random_state=0).fit(X_IRIS, Y_IRIS)
     assert (model.n_iter_, model.loss_curve_) == (0, [])
     assert model.best_loss_ == model.loss_
