@@ -44,7 +44,7 @@ SWEEP = [
     *(
         MLPClassifier(**SMOOTH, solver=solver)
         for solver in CLASSIFIER_SOLVERS
-        if not SOLVERS[solver].incremental and solver not in ("newton-cg", "trust-krylov")
+        if not SOLVERS[solver].incremental and solver not in ("lbfgs", "newton-cg", "trust-krylov")
     ),
     *(
         MLPRegressor(**SMOOTH, solver=solver)
@@ -55,7 +55,11 @@ SWEEP = [
     MLPClassifier(**SMOOTH, solver="trust-krylov", alpha=0.1, tol=1e-8),
     MLPRegressor((10,), solver="lm", alpha="auto"),
     # each loss
-    *(MLPRegressor(loss=name, solver="lbfgs") for name, loss in REGRESSION.items() if loss.convex),
+    *(
+        MLPRegressor(loss=name, solver="lbfgs")
+        for name, loss in REGRESSION.items()
+        if loss.convex and name != "squared_error"
+    ),
     MLPRegressor((), loss="gaussian_nll", solver="lbfgs", alpha=1.0, tol=1e-8, max_iter=5000),  # where it is stiff
     MLPClassifier(class_weight="balanced"),
     MLPClassifier(class_weight="balanced", label_smoothing=0.1, solver="lbfgs"),

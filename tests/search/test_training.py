@@ -63,7 +63,7 @@ def test_many_candidates_fill_a_population_and_few_are_joined_over_folds(trained
     assert trained_together() == (100, 4)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize("backend", ["loky", "threading", pytest.param("multiprocessing", marks=pytest.mark.slow)])
 def test_over_processes_of_every_joblib_backend(backend):
     X, y = make_classification(200, 60, random_state=0)
     network, grid = MLPClassifier((80,), max_iter=2, random_state=0), {"alpha": np.logspace(-4, 0, 12)}
