@@ -115,6 +115,17 @@ def relative_error(a, b):
     return np.max(np.abs(a - b)) / max(np.max(np.abs(a)), np.max(np.abs(b)), 1e-12)
 
 
+def values(o, rows=None):
+    """Value and gradient of an objective, as copies."""
+    return o.value_and_grad(rows).copy(), o.grad.copy()
+
+
+def same(a, b, rtol=1e-12):
+    """Two results of ``values`` are the same up to rounding."""
+    for x, y in zip(a, b, strict=True):
+        assert relative_error(x, y) < rtol
+
+
 def optimizer_of(name, theta, **changes):
     reads = ("learning_rate_init", *OPTIMIZERS[name].reads)
     return OPTIMIZERS[name](theta, **{read: (HYPERPARAMETERS | changes)[read] for read in reads})

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from problems import network_of, objective, relative_error
+from problems import network_of, objective, same, values
 from scipy import sparse
 
 from mlp_estimator.engine.batches import Data
 from mlp_estimator.engine.objective import Objective
-
-
-def values(o, rows=None):
-    return o.value_and_grad(rows).copy(), o.grad.copy()
-
-
-def same(a, b, rtol=1e-12):
-    for x, y in zip(a, b, strict=True):
-        assert relative_error(x, y) < rtol
-
 
 FORMS = {
     "fortran": np.asfortranarray,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from problems import STEP, along, covering, objective, relative_error
+from problems import STEP, along, covering, objective, relative_error, same, values
 
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.batches import Data
@@ -22,15 +22,6 @@ def test_gradient(activation, loss, weighted, n_outputs, n_members):
     differences = along(o.value_and_grad, o.theta, v)
     # An absolute floor, of the size of the value: a softmax of one output is constant and has no data gradient.
     np.testing.assert_allclose((gradient * v).sum(axis=1), differences, rtol=1e-7, atol=1e-9 * size)
-
-
-def values(o, rows=None):
-    return o.value_and_grad(rows).copy(), o.grad.copy()
-
-
-def same(a, b, rtol=1e-12):
-    for x, y in zip(a, b, strict=True):
-        assert relative_error(x, y) < rtol
 
 
 @pytest.mark.parametrize("loss", LOSSES)
