@@ -1,4 +1,9 @@
-"""Shared fixtures: real tables where they are at hand, and scikit-learn's own fixture for its tests."""
+"""Shared fixtures: real tables, where they are available, and the seed that scikit-learn's tests ask for.
+
+The tests follow the package: a folder for each folder, a file for each module, named after what it tests. What concerns
+the estimators as a whole is at the top. Small problems for the engine are in ``problems.py``, data sets and comparisons
+of fits in ``samples.py``, comparisons of searches in ``searches.py``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("problems", "samples", "searches")
 TABLES = Path(os.environ.get("MLP_TABLES", Path(__file__).parents[2] / "shared" / "data"))
 
 

@@ -26,6 +26,10 @@ FITTING = [
 ]  # fmt: skip
 FLOORS = {(): HOUSE, ("engine",): ENGINE, ("fitting",): FITTING}
 
+TESTS = PACKAGE.parent / "tests"
+# Rooms without a file of tests, because their tests need the rooms above.
+TESTED_ABOVE = {"compat", "availability", "parameters", "engine/memory", "fitting/data"}
+
 
 def name_of(path):
     """The parts of a module's name below the package; a folder's own module has the name of the folder."""
@@ -62,6 +66,17 @@ def test_imports_go_down(path):
             n = len(folder)
             if here[:n] == folder == target[:n] and len(here) > n and len(target) > n and here[n] != target[n]:
                 assert rooms.index(target[n]) < rooms.index(here[n]), f"{'/'.join(here)} imports {'/'.join(target)}"
+
+
+def test_the_tests_follow_the_house():
+    # Below the top, each file of tests has the name of a module or a folder; at the top, also of what concerns all.
+    rooms = {"/".join(name_of(path)) for path in FILES} - {""}
+    tested = {path.relative_to(TESTS).with_name(path.stem[5:]).as_posix() for path in TESTS.rglob("test_*.py")}
+    tested = {"/".join(dict.fromkeys(name.split("/"))) for name in tested}  # a/b/b is the folder a/b
+    assert {name for name in tested if "/" in name} <= rooms
+    floors = {"/".join((*folder, room)) for folder, floor in FLOORS.items() for room in floor}
+    folders = {name.rsplit("/", 1)[0] for name in tested if "/" in name}
+    assert floors - tested - folders == TESTED_ABOVE
 
 
 def test_there_is_no_circle():

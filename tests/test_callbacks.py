@@ -1,10 +1,11 @@
-"""scikit-learn's callbacks see every epoch, alone, in a pipeline and in a search, and may stop it."""
+"""scikit-learn's callbacks see every epoch, alone, in a pipeline, in a search and in an ensemble, and may stop it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from problems import CLASSIFIER_SOLVERS
+from samples import ENSEMBLE, N_MEMBERS, X_DIAB, Y_DIAB
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
 from sklearn.metrics import accuracy_score
@@ -20,7 +21,7 @@ X, Y = load_iris(return_X_y=True)
 
 
 class Recorder:
-    """Notes what it is told; stops the fit at the end of an epoch if asked to."""
+    """Records each call; stops the fit at the end of epoch ``stop_at``."""
 
     def __init__(self, stop_at=None):
         self.stop_at, self.begun, self.ended, self.scores, self.calls = stop_at, [], [], [], []
@@ -57,7 +58,7 @@ def test_a_fit_is_a_task_and_each_epoch_one_below(solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_an_exhausted_run_has_no_task_too_many(solver):
+def test_a_run_has_one_task_for_each_iteration(solver):
     recorder = Recorder()
     model = MLPRegressor((5,), "tanh", solver=solver, max_iter=5, random_state=0).set_callbacks(recorder)
     model.fit(X, X[:, 0] * X[:, 1])
@@ -127,3 +128,50 @@ def test_a_networks_monitor_works_in_a_search(n_jobs):
     GridSearchCV(network, {"alpha": [0.1, 1.0]}, cv=2, n_jobs=n_jobs, refit=False).fit(X, Y)
     logs = monitor.get_logs(select="all")
     assert sum((log.data_as_pandas["task_name"] == "epoch").sum() for log in logs) == 3 * 2 * 2
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_callbacks_see_an_ensemble_that_predicts(solver):
+    class Recorder:
+        n_epochs, n_scored = 0, 0
+
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context): ...
+
+        def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None, fitted_estimator=None):
+            if context.task_name == "epoch":
+                self.n_epochs += 1
+                self.n_scored += np.isfinite(fitted_estimator.predict_members(X)).all()
+                assert len(fitted_estimator.coefs_[0]) == N_MEMBERS
+            return self.n_epochs == 5
+
+    recorder = Recorder()
+    options = ENSEMBLE | {"hidden_layer_sizes": (3,), "activation": "tanh", "solver": solver, "max_iter": 30}
+    model = MLPRegressor(**options).set_callbacks(recorder).fit(X_DIAB, Y_DIAB)
+    assert recorder.n_epochs == recorder.n_scored
+    assert model.n_iter_ == 5
+    assert recorder.n_epochs == 5 + (
+        0 if SOLVERS[solver].incremental else N_MEMBERS - 1
+    )  # of one member after the other
+
+
+def test_callbacks_where_members_take_turns():
+    ended = []
+
+    class Recorder:
+        def setup(self, estimator, context): ...
+
+        def teardown(self, estimator, context): ...
+
+        def on_fit_task_begin(self, estimator, context): ...
+
+        def on_fit_task_end(self, estimator, context):
+            ended.append(context.task_name)
+
+    weight = np.ones(442)
+    weight[3] = 0.0  # a minibatch may then weigh nothing, and members train alone
+    model = MLPRegressor(batch_size=20, **ENSEMBLE).set_callbacks(Recorder()).fit(X_DIAB, Y_DIAB, weight)
+    assert ended.count("epoch") == N_MEMBERS * model.n_iter_

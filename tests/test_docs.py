@@ -43,7 +43,7 @@ def test_derivations_name_functions_that_exist():
         found = importlib.import_module(f"mlp_estimator.engine.{module}")
         for part in path:
             found = getattr(found, part)
-    tests = "".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     for name in re.findall(r"`(test_\w+)`", text):
         assert f"def {name}(" in tests, name
 
@@ -60,6 +60,7 @@ def test_the_first_bash_blocks_are_the_two_commands():
     assert "pytest" in blocks[1]
 
 
+@pytest.mark.slow
 def test_quickstart_scores_are_scikit_learns():
     example = ROOT / "examples" / "quickstart.py"
     printed = subprocess.run([sys.executable, example], capture_output=True, text=True, check=True).stdout

@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sklearn.neural_network as theirs
+from samples import X_IRIS, Y_IRIS
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
 
 import mlp_estimator as ours
+from mlp_estimator import MLPClassifier
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:The behavior of the `max_iter`:FutureWarning"),
 ]
-
+ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 N = 230  # not a multiple of any batch size here
 RNG = np.random.RandomState(0)
 
@@ -38,7 +40,6 @@ DATA = {
 }
 KIND = dict.fromkeys(DATA, "MLPClassifier") | dict.fromkeys(["diabetes", "two targets", "counts"], "MLPRegressor")
 WEIGHT = RNG.uniform(0, 2, N) * (RNG.uniform(size=N) > 0.2)
-
 CASES = [
     *(
         ("digits", {"activation": a, "solver": s})
@@ -223,3 +224,19 @@ def test_convergence_warnings_are_scikit_learns():
     for module in (theirs, ours):
         with pytest.warns(ConvergenceWarning, match=r"Stochastic Optimizer: Maximum iterations \(2\) reached"):
             module.MLPClassifier((5,), max_iter=2).fit(*DATA["cancer"])
+
+
+@ignore_convergence
+@pytest.mark.parametrize("learning_rate", ["constant", "adaptive"])
+def test_verbose_prints_what_scikit_learn_prints(learning_rate, capsys):
+    import sklearn.neural_network as theirs
+
+    printed = []
+    for Estimator in (theirs.MLPClassifier, MLPClassifier):
+        Estimator(
+            (5,), solver="sgd", learning_rate=learning_rate, verbose=True, random_state=0, tol=1.0,
+            n_iter_no_change=2, max_iter=60,
+        ).fit(X_IRIS, Y_IRIS)  # fmt: skip
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    assert printed[1].endswith("Stopping.\n")

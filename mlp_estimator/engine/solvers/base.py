@@ -56,16 +56,16 @@ class FullBatch(Solver):
             accepted = objective.theta.copy()
             if not interrupted:  # otherwise runs that have not started are skipped
                 try:
-                    run.attempt(self._minimise, objective, accepted)
+                    run.attempt(self._minimize, objective, accepted)
                 except KeyboardInterrupt:
                     interrupted = True
             np.copyto(objective.theta, accepted)
             if interrupted:
                 interrupt(objective, [run])
 
-    def _minimise(self, run: Run, objective: Objective, accepted: Array) -> None:
-        run.outcome = self.minimise(objective, accepted, run.monitor, run.options)
+    def _minimize(self, run: Run, objective: Objective, accepted: Array) -> None:
+        run.outcome = self.minimize(objective, accepted, run.monitor, run.options)
 
     @abstractmethod
-    def minimise(self, objective: Objective, accepted: Array, monitor: Monitor, options: Mapping[str, Any]) -> Outcome:
+    def minimize(self, objective: Objective, accepted: Array, monitor: Monitor, options: Mapping[str, Any]) -> Outcome:
         """Move ``accepted`` (1, P), a copy of ``objective.theta``, to a minimum, one accepted step after the other."""

@@ -34,7 +34,7 @@ class LevenbergMarquardt(FullBatch):
     reads: tuple[str, ...] = ("max_iter", "max_fun", "tol", "alpha")
     calls = ("residuals",)
 
-    def minimise(self, objective: Objective, accepted: Array, monitor: Monitor, options: Mapping[str, Any]) -> Outcome:
+    def minimize(self, objective: Objective, accepted: Array, monitor: Monitor, options: Mapping[str, Any]) -> Outcome:
         n_params = objective.theta.shape[1]
         if n_params > MAX_PARAMETERS:
             raise ValueError(

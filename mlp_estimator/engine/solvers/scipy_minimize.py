@@ -69,7 +69,7 @@ class Minimize(FullBatch):
     ):
         self.name, self.method, self.limits, self.calls, self.disabled = name, method, limits, calls, disabled
 
-    def minimise(self, objective: Objective, accepted: Array, monitor: Monitor, options: Mapping[str, Any]) -> Outcome:
+    def minimize(self, objective: Objective, accepted: Array, monitor: Monitor, options: Mapping[str, Any]) -> Outcome:
         evaluations = Evaluations(objective, monitor)
 
         def callback(intermediate_result: OptimizeResult) -> None:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from mlp_estimator.engine.layout import Layout, Param
-from mlp_estimator.engine.members import squared_norm
 
 LAYOUT = Layout(
     [
@@ -28,11 +27,3 @@ def test_views_share_memory_and_cover_the_vector(n_members):
     packed = [1] * 6 + [3] * 3 + [2] * 3 + [4]
     np.testing.assert_array_equal(flat, [packed] * n_members)
     assert LAYOUT.n_decayed == 9
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_squared_norm(dtype):
-    x = np.random.default_rng(0).normal(size=(3, 8)).astype(dtype)
-    norms = squared_norm(x[:, :5])
-    assert norms.dtype == dtype
-    np.testing.assert_allclose(norms, (x[:, :5] ** 2).sum(axis=1), rtol=1e-6)

@@ -27,7 +27,7 @@ DIFFERENT = [
 
 
 def runs(differences, *, loss="softmax_cross_entropy", dtype=np.float64, form=np.asarray, dropout=0.0, **common):
-    """One run for each dict of differences, from its own start, on rows of its own unless they are shared."""
+    """One run for each dict of differences, each from another start and on other rows unless they are shared."""
     found = []
     for m, options in enumerate(differences):
         options = {
@@ -82,7 +82,7 @@ def compare(solver, differences, rtol=1e-9, **options):
 @pytest.mark.parametrize("solver", OPTIMIZERS)
 @pytest.mark.parametrize("batch_size", [8, N_ROWS])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_members_may_differ_in_whatever_is_a_number(solver, batch_size, loss):
+def test_members_may_differ_in_every_number(solver, batch_size, loss):
     together = compare(solver, DIFFERENT, batch_size=batch_size, loss=loss)
     assert len({run.monitor.n_iter for run in together}) > 1  # some have left before the others
 
@@ -105,7 +105,7 @@ def test_members_may_differ_in_dropout(dtype):
 
 @pytest.mark.parametrize("batch_size", [8, N_ROWS])
 def test_runs_of_one_stream_draw_the_same_numbers(batch_size):
-    # As candidates with one random_state on one training set: one generator is drawn from for all.
+    # Candidates with one random_state and one training set share one generator.
     together, alone = ([], [])
     for found in (together, alone):
         found += runs(DIFFERENT, batch_size=batch_size)
@@ -119,7 +119,7 @@ def test_runs_of_one_stream_draw_the_same_numbers(batch_size):
     same(together, alone, rtol=1e-9)
 
 
-def test_a_member_that_diverges_does_not_concern_the_others():
+def test_a_member_that_diverges_does_not_affect_the_others():
     with np.errstate(all="ignore"):
         together = runs([{}, {"learning_rate_init": 1e300}, {"alpha": 1.0}])
         SOLVERS["sgd"].run(together)
@@ -174,7 +174,7 @@ def test_populations_are_of_one_kind_and_fit_the_cache():
     assert len(list(populations(mixed, cache=100 * size))) == 5
 
 
-def test_where_a_minibatch_may_weigh_nothing_a_run_is_alone():
+def test_a_run_is_alone_where_a_minibatch_may_weigh_nothing():
     weighted = runs([{}] * 3, weighted=True)
     weighted[1].data.weight[:20] = 0.0
     assert sorted(len(part) for part in populations(weighted)) == [1, 2]

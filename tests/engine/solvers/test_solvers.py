@@ -1,4 +1,4 @@
-"""Solvers with curvature: their optima, their limits, the evidence for alpha, and the intervals that follow."""
+"""All solvers: the loss falls, optima agree with independent models, limits hold, interrupts lose nothing."""
 
 from __future__ import annotations
 
@@ -7,22 +7,92 @@ import warnings
 
 import numpy as np
 import pytest
-from problems import CLASSIFIER_SOLVERS
+from problems import CLASSIFIER_SOLVERS, OPTIONS, objective, run_of, solvable, solve
+from samples import X_DIAB, Y_DIAB
 from scipy import sparse
-from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.datasets import load_breast_cancer
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import BayesianRidge, LogisticRegression, Ridge
-from sklearn.preprocessing import scale
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from mlp_estimator import MLPClassifier, MLPRegressor
-from mlp_estimator.engine.solvers import SOLVERS, levenberg_marquardt
+from mlp_estimator.engine.losses import LOSSES
+from mlp_estimator.engine.objective import Objective
+from mlp_estimator.engine.optimizers import OPTIMIZERS
+from mlp_estimator.engine.solvers import SOLVERS
+
+X, Y = X_DIAB, Y_DIAB
+PAIRS = [(solver, loss) for loss in LOSSES for solver in SOLVERS if solvable(solver, loss)]
+# Each solver with one loss and each loss with one solver; the other pairs are slow.
+FIRST = {*dict(PAIRS).items(), *((solver, loss) for loss, solver in dict(pair[::-1] for pair in PAIRS).items())}
+
+
+@pytest.mark.parametrize(
+    ("solver", "loss"), [pytest.param(*pair, marks=() if pair in FIRST else pytest.mark.slow) for pair in PAIRS]
+)
+def test_the_loss_falls_and_the_curve_is_complete(solver, loss):
+    o = objective(loss=loss, n=20)
+    before = float(o.value_and_grad()[0])
+    monitor, outcome = solve(solver, o)
+    after = float(o.value_and_grad()[0])
+    assert after < before
+    assert len(monitor.loss_curve) == monitor.n_iter > 0
+    if not SOLVERS[solver].incremental:
+        np.testing.assert_allclose(monitor.loss, after)
+    assert (outcome.status == "converged") == (monitor.n_iter < 30)
+
+
+class Interrupting:
+    """A loss that raises KeyboardInterrupt at its n-th evaluation."""
+
+    def __init__(self, loss, at):
+        self.loss, self.left = loss, at
+        for name in ("codes", "curvature", "residuals"):
+            setattr(self, name, getattr(loss, name))
+
+    def value_and_grad(self, *arrays):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return self.loss.value_and_grad(*arrays)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("at", [1, 3, 12])
+def test_an_interrupt_leaves_the_last_completed_update(solver, at):
+    o = objective(n=20)
+    start = o.theta.copy()
+    states = [start]
+    interrupted = Objective(o.network, Interrupting(o.loss, at), o.data, theta=start.copy(), alpha=0.3)
+    monitor, outcome = solve(solver, interrupted)
+    assert outcome.status == "interrupted"
+    assert np.isfinite(monitor.loss)
+    if not SOLVERS[solver].incremental:
+        replay = run_of(objective(n=20))
+        replay.monitor.record = lambda loss, theta: states.append(theta.copy())
+        SOLVERS[solver].run([replay])
+        assert any(np.array_equal(interrupted.theta, state) for state in states)
+        assert np.array_equal(interrupted.theta, states[monitor.n_iter])
+    else:
+        # at - 1 updates were completed: replay exactly those
+        rng, n_done, replay = np.random.RandomState(0), 0, objective(n=20)
+        reads = ("learning_rate_init", *OPTIMIZERS[solver].reads)
+        optimizer = OPTIMIZERS[solver](replay.theta, **{k: OPTIONS[k] for k in reads})
+        order = np.arange(20)
+        while n_done < at - 1:
+            order = order[rng.permutation(20)]
+            for i in range(0, 20, 4):
+                if n_done < at - 1:
+                    replay.value_and_grad(order[i : i + 4])
+                    optimizer.n_steps += 1
+                    optimizer.step(replay.grad)
+                    replay.theta += replay.grad
+                    n_done += 1
+        np.testing.assert_array_equal(interrupted.theta, replay.theta)
+
 
 WHOLE = [name for name, solver in SOLVERS.items() if not solver.incremental]
-X, Y = load_diabetes(return_X_y=True)
-X, Y = scale(X), scale(Y)
 WEIGHT = np.random.default_rng(0).uniform(0.2, 2, 442)
 EXACT = {"tol": 1e-6, "max_iter": 5000, "random_state": 0}
-ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @pytest.mark.parametrize("solver", WHOLE)
@@ -94,75 +164,6 @@ def test_a_mismatch_names_both():
         MLPRegressor((), solver="lm").fit(X, Y).predict(X, return_std=True)
 
 
-@ignore_convergence
-def test_a_rejected_step_is_not_kept(monkeypatch):
-    # Whatever the damping starts with, the loss falls at every iteration.
-    for damping in (1e-12, 1e3):
-        monkeypatch.setattr(levenberg_marquardt, "INITIAL_DAMPING", damping)
-        model = MLPRegressor((10,), "tanh", solver="lm", alpha=0.1, max_iter=40, random_state=0).fit(X, Y)
-        assert (np.diff(model.loss_curve_) <= 0).all()
-        assert model.loss_curve_[-1] < 0.2
-
-
-def test_the_evidence_of_a_linear_model_is_bayesian_ridge():
-    # Without hidden layers the approximations are exact, and scikit-learn maximises the same evidence.
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(80, 6))
-    y = X @ [1.0, 0.5, 0.0, 0.0, 0.2, 0.0] + 0.5 * rng.normal(size=80)
-    model = MLPRegressor((), solver="lm", alpha="auto", max_iter=1000, random_state=0).fit(X, y)
-    bayes = BayesianRidge(tol=1e-8, max_iter=1000, lambda_1=0, lambda_2=0, alpha_1=0, alpha_2=0).fit(X, y)
-    assert model.alpha_ == pytest.approx(bayes.lambda_ / bayes.alpha_, rel=0.03)
-    np.testing.assert_allclose(model.predict(X), bayes.predict(X), atol=1e-3)
-    # It counts the intercept among what the data determine, as an unbiased variance does.
-    n = len(y)
-    assert model.noise_variance_ == pytest.approx(1 / bayes.alpha_, rel=0.03)
-    assert 1 < model.n_effective_params_ < 7
-    mean, std = model.predict(X, return_std=True)
-    expected = bayes.predict(X, return_std=True)[1]
-    np.testing.assert_allclose(std, expected, rtol=0.03)
-    assert std.shape == mean.shape == (n,)
-
-
-def test_the_evidence_holds_noise_back():
-    rng = np.random.default_rng(0)
-    x = rng.uniform(-2, 2, (120, 1))
-    y = np.sin(2 * x[:, 0]) + 0.3 * rng.normal(size=120)
-    model = MLPRegressor((20,), "tanh", solver="lm", alpha="auto", max_iter=1000, random_state=0).fit(x, y)
-    assert np.sqrt(model.noise_variance_) == pytest.approx(0.3, abs=0.06)
-    grid = np.linspace(-2, 2, 50)[:, None]
-    mean, std = model.predict(grid, return_std=True)
-    assert np.abs(mean - np.sin(2 * grid[:, 0])).max() < 0.35
-    far = model.predict([[6.0]], return_std=True)[1][0]
-    assert far > 1.5 * std.max()  # where there are no data it knows less
-    again = pickle.loads(pickle.dumps(model))
-    np.testing.assert_array_equal(again.predict(grid, return_std=True)[1], std)
-    model.set_params(alpha=1.0).fit(x, y)
-    assert not hasattr(model, "alpha_")
-    with pytest.raises(ValueError, match="return_std needs"):
-        model.predict(grid, return_std=True)
-
-
-def test_the_evidence_of_several_targets_and_weights():
-    y = np.column_stack([Y, X[:, 2] + 0.1 * Y])
-    times = np.random.default_rng(0).integers(1, 3, 442)
-    options = {"solver": "lm", "alpha": "auto", "max_iter": 1000, "random_state": 0}
-    weighted = MLPRegressor((3,), "tanh", **options).fit(X, y, times.astype(float))
-    repeated = MLPRegressor((3,), "tanh", **options).fit(X.repeat(times, axis=0), y.repeat(times, axis=0))
-    assert weighted.alpha_ == pytest.approx(repeated.alpha_, rel=1e-4)
-    assert weighted.noise_variance_ == pytest.approx(repeated.noise_variance_, rel=1e-4)
-    assert weighted.predict(X, return_std=True)[1].shape == (442, 2)
-
-
-def test_too_many_effective_parameters_are_a_warning():
-    x = np.linspace(0, 1, 30)[:, None]
-    y = np.sign(np.sin(20 * x[:, 0]))
-    with pytest.warns(UserWarning, match=r"effective parameters for 30 rows: too many .* cross-validation"):
-        MLPRegressor((20,), "tanh", solver="lm", alpha="auto", max_iter=2000, random_state=0).fit(20 * x - 10, y)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        MLPRegressor((2,), "tanh", solver="lm", alpha="auto", max_iter=1000, random_state=0).fit(X, Y)
-
-
 @pytest.mark.parametrize("solver", ["cg", "newton-cg", "trust-krylov", "lm"])
 def test_tol_is_the_largest_component_of_the_gradient(solver):
     options = {"hidden_layer_sizes": (5,), "activation": "tanh", "alpha": 10.0, "random_state": 0}
@@ -175,14 +176,3 @@ def test_tol_is_the_largest_component_of_the_gradient(solver):
         still.fit(X, Y)  # one step of rate 1 is the gradient
     moved = [np.abs(a - b).max() for a, b in zip(still.coefs_, model.coefs_, strict=True)]
     assert max(moved) <= 1e-7
-
-
-def test_evidence_that_finds_nothing_says_so():
-    rng = np.random.default_rng(0)
-    with pytest.warns(ConvergenceWarning, match="grown until the network became a constant|has not settled"):
-        model = MLPRegressor((5,), "tanh", solver="lm", alpha="auto", random_state=0).fit(X, 1e3 * Y + 1e4)
-    assert np.isfinite(model.predict(X)).all()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        MLPRegressor((5,), "tanh", solver="lm", alpha="auto", random_state=0).fit(X, rng.normal(size=442))
-        MLPRegressor((), solver="lm", alpha=1.0, tol=0.0, max_iter=50, random_state=0).fit(X, np.zeros(442))

@@ -1,14 +1,19 @@
-"""Patience, bests and the end of a run that diverges."""
+"""Patience, the best epoch, the time limit, and the end of a run that diverges."""
 
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
+from samples import X_IRIS, Y_IRIS
+from sklearn.exceptions import ConvergenceWarning
 
+from mlp_estimator import MLPClassifier
 from mlp_estimator.engine.monitor import Monitor
 
+ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 THETA = np.zeros((1, 2))
 
 
@@ -66,3 +71,18 @@ def test_verbose_prints_scikit_learns_lines(capsys):
         "Iteration 1, loss = 1.00000000\nValidation score: 0.500000\n"
         "Validation score did not improve more than tol=0.000100 for 2 consecutive epochs. Stopping.\n"
     )
+
+
+@ignore_convergence
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_the_time_limit_ends_training_with_one_warning(solver):
+    model = MLPClassifier((5,), solver=solver, max_time=1e-9, max_iter=100, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(X_IRIS, Y_IRIS)
+    assert [(w.category, "max_time=1e-09 seconds were over after 1 epochs" in str(w.message)) for w in caught] == [
+        (ConvergenceWarning, True)
+    ]
+    assert caught[0].filename == __file__
+    assert model.n_iter_ == 1
+    assert np.isfinite(model.predict_proba(X_IRIS)).all()

@@ -10,6 +10,7 @@ from sklearn.metrics import log_loss, mean_poisson_deviance, mean_squared_error
 
 from mlp_estimator.engine.losses import LOSSES, WithCurvature
 
+ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 each = pytest.mark.parametrize("name", LOSSES)
 K, B = 3, 6
 
@@ -97,7 +98,7 @@ def test_against_scikit_learn_metrics():
 
 
 def test_cross_entropy_is_minus_the_log():
-    # Write-ups that leave out the sign or the log make 1 the best value; it is 0, and log K where nothing is known.
+    # Without the sign or the log, 1 would be the best value. It is 0, and log K where nothing is known.
     loss = LOSSES["softmax_cross_entropy"]()
     codes = np.zeros((B, 1), int)
     certain = np.zeros((K, B))
@@ -111,3 +112,8 @@ def test_softmax_gradient_is_p_minus_one_at_the_class():
     p = np.exp(raw) / np.exp(raw).sum()
     gradient = evaluate(LOSSES["softmax_cross_entropy"](), np.array([[2]]), raw)[1]
     np.testing.assert_allclose(gradient, p - np.array([[0], [0], [1]]))
+
+
+@ignore_convergence
+def test_fitted_functions_are_the_losses_links():
+    assert {loss.link for loss in LOSSES.values()} == {"identity", "exp", "logistic", "softmax"}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import sklearn
 from problems import CLASSIFIER_SOLVERS
+from samples import X_CANCER, X_DIAB, X_IRIS, Y_CANCER, Y_DIAB, Y_IRIS, put
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
@@ -24,15 +25,12 @@ from sklearn.preprocessing import StandardScaler, scale
 from mlp_estimator import MLPClassifier, MLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-X, Y = load_breast_cancer(return_X_y=True)
-X = scale(X)
-X_DIAB, Y_DIAB = load_diabetes(return_X_y=True)
-X_DIAB, Y_DIAB = scale(X_DIAB), scale(Y_DIAB)
+X, Y = X_CANCER, Y_CANCER
+EQUAL = np.ones(150)
 TRAIN, TEST = slice(0, 400), slice(400, None)
 W = np.random.default_rng(0).uniform(0.2, 2, 569)
 OPTIONS = {"hidden_layer_sizes": (8,), "early_stopping": True, "random_state": 0, "max_iter": 30}
 GIVEN = {"X_val": X[TEST], "y_val": Y[TEST]}
-
 MEASURES = {
     None: lambda m, w: accuracy_score(Y[TEST], m.predict(X[TEST]), sample_weight=w),
     "loss": lambda m, w: -log_loss(Y[TEST], m.predict_proba(X[TEST]), sample_weight=w),
@@ -46,7 +44,7 @@ MEASURES = {
 @pytest.mark.parametrize("solver", CLASSIFIER_SOLVERS)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("scoring", MEASURES, ids=str)
-def test_the_kept_weights_have_the_best_score_of_a_given_set(solver, scoring, weighted):
+def test_the_kept_weights_have_the_best_score_of_a_validation_set(solver, scoring, weighted):
     weight = W[TEST] if weighted else None
     model = MLPClassifier(solver=solver, scoring=scoring, **OPTIONS)
     model.fit(X[TRAIN], Y[TRAIN], **GIVEN, sample_weight_val=weight)
@@ -55,7 +53,7 @@ def test_the_kept_weights_have_the_best_score_of_a_given_set(solver, scoring, we
     assert MEASURES[scoring](model, weight) == pytest.approx(model.best_validation_score_, rel=1e-6)
 
 
-def test_a_given_set_leaves_all_rows_to_training():
+def test_a_validation_set_leaves_all_rows_to_training():
     alone = MLPClassifier(**(OPTIONS | {"early_stopping": False, "max_iter": 1})).fit(X[TRAIN], Y[TRAIN])
     beside = MLPClassifier(**(OPTIONS | {"max_iter": 1})).fit(X[TRAIN], Y[TRAIN], **GIVEN)
     np.testing.assert_array_equal(alone.coefs_[0], beside.coefs_[0])
@@ -87,12 +85,12 @@ def _held_out_rows(model, X, y, weight):
     return [int(np.flatnonzero((row == X).all(axis=1))[0]) for row in seen[0]]
 
 
-def _minus_mse(*given, **weight):
-    return -mean_squared_error(*given, **weight)
+def _minus_mse(y, prediction, **weight):
+    return -mean_squared_error(y, prediction, **weight)
 
 
-def _minus_half_mse(*given, **weight):
-    return -mean_squared_error(*given, **weight) / 2
+def _minus_half_mse(y, prediction, **weight):
+    return -mean_squared_error(y, prediction, **weight) / 2
 
 
 def test_class_weight_counts_in_the_default_score():
@@ -166,9 +164,63 @@ def test_scorers_that_take_no_weights_get_none(scoring):
     MLPRegressor(scoring=scoring, **OPTIONS).fit(X_DIAB, Y_DIAB, np.ones(442))
 
 
-def test_a_warm_start_has_to_beat_where_it_starts_by_the_score_of_now():
+def test_a_warm_start_must_beat_the_current_score_of_its_start():
     model = MLPClassifier(warm_start=True, **OPTIONS).fit(X[TRAIN], Y[TRAIN], **GIVEN)
     start = MEASURES["loss"](model, None)
     model.set_params(scoring="loss", max_iter=20).fit(X[TRAIN], Y[TRAIN], **GIVEN)
     assert model.best_validation_score_ == pytest.approx(MEASURES["loss"](model, None))
     assert model.best_validation_score_ > start
+
+
+def test_early_stopping_restores_the_best_weights():
+    X, y = load_diabetes(return_X_y=True)
+    y = (y - y.mean()) / y.std()
+    model = MLPRegressor((50,), random_state=0, early_stopping=True, max_iter=200, learning_rate_init=0.02)
+    model.fit(scale(X), y)
+    assert model.best_validation_score_ == max(model.validation_scores_)
+    assert len(model.validation_scores_) == len(model.loss_curve_) == model.n_iter_ < 200
+
+
+def test_sample_weights_count_in_the_validation_score():
+    weight = np.where(Y_IRIS == 2, 1e-9, 1.0)
+    options = {"hidden_layer_sizes": (5,), "early_stopping": True, "max_iter": 1, "random_state": 0}
+    y = np.where(Y_IRIS == 2, 5.0, X_IRIS[:, 0])
+    plain, weighted = (MLPRegressor(**options).fit(X_IRIS, y, w) for w in (None, weight))
+    assert plain.validation_scores_ != weighted.validation_scores_
+
+
+BOTH, CLASSIFIER, REGRESSOR = (MLPClassifier, MLPRegressor), (MLPClassifier,), (MLPRegressor,)
+
+
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_all_weight_on_one_side_of_the_split(Estimator):
+    weight = put(0 * EQUAL, 1.0)
+    with pytest.raises(ValueError, match=r"All sample weights in the (training|validation) part"):
+        Estimator(early_stopping=True, random_state=0).fit(X_IRIS, Y_IRIS, weight)
+
+
+BAD_SETS = {
+    "X_val alone": ({"X_val": X_IRIS}, "needs both X_val and y_val"),
+    "y_val alone": ({"y_val": Y_IRIS}, "needs both X_val and y_val"),
+    "weights alone": ({"sample_weight_val": EQUAL}, "needs both X_val and y_val"),
+    "columns": ({"X_val": X_IRIS[:, :3], "y_val": Y_IRIS}, "X has 3 features, but MLP.* is expecting 4"),
+    "lengths": ({"X_val": X_IRIS, "y_val": Y_IRIS[:9]}, "inconsistent numbers of samples"),
+    "nan": ({"X_val": put(X_IRIS, np.nan), "y_val": Y_IRIS}, "Input X contains NaN"),
+    "weights": ({"X_val": X_IRIS, "y_val": Y_IRIS, "sample_weight_val": EQUAL[:9]}, "sample_weight.shape"),
+    "kind of y": ({"X_val": X_IRIS, "y_val": np.eye(3, dtype=int)[Y_IRIS]}, "`y_val` is multilabel|y_val has 3 column"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_SETS)
+@pytest.mark.parametrize("Estimator", BOTH)
+def test_bad_validation_sets(Estimator, what):
+    validation, message = BAD_SETS[what]
+    with pytest.raises(ValueError, match=message):
+        Estimator(early_stopping=True).fit(X_IRIS, Y_IRIS, **validation)
+
+
+def test_validation_sets_that_cannot_be_used():
+    with pytest.raises(ValueError, match="X_val is only used with early_stopping=True"):
+        MLPClassifier().fit(X_IRIS, Y_IRIS, X_val=X_IRIS, y_val=Y_IRIS)
+    with pytest.raises(ValueError, match=r"y_val has the classes \[7\], which y does not have: \[0 1 2\]"):
+        MLPClassifier(early_stopping=True).fit(X_IRIS, Y_IRIS, X_val=X_IRIS, y_val=np.where(Y_IRIS == 2, 7, Y_IRIS))

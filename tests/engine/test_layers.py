@@ -1,0 +1,150 @@
+"""Each layer: its three sweeps agree with each other, with differences and with its formula."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from problems import relative_error
+from samples import X_IRIS, Y_IRIS, close_weights
+from scipy import sparse
+
+from mlp_estimator import MLPClassifier
+from mlp_estimator.engine.activations import ACTIVATIONS, glorot
+from mlp_estimator.engine.layers import (
+    LAYERS,
+    Dense,
+    Dropout,
+    Elementwise,
+    Noise,
+    OneHot,
+    Piecewise,
+    SparseDense,
+    uniform,
+)
+from mlp_estimator.engine.layout import Layout
+
+ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.mark.parametrize("name", [*LAYERS, *ACTIVATIONS])
+def test_layer_alone(name):
+    # The same identities for one layer, with the gradient of its input unless it is a bottom layer.
+    layer = LAYERS[name]() if name in LAYERS else Elementwise(ACTIVATIONS[name])
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 4, 9))
+    p, v, dp = (tuple(rng.normal(size=view.shape) for view in views_of(layer, 2)) for _ in range(3))
+    t_in, d_in = (None, None) if layer.bottom else (rng.normal(size=x.shape), np.empty_like(x))
+    out, t_out, work, u = (rng.normal(size=(2, layer.n_out(4), 9)) for _ in range(4))
+    scratch = tuple(np.empty((2, s.width, 9)) for s in layer.scratch(4))
+    layer.draw(scratch, Noise([np.random.default_rng(m) for m in range(2)]))
+    start, read = x.copy(), reader(layer)
+    layer.forward(p, read(x), out, scratch)
+    layer.tangent(p, read(x), out, scratch, v, t_in, t_out, work)
+    layer.backward(p, read(x), out, scratch, u, dp, d_in, None if d_in is None else np.empty_like(d_in))
+    left = (u * t_out).sum()
+    right = sum((a * b).sum() for a, b in zip(dp, v, strict=True))
+    if not layer.bottom:
+        right += (d_in * t_in).sum()
+    assert abs(left - right) <= 1e-12 * max(abs(left), 1.0)
+
+    def output(step):
+        moved, moving = np.empty_like(out), tuple(a + step * b for a, b in zip(p, v, strict=True))
+        layer.forward(moving, read(start.copy() if t_in is None else start + step * t_in), moved, scratch)
+        return moved
+
+    assert relative_error(t_out, (output(1e-6) - output(-1e-6)) / 2e-6) < 1e-7
+
+
+def views_of(layer, n_members):
+    """Arrays for the parameters of a layer on four inputs."""
+    layout = Layout([layer.params(4)])
+    return layout.views(np.empty((n_members, layout.size)))[0]
+
+
+def reader(layer):
+    """A function from x (M, 4, B) to the batch that the layer reads."""
+    if not isinstance(layer, SparseDense):
+        return lambda x: x
+
+    def sparse_rows(x):
+        batches = layer.batches([sparse.csr_array(x_m.T) for x_m in x], x.shape[2], x.dtype)
+        batches.gather([slice(None)] * len(x))
+        return batches.x
+
+    return sparse_rows
+
+
+def test_piecewise_is_the_formula_and_extrapolates():
+    edges = [np.array([0.0, 1.0, 3.0]), np.array([-1.0, 1.0])]
+    layer, x = Piecewise(edges, np.array([0.5, 0.25, 0.0])), np.array([[[-2.0, 0.5, 2.0, 9.0], [0.0, -5.0, 1.0, 5.0]]])
+    out = np.empty((1, 5, 4))
+    layer.forward((), x, out, ())
+    np.testing.assert_array_equal(out[0, :2], x[0])
+    first = [[-1.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.5, 2.0]]
+    np.testing.assert_allclose(out[0, 2:4], np.array(first) - [[0.5], [0.25]])
+    np.testing.assert_allclose(out[0, 4], [0.5, -1.0, 1.0, 2.0])
+    with pytest.raises(ValueError, match="at least two and increasing"):
+        Piecewise([np.array([0.0, 0.0])])
+
+
+def test_bias_gradient_is_the_sum_over_samples():
+    # Some textbooks give the upstream matrix itself as the bias gradient. It has one entry per unit.
+    rng = np.random.default_rng(0)
+    layer, x, d_out = Dense(2, uniform(glorot)), rng.normal(size=(1, 3, 4)), rng.normal(size=(1, 2, 4))
+    dW, db = np.empty((1, 3, 2)), np.empty((1, 2, 1))
+    layer.backward((np.zeros((1, 3, 2)), np.zeros((1, 2, 1))), x, d_out, (), d_out, (dW, db), None, None)
+    np.testing.assert_allclose(db[0, :, 0], d_out[0].sum(axis=1))
+    np.testing.assert_allclose(dW[0], x[0] @ d_out[0].T)
+
+
+@ignore_convergence
+def test_dropout_leaves_the_expectation():
+    x, out = np.ones((1, 5, 20000)), np.empty((1, 5, 20000))
+    layer, mask = Dropout(0.3), np.empty_like(out)
+    layer.draw((mask,), Noise([np.random.default_rng(0)]))
+    layer.forward((), x, out, (mask,))
+    assert set(np.unique(out)) == {0.0, 1 / 0.7}
+    assert out.mean() == pytest.approx(1.0, abs=0.01)
+    assert np.abs(np.corrcoef(mask[0]) - np.eye(5)).max() < 0.03
+
+
+@ignore_convergence
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dropout_acts_in_training_only_and_by_the_seed(dtype):
+    options = {"hidden_layer_sizes": (8, 8), "max_iter": 5, "dtype": dtype}
+    models = [MLPClassifier(dropout=[0.2, 0.5], random_state=s, **options).fit(X_IRIS, Y_IRIS) for s in (0, 0, 1)]
+    close_weights(models[0], models[1], rtol=0)
+    assert np.abs(models[0].coefs_[0] - models[2].coefs_[0]).max() > 0
+    plain = MLPClassifier(random_state=0, **options).fit(X_IRIS, Y_IRIS)
+    assert np.abs(models[0].coefs_[0] - plain.coefs_[0]).max() > 0
+    close_weights(MLPClassifier(dropout=0.0, random_state=0, **options).fit(X_IRIS, Y_IRIS), plain, rtol=0)
+    a = X_IRIS.astype(dtype)
+    for W, b in zip(models[0].coefs_[:-1], models[0].intercepts_[:-1], strict=True):
+        a = np.maximum(a @ W + b, 0)
+    np.testing.assert_allclose(models[0].hidden_activations(X_IRIS), a, atol=1e-5)
+
+
+@ignore_convergence
+def test_nothing_is_learned_below_a_layer_that_is_always_dropped():
+    options = {"hidden_layer_sizes": (8,), "random_state": 0, "max_iter": 3, "batch_size": 10, "alpha": 0.0}
+    model = MLPClassifier(dropout=1 - 1e-12, **options).fit(X_IRIS, Y_IRIS)
+    still = MLPClassifier(**(options | {"learning_rate_init": 1e-300})).fit(X_IRIS, Y_IRIS)
+    np.testing.assert_array_equal(model.coefs_[0], still.coefs_[0])
+    assert np.abs(model.intercepts_[1] - still.intercepts_[1]).max() > 0
+
+
+def test_indicators_are_one_for_their_code_and_zero_for_unknown_ones():
+    layer = OneHot([2, 3])
+    x, out = np.array([[[7.0, 8.0, 9.0], [0.0, 1.0, -1.0], [2.0, -1.0, 0.0]]]), np.empty((1, 5, 3))
+    layer.forward((), x, out, ())
+    np.testing.assert_array_equal(out[0], [[7, 8, 9], [-1, 1, 0], [0, 0, 1], [0, 0, 0], [1, 0, 0]])
+
+
+def test_a_shared_mask_is_that_of_the_first_member():
+    noise = Noise([np.random.default_rng(m) for m in range(3)], factor=0.5)
+    layer, (scratch,) = Dropout(0.4, shared=True), Dropout(0.4, shared=True).scratch(5)
+    mask, alone = np.empty((1, scratch.width, 400)), np.empty((1, 5, 400))
+    assert scratch.shared
+    layer.draw((mask,), noise)
+    Dropout(0.2).draw((alone,), Noise([np.random.default_rng(0)]))  # the factor halves the rate
+    np.testing.assert_array_equal(mask, alone)

@@ -1,0 +1,53 @@
+"""Predictions of members, their mean and their spread."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from samples import ENSEMBLE, X_CANCER, X_DIAB, X_IRIS, Y_CANCER, Y_DIAB, Y_IRIS, separate_fits
+from sklearn.metrics import log_loss
+
+from mlp_estimator import MLPClassifier, MLPRegressor
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def test_the_spread_is_the_variance_between_members_and_the_noise():
+    for options, of_one in (
+        ({"loss": "gaussian_nll"}, True),
+        ({"solver": "lm", "alpha": "auto", "hidden_layer_sizes": (3,), "activation": "tanh", "max_iter": 100}, True),
+        ({}, False),
+    ):
+        model = MLPRegressor(**(ENSEMBLE | options)).fit(X_DIAB, Y_DIAB)
+        mean, std = model.predict(X_DIAB, return_std=True)
+        np.testing.assert_allclose(mean, model.predict(X_DIAB), rtol=1e-9)
+        separate = separate_fits(model, X_DIAB, Y_DIAB)
+        noise = 0.0
+        if of_one:
+            noise = np.mean([one.predict(X_DIAB, return_std=True)[1] ** 2 for one in separate], axis=0)
+        between = np.var([one.predict(X_DIAB) for one in separate], axis=0)
+        np.testing.assert_allclose(std**2, noise + between, rtol=1e-6)
+
+
+def test_an_ensemble_is_better_than_its_members():
+    X, y = X_CANCER, Y_CANCER
+    model = MLPClassifier((30,), n_members=10, learning_rate_init=0.01, random_state=0).fit(X[:300], y[:300])
+    members = [log_loss(y[300:], p) for p in model.predict_members(X[300:])]
+    assert log_loss(y[300:], model.predict_proba(X[300:])) < np.mean(members)  # by Jensen's inequality, always
+
+
+def test_without_noise_or_members_there_is_no_spread():
+    with pytest.raises(ValueError, match="n_members=5"):
+        MLPRegressor((3,), max_iter=2).fit(X_DIAB, Y_DIAB).predict(X_DIAB, return_std=True)
+
+
+def test_predictions_need_memory_for_a_chunk_of_all_members_only():
+    model = MLPRegressor((64,), n_members=8, max_iter=1, random_state=0).fit(X_DIAB, Y_DIAB)
+    members, mean = model.predict_members(X_DIAB), model.predict(X_DIAB)
+    np.testing.assert_allclose(members.mean(axis=0), mean, rtol=1e-12)
+
+
+def test_integer_weights_do_not_truncate():
+    model = MLPRegressor((), max_iter=1).fit(X_IRIS, Y_IRIS)
+    model.coefs_, model.intercepts_ = [np.array([[1], [2], [3], [4]])], [np.array([0])]
+    np.testing.assert_allclose(model.predict(X_IRIS), X_IRIS @ [1, 2, 3, 4])

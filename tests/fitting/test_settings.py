@@ -1,0 +1,191 @@
+"""Parameters that are wrong alone or together raise a clear error, and leave a fitted estimator unchanged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from samples import X_DIAB, X_IRIS, Y_DIAB, Y_IRIS, check_rejected
+
+from mlp_estimator import MLPClassifier, MLPRegressor
+from mlp_estimator.engine.losses import SoftmaxCrossEntropy
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+X, Y = X_IRIS, Y_IRIS
+
+
+BOTH, CLASSIFIER, REGRESSOR = (MLPClassifier, MLPRegressor), (MLPClassifier,), (MLPRegressor,)
+#  what: (estimators, parameters, X, y, sample_weight, pattern of the message)
+CASES = {
+    "no units": (BOTH, {"hidden_layer_sizes": (5, 0)}, X, Y, None, r"hidden_layer_sizes must be > 0, got \[5, 0\]"),
+    "negative units": (BOTH, {"hidden_layer_sizes": -5}, X, Y, None, "hidden_layer_sizes"),
+    "half a unit": (BOTH, {"hidden_layer_sizes": (2.5,)}, X, Y, None, "one positive integer per hidden layer"),
+    "activation": (BOTH, {"activation": "reul"}, X, Y, None, "must be a str among.*'relu'.*Got 'reul'"),
+    "solver": (BOTH, {"solver": "adamw"}, X, Y, None, "must be a str among.*'lbfgs'.*Got 'adamw'"),
+    "learning rate": (BOTH, {"learning_rate": "slow"}, X, Y, None, "must be a str among.*'adaptive'.*Got 'slow'"),
+    "loss": (REGRESSOR, {"loss": "mse"}, X, Y, None, "must be a str among.*'squared_error'.*Got 'mse'"),
+    "dtype": (BOTH, {"dtype": "float16"}, X, Y, None, "must be a str among.*'float32'.*Got 'float16'"),
+    "alpha": (BOTH, {"alpha": -1}, X, Y, None, "'alpha' parameter"),
+    "tiny validation set": (BOTH, {"early_stopping": True}, X[::15], Y[::15] > 0, None, "validation set is too small"),
+    "validation_fraction": (BOTH, {"early_stopping": True, "validation_fraction": 0.0}, X, Y, None, "test_size=0.0"),
+    "activation list": (
+        BOTH,
+        {"activation": ["relu", "tanh"]},
+        X,
+        Y,
+        None,
+        "2 entries for 1 hidden layer.*one for each",
+    ),
+    "activation in list": (
+        BOTH,
+        {"activation": ["reul"]},
+        X,
+        Y,
+        None,
+        "entry 'reul': choose among .*'relu'.* Activation",
+    ),
+    "dropout": (BOTH, {"dropout": 1.0}, X, Y, None, "'dropout' parameter"),
+    "dropout list": (BOTH, {"dropout": [0.1, 0.1]}, X, Y, None, "dropout has 2 entries for 1 hidden layer"),
+    "dropout in list": (BOTH, {"dropout": [-0.1]}, X, Y, None, "numbers from 0 to below 1, one for each hidden layer"),
+    "dropout with lbfgs": (
+        BOTH,
+        {"dropout": 0.1, "solver": "lbfgs"},
+        X,
+        Y,
+        None,
+        "solver='adam' or 'sgd', not 'lbfgs'",
+    ),
+    "decay with lbfgs": (
+        BOTH,
+        {"weight_decay": 0.1, "solver": "lbfgs"},
+        X,
+        Y,
+        None,
+        "weight_decay needs training in minibatches",
+    ),
+    "clipping with lbfgs": (
+        BOTH,
+        {"max_grad_norm": 1.0, "solver": "lbfgs"},
+        X,
+        Y,
+        None,
+        "max_grad_norm needs training",
+    ),
+    "plan with lbfgs": (BOTH, {"learning_rate": "cosine", "solver": "lbfgs"}, X, Y, None, "'lbfgs' finds its steps by"),
+    "weight_decay": (BOTH, {"weight_decay": -1.0}, X, Y, None, "'weight_decay' parameter"),
+    "max_grad_norm": (BOTH, {"max_grad_norm": 0.0}, X, Y, None, "'max_grad_norm' parameter"),
+    "max_time": (BOTH, {"max_time": 0.0}, X, Y, None, "'max_time' parameter"),
+    "scoring": (
+        BOTH,
+        {"scoring": "accurate", "early_stopping": True},
+        X,
+        Y,
+        None,
+        "'scoring' parameter.*Got 'accurate'",
+    ),
+    "scoring alone": (BOTH, {"scoring": "loss"}, X, Y, None, "scoring is only used with early_stopping=True"),
+    "label_smoothing": (CLASSIFIER, {"label_smoothing": 1.0}, X, Y, None, "'label_smoothing' parameter"),
+    "smooth multilabel": (
+        CLASSIFIER,
+        {"label_smoothing": 0.1},
+        X,
+        np.eye(3, dtype=int)[Y],
+        None,
+        "multilabel indicator",
+    ),
+    "class_weight": (CLASSIFIER, {"class_weight": "balance"}, X, Y, None, "'class_weight' parameter.*Got 'balance'"),
+    "weight of no class": (
+        CLASSIFIER,
+        {"class_weight": {"a": 2.0}},
+        X,
+        Y,
+        None,
+        r"classes, \[0, 1, 2\], are not in class_weight",
+    ),
+    "negative class weight": (CLASSIFIER, {"class_weight": {0: -1.0}}, X, Y, None, "must be numbers of at least 0"),
+    "no class weight": (
+        CLASSIFIER,
+        {"class_weight": {0: 0, 1: 0, 2: 0}},
+        X,
+        Y,
+        None,
+        "no sample has a weight above zero",
+    ),
+    "list of one": (CLASSIFIER, {"class_weight": [{0: 1.0}]}, X, Y, None, "list of dicts is for multilabel targets"),
+    "loss of classes": (
+        REGRESSOR,
+        {"loss": SoftmaxCrossEntropy()},
+        X,
+        Y,
+        None,
+        "is for class labels: use MLPClassifier",
+    ),
+    "alpha and early stopping": (
+        REGRESSOR,
+        {"alpha": "auto", "solver": "lm", "early_stopping": True},
+        X,
+        Y,
+        None,
+        "without a validation set",
+    ),
+    "huber_delta": (REGRESSOR, {"loss": "huber", "huber_delta": 0.0}, X, Y, None, "'huber_delta' parameter"),
+    "quantile": (REGRESSOR, {"loss": "quantile", "quantile": 1.0}, X, Y, None, "'quantile' parameter"),
+    "quantiles": (
+        REGRESSOR,
+        {"loss": "quantile", "quantile": [0.5, 95]},
+        X,
+        Y,
+        None,
+        "a number between 0 and 1, or a sequence",
+    ),
+    "falling quantiles": (
+        REGRESSOR,
+        {"loss": "quantile", "quantile": [0.9, 0.1]},
+        X,
+        Y,
+        None,
+        "must be in increasing order",
+    ),
+    "quantiles of two": (
+        REGRESSOR,
+        {"loss": "quantile", "quantile": [0.1, 0.9]},
+        X,
+        X[:, :2],
+        None,
+        "for one target, but y has 2",
+    ),
+    "R2 of quantiles": (
+        REGRESSOR,
+        {"loss": "quantile", "quantile": [0.1, 0.9], "early_stopping": True},
+        X,
+        Y,
+        None,
+        "R2 cannot judge",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CASES)
+@pytest.mark.parametrize("warm_start", [False, True])
+def test_bad_parameters(what, warm_start):
+    check_rejected(CASES[what], warm_start)
+
+
+def test_partial_fit_with_early_stopping():
+    with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
+        MLPRegressor(early_stopping=True).partial_fit(X, Y)
+    with pytest.raises(ValueError, match="class_weight='balanced' needs all of y at once"):
+        MLPClassifier(class_weight="balanced").partial_fit(X, Y, classes=[0, 1, 2])
+
+
+def test_a_batch_larger_than_the_data_is_clipped():
+    with pytest.warns(UserWarning, match="`batch_size` 151, larger than the 150 samples"):
+        model = MLPClassifier((5,), batch_size=151, max_iter=2, random_state=0).fit(X, Y)
+    np.testing.assert_array_equal(
+        model.coefs_[0], MLPClassifier((5,), batch_size=150, max_iter=2, random_state=0).fit(X, Y).coefs_[0]
+    )
+
+
+@pytest.mark.parametrize("bad", [0, -1, 2.5, "many"])
+def test_n_members_is_a_positive_int(bad):
+    with pytest.raises(ValueError, match="n_members"):
+        MLPRegressor(n_members=bad).fit(X_DIAB, Y_DIAB)

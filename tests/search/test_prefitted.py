@@ -1,0 +1,83 @@
+"""Trained fits stand in for clones: nothing of them is left behind, and errors travel between processes."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from samples import X_IRIS, Y_IRIS
+from searches import GRID, NETWORK
+from sklearn.base import clone
+from sklearn.exceptions import FitFailedWarning
+
+from mlp_estimator import MLPGridSearchCV
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def test_the_search_does_not_change_its_estimator():
+    network = clone(NETWORK)
+    before = dict(vars(network))
+    search = MLPGridSearchCV(network, GRID, cv=2).fit(X_IRIS, Y_IRIS)
+    assert search.estimator is network
+    assert vars(network) == before
+    assert not any(name.startswith(("_fits", "_routed")) for name in vars(search))
+    assert "fit" not in vars(search.best_estimator_)
+    assert "__sklearn_clone__" not in vars(search.scorer_._estimator)
+    twin = clone(search).fit(X_IRIS, Y_IRIS)
+    np.testing.assert_array_equal(twin.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"])
+
+
+class Keeping:
+    """A scorer that keeps its estimators."""
+
+    def __init__(self):
+        self.kept = []
+
+    def __call__(self, estimator, X, y):
+        self.kept.append(estimator)
+        return estimator.score(X, y)
+
+
+def test_an_estimator_that_a_scorer_keeps_can_be_fitted():
+    scorer = Keeping()
+    MLPGridSearchCV(NETWORK, GRID, cv=2, scoring=scorer, refit=False).fit(X_IRIS, Y_IRIS)
+    for estimator in scorer.kept:
+        before = estimator.coefs_[0]
+        assert set(vars(estimator)) <= set(vars(clone(NETWORK).fit(X_IRIS, Y_IRIS)))
+        estimator.fit(3 * X_IRIS, Y_IRIS)
+        assert not np.array_equal(before, estimator.coefs_[0])
+
+
+def test_fits_are_freed_after_the_search():
+    scorer = Keeping()
+    MLPGridSearchCV(NETWORK, GRID, cv=2, scoring=scorer, refit=False).fit(X_IRIS, Y_IRIS)
+    left = [weakref.ref(estimator) for estimator in scorer.kept]
+    gc.disable()
+    try:
+        scorer.kept.clear()
+        assert not any(ref() for ref in left)
+    finally:
+        gc.enable()
+
+
+class UnpicklableError(Exception):
+    """An error that cannot be pickled."""
+
+    def __reduce__(self):
+        raise TypeError("not to be pickled")
+
+
+def unpicklable(estimator, X, y):
+    raise UnpicklableError("this very word")
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
+def test_an_error_that_cannot_be_pickled_is_replaced_by_its_message():
+    network = clone(NETWORK).set_params(early_stopping=True)
+    grid = {"scoring": ["loss", unpicklable]}
+    with pytest.warns(FitFailedWarning, match="this very word"):
+        search = MLPGridSearchCV(network, grid, cv=2, n_jobs=2).fit(X_IRIS, Y_IRIS)
+    assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]
