@@ -62,6 +62,7 @@ class Run:
     training: Training
     stream: Hashable = None  # equal for runs that draw the same numbers in training, on the same data
     averaged: Array | None = None  # (1, P), the moving average of theta where it is wanted
+    schedule: Schedule | None = None  # of the learning rate, set by solvers that have one
     outcome: Outcome | None = None
     error: Exception | None = None
 

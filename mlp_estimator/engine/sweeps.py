@@ -145,7 +145,7 @@ def outputs(
     ``raw`` belongs to the caller until the next chunk.
     """
     X, n = as_readable(X), X.shape[0] if rows is None else len(rows)
-    first = next(p for p in params if p)[0]
+    first = params[network.first_trained][0]
     space = Workspace(len(first), min(n, CHUNK_ROWS), first.dtype)
     for start in range(0, n, space.max_batch):
         chunk = slice(start, min(start + space.max_batch, n))

@@ -31,7 +31,7 @@ def predict(
 
     Return the mean over the members (n, K), or the predictions of each of the ``members`` (M, n, K).
     """
-    first = next(p for p in params if p)[0]
+    first = params[network.first_trained][0]
     n, n_members = X.shape[0] if rows is None else len(rows), len(first)
     result = np.empty((n_members if members else 1, n, network.widths[-1]), first.dtype)
     # Float32 products raise the "invalid" flag now and then for finite numbers: the result tells, not the flag.

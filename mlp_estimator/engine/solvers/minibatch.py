@@ -14,7 +14,7 @@ from ..monitor import CONVERGED, Outcome
 from ..objective import Objective
 from ..optimizers import Optimizer
 from ..runs import Run, objective_of, unfinished
-from ..schedules import Progress, Schedule, rate, schedule_of
+from ..schedules import Progress, rate, schedule_of
 from ..updates import Update
 from .base import Solver, interrupt
 
@@ -81,8 +81,8 @@ class Minibatch(Solver):
         if not isinstance(optimizer, self.optimizer):
             options = {name: run.options[name] for name in ("learning_rate_init", *self.optimizer.reads)}
             progress, optimizer = Progress(), self.optimizer(run.theta, **options)
-        schedule = schedule_of(run.options["learning_rate"], optimizer.ignores_schedules)
-        optimizer.learning_rate = rate(schedule, progress, run.options)
+        run.schedule = schedule_of(run.options["learning_rate"], optimizer.ignores_schedules)
+        optimizer.learning_rate = rate(run.schedule, progress, run.options)
         run.training.optimizer = optimizer
 
     @staticmethod
@@ -138,9 +138,9 @@ class Minibatch(Solver):
     def _end_epoch(run: Run) -> None:
         """Set the next epoch's learning rate, or end the run where progress has stalled or all epochs are done."""
         monitor, progress, options = run.monitor, run.training.progress, run.options
-        optimizer = run.training.optimizer
+        optimizer, schedule = run.training.optimizer, run.schedule
         assert optimizer is not None
-        schedule = schedule_of(options["learning_rate"], optimizer.ignores_schedules)
+        assert schedule is not None
         monitor.notify()
         stalled = stops = monitor.stalled
         verdict = "Stopping."
@@ -164,17 +164,18 @@ class _Steps:
 
     def __init__(self, runs: Sequence[Run], objective: Objective, update: Update, n_steps: int):
         first = runs[0]
-        schedule = first.options["learning_rate"]
-        self.schedule = schedule if isinstance(schedule, Schedule) and schedule.regularisation is not None else None
-        if self.schedule is not None:
+        self.schedule = first.schedule
+        self.moves = self.schedule is not None and self.schedule.regularisation is not None
+        if self.moves:
             self._rates = for_members([run.options["learning_rate_init"] for run in runs])
             self._power_t, self._noise, self._update = first.options["power_t"], objective.noise, update
             self._progress, self._step = copy.copy(first.training.progress), 1.0 / n_steps
 
     def advance(self) -> None:
         """Set learning rate, dropout and decay for the next step."""
-        if self.schedule is None:
+        if not self.moves:
             return
+        assert self.schedule is not None
         assert self.schedule.regularisation is not None
         progress = self._progress
         self._update.optimizer.learning_rate = self._rates * self.schedule.factor(progress, self._power_t)
