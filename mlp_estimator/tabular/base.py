@@ -42,6 +42,7 @@ class TabularMLP(TabularParameters, ABC):
     _thetas: list[Array]
     _residuals: list[NDArray[np.float64]]
     _n_outputs: int
+    _n_folds: int
 
     @abstractmethod
     def _read_targets(self, y: Any, sample_weight: NDArray[Any] | None, settings: Settings) -> Targets:
@@ -149,6 +150,7 @@ class TabularMLP(TabularParameters, ABC):
             "_loss": targets.loss,
             "_thetas": [one.theta for one in trained],
             "_n_outputs": targets.n_outputs,
+            "_n_folds": len(folds),
             **targets.learned,
         }
         return {**attributes, **self._combine(trained, data, folds)}
@@ -241,9 +243,10 @@ class TabularMLP(TabularParameters, ABC):
             if weight > 0.0:
                 network = setting.network(self._table, n_numbers, self._n_outputs)
                 params = network.layout.views(theta)
-                mixed = mixed + weight * predict(network, params, array, self._loss.predict, members=True)
-        members: Array = mixed
-        return members
+                members = predict(network, params, array, self._loss.predict, members=True)
+                mixed = mixed + weight * np.repeat(members, self._n_folds // len(members), axis=0)
+        predictions: Array = mixed
+        return predictions
 
     def _checked_residuals(self, coverage: float) -> list[NDArray[np.float64]]:
         """Return the out-of-fold residuals, for intervals or sets of a coverage."""

@@ -32,6 +32,7 @@ class Setting:
     dropout: float = 0.1
     learning_rate_init: float = 0.04
     max_iter: int = 48
+    n_left_out: int = 1  # folds that a member does not train on
 
     @classmethod
     def of(cls, changes: Mapping[str, Any], defaults: Mapping[str, Any]) -> Setting:
@@ -105,7 +106,7 @@ CYCLES = Schedule(cycles, budgeted=True, regularisation=fade)
 
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
     {},
-    {"weight_decay": 0.5, "dropout": 0.2},
+    {"weight_decay": 0.5, "dropout": 0.2, "n_left_out": 2},
     {
         "hidden_layer_sizes": (128, 128, 128),
         "activation": "mish",
@@ -114,6 +115,7 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
         "dropout": 0.05,
         "learning_rate_init": 0.12,
         "max_iter": 64,
+        "n_left_out": 2,
     },
 )
 """Narrow and wide tables, and smooth targets."""

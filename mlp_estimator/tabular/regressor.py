@@ -40,8 +40,9 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
 
     settings : 'auto' or list of dict, default='auto'
         The portfolio: each entry is a dict of the numbers and layer sizes of one setting (`hidden_layer_sizes`,
-        `activation`, `encoding`, `weight_decay`, `dropout`, `learning_rate_init`, `max_iter`), on top of the
-        parameters below. 'auto' uses three settings: one for narrow tables, one for wide ones, one for smooth targets.
+        `activation`, `encoding`, `weight_decay`, `dropout`, `learning_rate_init`, `max_iter`, and `n_left_out`, the
+        number of folds that a member does not train on), on top of the parameters below. 'auto' uses three settings:
+        one for narrow tables, one for wide ones, one for smooth targets.
 
     n_folds : int, default=8
         Number of folds, and of members per setting. With a validation set, number of members that train on all rows.

@@ -81,6 +81,7 @@ def train_setting(
     batch_size: int | str,
 ) -> Trained:
     """Train one setting on all folds, side by side."""
+    folds = _merged(folds, setting.n_left_out)
     n_rows = min(data.rows.n_rows if train is None else len(train) for train, _ in folds)
     size = (256 if data.rows.n_rows >= LARGE else 128) if batch_size == "auto" else int(batch_size)
     size = min(size, n_rows)
@@ -99,7 +100,7 @@ def train_setting(
     validated = folds[0][1] is not None or data.held_out is not None
     settings = replace(settings, options=options, max_iter=n_epochs, early_stopping=validated)
     jobs = []
-    for (train, validation), seed in zip(folds, seeds, strict=True):
+    for (train, validation), seed in zip(folds, seeds, strict=False):
         rows = data.rows if train is None else data.select(_trimmed(train, n_rows))
         held_out = data.held_out
         if validation is not None:
@@ -117,6 +118,16 @@ def train_setting(
             raw[validation] = predict(network, params, data.X, identity_link, rows=validation)
     curves = [state.validation_scores or [] for state in states]
     return Trained(setting, theta, curves, raw, max(state.n_iter for state in states))
+
+
+def _merged(folds: Sequence[Fold], n_left_out: int) -> Sequence[Fold]:
+    """Return folds of ``n_left_out`` folds each, the folds themselves where that does not come out even."""
+    if folds[0][1] is None or len(folds) % n_left_out or len(folds) <= n_left_out:
+        return folds
+    parts = [validation for _, validation in folds if validation is not None]
+    merged = [np.sort(np.concatenate(parts[k : k + n_left_out])) for k in range(0, len(parts), n_left_out)]
+    rows = np.arange(sum(map(len, parts)))
+    return [(np.setdiff1d(rows, left_out), left_out) for left_out in merged]
 
 
 def _passes(max_iter: int, steps_per_pass: int) -> tuple[int, int]:

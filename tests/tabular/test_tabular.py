@@ -168,6 +168,18 @@ def test_out_of_fold_predictions_are_by_members_that_have_not_seen_the_row():
     np.testing.assert_allclose(model.oof_prediction_.sum(axis=1), 1.0, rtol=1e-5)
 
 
+def test_a_setting_may_have_fewer_members_each_of_which_leaves_out_more_folds():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 5)), rng.integers(0, 2, 300)
+    settings = [{"hidden_layer_sizes": (16,), "n_left_out": 2}]
+    model = TabularMLPClassifier(settings=settings, n_folds=4, max_iter=40, random_state=0).fit(X, y)
+    assert 0.35 < model.oof_score_ < 0.65  # chance: nobody has seen the rows that it predicts
+    members = model.predict_members(X)
+    assert len(members) == 4
+    np.testing.assert_array_equal(members[::2], members[1::2])
+    assert np.abs(members[0] - members[2]).max() > 0
+
+
 def test_the_mixture_prefers_the_better_setting():
     settings = [{"hidden_layer_sizes": (16,)}, {"hidden_layer_sizes": (16,), "learning_rate_init": 1e-9}]
     model = TabularMLPRegressor(settings=settings, n_folds=3, max_iter=16, random_state=0).fit(X_DIAB, Y_DIAB)
