@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .callbacks import EpochTasks
-from .compat import CallbackSupportMixin, check_sample_weight, fit_method_with_callbacks, untyped
+from .compat import CallbackSupportMixin, check_sample_weight, fit_method_with_callbacks
 from .engine.batches import Data
 from .engine.losses import Loss
 from .engine.members import Array
@@ -108,7 +108,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
             or if the loss becomes non-finite in training. A previously fitted estimator does not change then.
         """
         # Members that take turns have epochs of their own.
-        context = untyped(self)._init_callback_context(max_subtasks=self.max_iter if self.n_members == 1 else None)
+        context = cast(Any, self)._init_callback_context(max_subtasks=self.max_iter if self.n_members == 1 else None)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         data = {"X": X, "y": y, "metadata": metadata}
         context.call_on_fit_task_begin(estimator=self, **data)
@@ -200,7 +200,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
 
     def _population_settings(self) -> Settings | None:
         """Return the settings if jobs can replace a call of ``fit``, None where ``fit`` itself must run."""
-        untyped(self)._validate_params()
+        cast(Any, self)._validate_params()
         settings = Settings.of(self._parameters())
         observed = bool(getattr(self, "_skl_callbacks", None)) or self.max_time is not None
         replaced = type(self).fit is not MultilayerPerceptron.fit
@@ -288,7 +288,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         # Optimizer state is twice the size of the weights: it is pickled only while partial_fit is in progress.
-        state = dict(untyped(super()).__getstate__())  # scikit-learn returns the estimator's own dictionary
+        state = dict(cast(Any, super()).__getstate__())  # scikit-learn returns the estimator's own dictionary
         training = state.get("_training")
         if training is not None and not (training[0] if isinstance(training, list) else training).in_progress:
             del state["_training"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .availability import available_unless
 from .base import MultilayerPerceptron
-from .compat import Interval, StrOptions, fit_method, untyped
+from .compat import Interval, StrOptions, fit_method
 from .engine.members import Array
 from .fitting.class_weight import codes_of, weigher
 from .fitting.data import Targets, Weigh, unweighted
@@ -443,7 +443,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         return np.log(probability, out=probability)
 
     def __sklearn_tags__(self) -> Any:
-        tags = untyped(super()).__sklearn_tags__()
+        tags = cast(Any, super()).__sklearn_tags__()
         tags.classifier_tags.multi_label = not self.label_smoothing  # it is for classes that exclude each other
         return tags
 

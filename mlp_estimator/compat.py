@@ -29,7 +29,6 @@ __all__ = [
     "fit_method_with_callbacks",
     "safe_indexing",
     "safe_split",
-    "untyped",
 ]
 
 P = ParamSpec("P")
@@ -37,11 +36,6 @@ R = TypeVar("R")
 
 safe_indexing: Callable[[Any, NDArray[np.integer[Any]]], Any] = _safe_indexing
 safe_split: Callable[..., tuple[Any, Any]] = _safe_split
-
-
-def untyped(instance: object) -> Any:
-    """Return an object whose methods in scikit-learn have no types."""
-    return instance
 
 
 def fit_method(method: Callable[P, R]) -> Callable[P, R]:

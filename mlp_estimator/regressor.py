@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, ClassVar, Literal, Self, overload
+from typing import Any, ClassVar, Literal, Self, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ from sklearn.metrics import r2_score
 
 from .availability import available_unless
 from .base import MultilayerPerceptron
-from .compat import Interval, StrOptions, fit_method, untyped
+from .compat import Interval, StrOptions, fit_method
 from .engine.losses import CLASSIFICATION, LOSSES, REGRESSION, Loss, LossName
 from .engine.members import Array
 from .fitting.data import Targets, unweighted
@@ -433,7 +433,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         return np.stack(variances).astype(float_type(self.coefs_[0]))
 
     def __sklearn_tags__(self) -> Any:
-        tags = untyped(super()).__sklearn_tags__()
+        tags = cast(Any, super()).__sklearn_tags__()
         loss = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
         tags.target_tags.positive_only = getattr(loss, "domain", "real") != "real"
         return tags

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,7 +17,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 
-from ..compat import BaseSearchCV, check_method_params, untyped
+from ..compat import BaseSearchCV, check_method_params
 from ..fitting.features import MatrixLike
 from ..parameters import DOC_LINK
 from .planning import network_in
@@ -84,9 +84,9 @@ class PopulationSearch(BaseSearchCV):
         if y is None or network_in(self.estimator)[0] is None or not self._lists_candidates():
             return None
         try:
-            untyped(self)._validate_params()
+            cast(Any, self)._validate_params()
             X, y = indexable(X, y)
-            routed = untyped(self)._get_routed_params_for_fit(check_method_params(X, params))
+            routed = cast(Any, self)._get_routed_params_for_fit(check_method_params(X, params))
             splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
             cv = list(splitter.split(X, y, **routed.splitter.split))
         except Exception:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 
-from ..compat import Interval, untyped
+from ..compat import Interval
 from .base import PopulationSearch
 
 
@@ -140,7 +140,7 @@ class MLPGridSearchCV(PopulationSearch, GridSearchCV):
         return_train_score: bool = False,
         max_memory: float = 1e9,
     ) -> None:
-        untyped(super()).__init__(
+        cast(Any, super()).__init__(
             estimator,
             param_grid,
             scoring=scoring,

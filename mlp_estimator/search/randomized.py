@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 from sklearn.utils import check_random_state
 
-from ..compat import Interval, untyped
+from ..compat import Interval
 from .base import PopulationSearch
 
 
@@ -148,7 +148,7 @@ class MLPRandomizedSearchCV(PopulationSearch, RandomizedSearchCV):
         return_train_score: bool = False,
         max_memory: float = 1e9,
     ) -> None:
-        untyped(super()).__init__(
+        cast(Any, super()).__init__(
             estimator,
             param_distributions,
             n_iter=n_iter,

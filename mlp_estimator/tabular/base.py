@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,7 @@ from sklearn.base import is_regressor
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..compat import check_sample_weight, check_targets, fit_method, untyped
+from ..compat import check_sample_weight, check_targets, fit_method
 from ..engine.batches import Data
 from ..engine.losses import Loss
 from ..engine.members import Array
@@ -261,7 +261,7 @@ class TabularMLP(TabularParameters, ABC):
         return self._residuals
 
     def __sklearn_tags__(self) -> Any:
-        tags = untyped(super()).__sklearn_tags__()
+        tags = cast(Any, super()).__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         tags.input_tags.string = True

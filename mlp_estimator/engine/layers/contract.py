@@ -118,3 +118,55 @@ class Layer(ABC):
         work: Array,
     ) -> None:
         """Write the derivative of out along (v, t_in), where None is a zero tangent; ``work`` is like t_out."""
+
+
+class Diagonal(Layer):
+    """A layer whose Jacobian is diagonal, and so its own transpose: tangent and backward are one product."""
+
+    def tangent(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        v: Params,
+        t_in: Array | None,
+        t_out: Array,
+        work: Array,
+    ) -> None:
+        if t_in is None:
+            t_out.fill(0.0)
+        else:
+            self.backward(p, x, out, scratch, t_in, (), t_out, work)
+
+
+class Encoding(Layer):
+    """A layer without parameters at the bottom of a network: nobody asks for a gradient here or below."""
+
+    bottom = True
+
+    def backward(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        d_out: Array,
+        dp: Params,
+        d_in: Array | None,
+        work: Array | None,
+    ) -> None:
+        """Write nothing."""
+
+    def tangent(
+        self,
+        p: Params,
+        x: Array,
+        out: Array,
+        scratch: Params,
+        v: Params,
+        t_in: Array | None,
+        t_out: Array,
+        work: Array,
+    ) -> None:
+        t_out.fill(0.0)

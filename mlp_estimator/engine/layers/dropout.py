@@ -8,10 +8,10 @@ from typing import Self
 import numpy as np
 
 from ..members import Array, Number, cast, for_members
-from .contract import Layer, Noise, Params, Scratch
+from .contract import Diagonal, Layer, Noise, Params, Scratch
 
 
-class Dropout(Layer):
+class Dropout(Diagonal):
     """Inverted dropout: out = mask * x, the mask 0 with probability ``rate``, else 1 / (1 - rate).
 
     The expectation of out is x (Srivastava et al. 2014). The mask is scratch memory that ``draw`` fills; the noise may
@@ -63,19 +63,3 @@ class Dropout(Layer):
     ) -> None:
         if d_in is not None:
             np.multiply(d_out, scratch[0], out=d_in)
-
-    def tangent(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        v: Params,
-        t_in: Array | None,
-        t_out: Array,
-        work: Array,
-    ) -> None:
-        if t_in is None:
-            t_out.fill(0.0)
-        else:
-            np.multiply(t_in, scratch[0], out=t_out)

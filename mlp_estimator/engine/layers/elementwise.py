@@ -8,10 +8,10 @@ import numpy as np
 
 from ..activations import Activation
 from ..members import Array
-from .contract import Layer, Params
+from .contract import Diagonal, Params
 
 
-class Elementwise(Layer):
+class Elementwise(Diagonal):
     """An activation: out = f(x). Its Jacobian is diagonal, so that backward and tangent are one product."""
 
     overwrites_x = True
@@ -42,19 +42,3 @@ class Elementwise(Layer):
         if d_in is not None and work is not None:
             self.activation.slope(out if self.in_place else x, d_in, work)
             np.multiply(d_in, d_out, out=d_in)
-
-    def tangent(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        v: Params,
-        t_in: Array | None,
-        t_out: Array,
-        work: Array,
-    ) -> None:
-        if t_in is None:
-            t_out.fill(0.0)
-        else:
-            self.backward(p, x, out, scratch, t_in, (), t_out, work)

@@ -7,10 +7,10 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from ..members import Array
-from .contract import Layer, Params
+from .contract import Encoding, Params
 
 
-class OneHot(Layer):
+class OneHot(Encoding):
     """The inputs but the last ones, followed by indicators of these: 1[x = code] for the codes 0 ... n_levels - 1.
 
     Another value, such as -1 for an unknown category, gives zeros. A feature with two levels has one column, 1 for code
@@ -21,8 +21,6 @@ class OneHot(Layer):
     n_levels : sequence of int
         Number of levels of each of the last features.
     """
-
-    bottom = True
 
     def __init__(self, n_levels: Sequence[int]):
         self.n_levels = tuple(n_levels)
@@ -50,32 +48,6 @@ class OneHot(Layer):
                 np.subtract(indicators, 1.0, out=indicators)
             else:
                 np.equal(column, _codes(n), out=indicators)
-
-    def backward(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        d_out: Array,
-        dp: Params,
-        d_in: Array | None,
-        work: Array | None,
-    ) -> None:
-        """Write nothing: there is no parameter here or below."""
-
-    def tangent(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        v: Params,
-        t_in: Array | None,
-        t_out: Array,
-        work: Array,
-    ) -> None:
-        t_out.fill(0.0)
 
 
 def _codes(n: int) -> Array:

@@ -7,10 +7,10 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from ..members import Array
-from .contract import Layer, Params
+from .contract import Encoding, Params
 
 
-class Piecewise(Layer):
+class Piecewise(Encoding):
     """The inputs, followed by a piecewise-linear encoding of the first of them.
 
     With the edges e_0 < ... < e_T of a feature x, component t of its encoding is (x - e_{t-1}) / (e_t - e_{t-1})
@@ -26,8 +26,6 @@ class Piecewise(Layer):
     mean : ndarray of shape (n_components,), optional
         What is subtracted from each component: its mean over the training rows.
     """
-
-    bottom = True
 
     def __init__(self, edges: Sequence[Array], mean: Array | None = None):
         stops = np.cumsum([len(e) - 1 for e in edges]).tolist()
@@ -55,32 +53,6 @@ class Piecewise(Layer):
         np.maximum(encoded, self._low, out=encoded)
         np.minimum(encoded, self._high, out=encoded)
         np.subtract(encoded, self._mean, out=encoded)
-
-    def backward(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        d_out: Array,
-        dp: Params,
-        d_in: Array | None,
-        work: Array | None,
-    ) -> None:
-        """Write nothing: there is no parameter here or below."""
-
-    def tangent(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        v: Params,
-        t_in: Array | None,
-        t_out: Array,
-        work: Array,
-    ) -> None:
-        t_out.fill(0.0)
 
 
 def _bins(edges: Array) -> tuple[Array, Array, Array, Array]:
