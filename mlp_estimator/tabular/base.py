@@ -24,7 +24,7 @@ from ..fitting.state import restored_on_error
 from .categories import TargetMeans
 from .columns import Columns, read_columns
 from .parameters import TabularParameters
-from .portfolio import Setting, settings_of
+from .portfolio import Setting
 from .table import Table
 from .training import Fold, Trained, train_portfolio
 
@@ -117,7 +117,7 @@ class TabularMLP(TabularParameters, ABC):
         """Return the fitted attributes."""
         columns = self._columns(X, reset=True)
         rng = check_random_state(self.random_state)
-        portfolio = settings_of(self.settings, self._setting_defaults())
+        portfolio = self._portfolio()
         settings = self._engine_settings(len(portfolio))
         table = Table.learn(columns, self._categorical(columns), self.max_categories, self.n_bins)
         weight = check_sample_weight(sample_weight, np.empty((columns.n_rows, 1)), settings.dtype)

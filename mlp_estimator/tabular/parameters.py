@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from ..compat import Interval, StrOptions
 from ..fitting.settings import Settings
 from ..parameters import DOC_LINK, Parameters
-from .portfolio import Setting
+from .portfolio import Setting, settings_of
 
 
 @dataclass(eq=False, repr=False, match_args=False)
@@ -61,12 +61,12 @@ class TabularParameters(BaseEstimator):
     _doc_link_module = "mlp_estimator"
     _doc_link_template = DOC_LINK
 
-    def _setting_defaults(self) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in ("hidden_layer_sizes", "learning_rate_init")}
-        for name in ("weight_decay", "dropout", "max_iter"):
-            value = getattr(self, name)
-            values[name] = getattr(Setting, name) if isinstance(value, str) else value
-        return {"activation": "relu", "encoding": True, **values}
+    def _portfolio(self) -> list[Setting]:
+        """Return the settings of the members."""
+        defaults = {"hidden_layer_sizes": self.hidden_layer_sizes, "learning_rate_init": self.learning_rate_init}
+        numbers = {name: getattr(self, name) for name in ("weight_decay", "dropout", "max_iter")}
+        explicit = {name: value for name, value in numbers.items() if not isinstance(value, str)}
+        return settings_of(self.settings, defaults, explicit)
 
     def _engine_settings(self, n_settings: int) -> Settings:
         """Return what all members share, in the terms of the network estimators."""

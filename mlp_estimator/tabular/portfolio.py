@@ -42,10 +42,11 @@ class Setting:
         if unknown:
             raise ValueError(f"settings has the unknown entries {unknown}: choose among {names}.")
         values = {**defaults, **changes}
-        sizes = values["hidden_layer_sizes"]
+        sizes = values.get("hidden_layer_sizes", cls.hidden_layer_sizes)
         values["hidden_layer_sizes"] = tuple(int(n) for n in np.atleast_1d(np.asarray(sizes, dtype=int)))
-        if values["activation"] not in ACTIVATIONS:
-            raise ValueError(f"settings has activation={values['activation']!r}: choose among {sorted(ACTIVATIONS)}.")
+        activation = values.get("activation", cls.activation)
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"settings has activation={activation!r}: choose among {sorted(ACTIVATIONS)}.")
         return cls(**values)
 
     def network(self, table: Table, n_numbers: int, n_out: int) -> Network:
@@ -121,14 +122,14 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
 """Narrow and wide tables, and smooth targets."""
 
 
-def settings_of(settings: Any, defaults: Mapping[str, Any]) -> list[Setting]:
-    """Return the settings of a fit: the portfolio, or those of the user."""
+def settings_of(settings: Any, defaults: Mapping[str, Any], explicit: Mapping[str, Any]) -> list[Setting]:
+    """Return the settings of a fit: the portfolio with the numbers that the user set, or the settings of the user.
+
+    ``defaults`` and ``explicit`` are parameters of the estimator for what an entry does not name, and of these the
+    numbers that replace those of the portfolio.
+    """
     if isinstance(settings, str):
-        return [Setting.of(changes, defaults if not changes else {**_own(), **changes}) for changes in PORTFOLIO]
+        return [Setting.of({**entry, **explicit}, defaults) for entry in PORTFOLIO]
     if not isinstance(settings, Sequence) or not settings or not all(isinstance(s, Mapping) for s in settings):
         raise ValueError(f"settings={settings!r}: give 'auto', or a list of dicts such as [{{'dropout': 0.2}}].")
-    return [Setting.of(changes, defaults) for changes in settings]
-
-
-def _own() -> dict[str, Any]:
-    return {field.name: field.default for field in fields(Setting)}
+    return [Setting.of(entry, {**defaults, **explicit}) for entry in settings]

@@ -41,11 +41,12 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
     settings : 'auto' or list of dict, default='auto'
         The portfolio: each entry is a dict of the numbers and layer sizes of one setting (`hidden_layer_sizes`,
         `activation`, `encoding`, `weight_decay`, `dropout`, `learning_rate_init`, `max_iter`, and `n_left_out`, the
-        number of folds that a member does not train on), on top of the parameters below. 'auto' uses three settings:
-        one for narrow tables, one for wide ones, one for smooth targets.
+        number of folds that a member does not train on), on top of the parameters of these names. 'auto' uses three
+        settings: one for narrow tables, one for wide ones, one for smooth targets.
 
     n_folds : int, default=8
-        Number of folds, and of members per setting. With a validation set, number of members that train on all rows.
+        Number of folds. A setting has one member per fold, or per `n_left_out` folds. With a validation set, the number
+        of members per setting.
 
     categorical_features : 'from_dtype', None, or array-like of str, int or bool, default='from_dtype'
         Columns of categories besides those of text, booleans and category types: by name, index or mask.
@@ -63,13 +64,15 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         Number of samples per minibatch; 'auto' is 128, and 256 from 10,000 rows on.
 
     max_iter : int or 'auto', default='auto'
-        Maximum number of epochs; 'auto' is 48, and as many passes over small tables as make 1500 steps.
+        Maximum number of epochs; 'auto' is that of each setting. An epoch of a small table is several passes over its
+        rows, so that a run has at least 1500 steps.
 
     weight_decay : float or 'auto', default='auto'
-        Decoupled weight decay.
+        Decoupled weight decay; 'auto' is that of each setting.
 
     dropout : float or 'auto', default='auto'
-        Probability with which units of hidden layers are dropped in training, in [0, 1).
+        Probability with which units of hidden layers are dropped in training, in [0, 1); 'auto' is that of each
+        setting.
 
     scoring : 'loss' or None, default=None
         The score that selects the epoch of each member: the loss on the rows of its fold.

@@ -389,3 +389,13 @@ def test_check_estimator(estimator):
         except Exception as error:
             failed[check.func.__name__] = error
     assert set(failed) == expected, failed
+
+
+def test_numbers_of_the_estimator_replace_those_of_the_portfolio():
+    portfolio = TabularMLPRegressor(hidden_layer_sizes=(8,), dropout=0.0, max_iter=3)._portfolio()
+    assert [setting.dropout for setting in portfolio] == [0.0] * 3
+    assert [setting.max_iter for setting in portfolio] == [3] * 3
+    assert [setting.hidden_layer_sizes for setting in portfolio] == [(8,), (8,), (128, 128, 128)]
+    assert [setting.weight_decay for setting in portfolio] == [0.05, 0.5, 0.02]
+    own = TabularMLPRegressor(dropout=0.3, settings=[{}, {"dropout": 0.1}])._portfolio()
+    assert [setting.dropout for setting in own] == [0.3, 0.1]
