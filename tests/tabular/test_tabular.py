@@ -348,6 +348,7 @@ def hostile_table(rng):
     return frame, targets[int(rng.integers(len(targets)))]
 
 
+@pytest.mark.slow
 def test_hostile_tables_give_a_result_or_one_sentence():
     rng = np.random.default_rng(0)
     settings = {"settings": [{"hidden_layer_sizes": (4,)}], "n_folds": 2, "max_iter": 2, "batch_size": 1000}
@@ -372,7 +373,12 @@ def test_hostile_tables_give_a_result_or_one_sentence():
     assert n_results > 60
 
 
-CONFIGURATIONS = [TabularMLPClassifier(**FAST), TabularMLPRegressor(**FAST), TabularMLPRegressor(**FAST, loss="huber")]
+CONFIGURATIONS = [
+    TabularMLPClassifier(**FAST),
+    TabularMLPRegressor(**FAST),
+    pytest.param(TabularMLPRegressor(**FAST, loss="huber"), marks=pytest.mark.slow),
+    pytest.param(TabularMLPClassifier(**FAST, class_weight="balanced"), marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.filterwarnings("ignore")
