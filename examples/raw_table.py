@@ -2,7 +2,7 @@
 A raw table in, without a parameter set
 =======================================
 
-A table as it is read: text, missing values and an outlier. :class:`~mlp_estimator.TabularMLPRegressor` and
+A raw table has text, missing values and an outlier. :class:`~mlp_estimator.TabularMLPRegressor` and
 HistGradientBoosting fit it with their defaults. The network ensemble also gives a score without a test set, and
 intervals that cover as often as asked.
 """

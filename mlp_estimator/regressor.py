@@ -20,7 +20,7 @@ from .engine.losses import CLASSIFICATION, LOSSES, REGRESSION, Loss, LossName
 from .engine.members import Array
 from .fitting.data import Targets, unweighted
 from .fitting.features import MatrixLike, check_numeric, float_type
-from .fitting.predicting import laplace_variance
+from .fitting.predicting import laplace_variance, squeeze_outputs
 from .fitting.settings import Settings
 from .fitting.state import n_fitted, per_member, theta_of
 
@@ -384,11 +384,11 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
            using deep ensembles", NeurIPS 2017.
         """
         if not return_std:
-            return _squeeze(self._means(self._predict(X)))
+            return squeeze_outputs(self._means(self._predict(X)))
         members = self._predict(X, members=True)
         means, variances = self._means(members), self._variances(X, members)
         # Law of total variance: disagreement of the members, and the noise that they model.
-        return _squeeze(means.mean(axis=0)), _squeeze(np.sqrt(means.var(axis=0) + variances.mean(axis=0)))
+        return squeeze_outputs(means.mean(axis=0)), squeeze_outputs(np.sqrt(means.var(axis=0) + variances.mean(axis=0)))
 
     def predict_members(self, X: MatrixLike) -> Array:
         """Predict target values by each member of an ensemble, whose mean is `predict`.
@@ -403,7 +403,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         y : ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_outputs)
             The predictions of the members.
         """
-        return _squeeze(self._means(self._predict(X, members=True)))
+        return squeeze_outputs(self._means(self._predict(X, members=True)))
 
     def _means(self, prediction: Array) -> Array:
         """Return predictions (..., K) without the variances that follow them with some losses."""
@@ -437,11 +437,6 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         loss = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
         tags.target_tags.positive_only = getattr(loss, "domain", "real") != "real"
         return tags
-
-
-def _squeeze(prediction: Array) -> Array:
-    """Return (..., n, K) as (..., n) where there is one output."""
-    return prediction[..., 0] if prediction.shape[-1] == 1 else prediction
 
 
 def _r2(Y: NDArray[Any], prediction: Array, weight: NDArray[Any] | None) -> float:

@@ -54,8 +54,8 @@ class Targets:
     loss: Loss
     n_outputs: int  # of the network
     encode: Callable[[NDArray[Any]], NDArray[Any]]  # further targets, of a validation set
-    metric: Metric  # the default validation score
     weigh: Weigh  # the weights of rows in the loss, from targets and sample weights
+    metric: Metric | None = None  # the default validation score, for ``scoring=None``
     strata: NDArray[Any] | None = None  # groups that the early-stopping split keeps in proportion
     learned: Mapping[str, Any] = field(default_factory=dict)  # fitted attributes that follow from y
 
@@ -69,7 +69,7 @@ class TrainingData:
     dtype: np.dtype[Any]
     weight: NDArray[Any] | None  # in the loss, class weights included
     source: Source
-    predictor: Callable[[Mapping[str, Any]], Any]  # returns an estimator with these fitted attributes, for scorers
+    predictor: Callable[[Mapping[str, Any]], Any] | None = None  # an estimator with fitted attributes, for scorers
     bottom: tuple[Layer, ...] = ()
     learned: Mapping[str, Any] = field(default_factory=dict)  # fitted attributes that follow from X and y
     held_out: HeldOut | None = None  # a validation set of the user

@@ -55,8 +55,10 @@ def score_of(held_out: HeldOut, scoring: Any, data: TrainingData, network: Netwo
     if scoring == "loss":
         return _minus_loss(network, data.targets.loss, held_out.data, theta)
     if scoring is None:
+        assert data.targets.metric is not None
         score = _metric_score(data.targets.metric, held_out.data)
     else:
+        assert data.predictor is not None
         predictor = data.predictor(
             {**data.learned, **weight_attributes(network, theta, data.targets.loss)}
         )  # views of theta

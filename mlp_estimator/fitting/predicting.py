@@ -47,6 +47,11 @@ def identity_link(raw: Array, out: Array) -> None:
     """Leave raw output unchanged; ``out`` is ``raw``."""
 
 
+def squeeze_outputs(prediction: Array) -> Array:
+    """Return (..., n, K) as (..., n) where there is one output."""
+    return prediction[..., 0] if prediction.shape[-1] == 1 else prediction
+
+
 def laplace_variance(
     network: Network, loss: Loss, theta: Array, X: Any, posterior: NDArray[np.float64], noise_variance: float
 ) -> Array:

@@ -124,15 +124,15 @@ class TabularMLP(TabularParameters, ABC):
         y = self._targets(y, columns.n_rows)
         targets = self._read_targets(y, weight, settings)
         folds = self._folds(targets, columns.n_rows, groups, validation, rng)
-        means = TargetMeans.learn(table, columns, targets, folds)
-        array = self._array(table, means, columns, folds)
+        numbers, codes = table.transform(columns)
+        means, out_of_fold = TargetMeans.learn(codes, table.n_levels, targets, folds)
+        array = self._array(numbers, out_of_fold, codes)
         data = TrainingData(
             X=array,
             targets=targets,
             dtype=np.dtype(self.dtype),
             weight=targets.weigh(targets.Y, weight),
             source=Source(X, y, weight),
-            predictor=lambda attributes: None,
         )
         if validation[0] is not None:
             data.held_out = self._held_out(table, means, data, validation)
@@ -166,7 +166,6 @@ class TabularMLP(TabularParameters, ABC):
     def _columns(self, X: Any, reset: bool) -> Columns:
         """Read a table, its columns in the order of those in ``fit``."""
         if not reset:
-            check_is_fitted(self, "_thetas")
             names = getattr(self, "feature_names_in_", None)
             if names is not None and hasattr(X, "columns") and set(names) <= set(X.columns):
                 X = X[list(names)]
@@ -218,25 +217,28 @@ class TabularMLP(TabularParameters, ABC):
             return [(None, None)]
         return self._split(targets.Y, n_folds, groups, rng)
 
-    def _array(self, table: Table, means: TargetMeans, columns: Columns, folds: Sequence[Fold] | None) -> Array:
-        """Return the table as the network reads it: numbers, target means of categories, codes."""
-        numbers, codes = table.transform(columns)
-        extra = means.transform(codes, folds)
-        array: Array = np.concatenate([numbers, extra, codes], axis=1).astype(self.dtype, copy=False)
+    def _array(self, numbers: Array, means: Array, codes: Array) -> Array:
+        """Return a table as the network reads it: numbers, target means of categories, codes."""
+        array: Array = np.concatenate([numbers, means, codes], axis=1).astype(self.dtype, copy=False)
         return np.ascontiguousarray(array)
+
+    def _further_array(self, table: Table, means: TargetMeans, columns: Columns) -> Array:
+        """Return other rows than those of the fit as the network reads them."""
+        numbers, codes = table.transform(columns)
+        return self._array(numbers, means.transform(codes), codes)
 
     def _held_out(self, table: Table, means: TargetMeans, data: TrainingData, validation: tuple[Any, ...]) -> HeldOut:
         X, y, sample_weight = validation
-        columns = read_columns(X)
-        array = self._array(table, means, columns, None)
+        columns = self._columns(X, reset=False)
+        array = self._further_array(table, means, columns)
         Y = data.targets.encode(self._targets(y, columns.n_rows))
         weight = check_sample_weight(sample_weight, array)
         return HeldOut(Data(array, Y, data.targets.weigh(Y, weight)), lambda: Source(X, y, weight))
 
     def _members(self, X: Any) -> Array:
         """Return the mixed predictions of each fold's members (M, n, K), by the inverse link of the loss."""
-        columns = self._columns(X, reset=False)
-        array = self._array(self._table, self._means, columns, None)
+        check_is_fitted(self, "_thetas")
+        array = self._further_array(self._table, self._means, self._columns(X, reset=False))
         n_numbers = array.shape[1] - len(self._table.n_levels)
         mixed: Any = 0.0
         for weight, setting, theta in zip(self.mixture_weights_.tolist(), self.settings_, self._thetas, strict=True):
@@ -265,7 +267,6 @@ class TabularMLP(TabularParameters, ABC):
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
         tags.input_tags.string = True
-        tags.non_deterministic = False
         return tags
 
 
@@ -275,8 +276,3 @@ def linked(raw: Array, loss: Loss) -> Array:
     loss.predict(prediction, prediction)
     columns: Array = prediction[0].T
     return columns
-
-
-def no_metric(Y: NDArray[Any], prediction: Array, weight: NDArray[Any] | None) -> float:
-    """Stand in for a default score: members are selected by their loss."""
-    raise NotImplementedError

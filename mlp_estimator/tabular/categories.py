@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from ..engine.members import Array
 from ..fitting.data import Targets
-from .columns import Columns
-from .table import Table
 from .training import Fold
 
 PRIOR_ROWS = 20.0
@@ -27,41 +25,38 @@ class TargetMeans:
     tables: list[NDArray[np.float64]] = field(default_factory=list)  # (n_levels + 1, K); the last row is for unseen
     center: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     scale: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    out_of_fold: NDArray[np.float32] | None = None  # of the training rows, until the fit has read them
 
     @classmethod
-    def learn(cls, table: Table, columns: Columns, targets: Targets, folds: Sequence[Fold]) -> TargetMeans:
-        """Learn the means from all rows, and those of each fold from the other folds."""
-        chosen = [j for j, n in enumerate(table.n_levels) if n >= 3]
-        means = cls(chosen)
+    def learn(
+        cls, codes: Array, n_levels: Sequence[int], targets: Targets, folds: Sequence[Fold]
+    ) -> tuple[TargetMeans, NDArray[np.float32]]:
+        """Learn the means from all rows; return them, and those of the training rows from the other folds."""
+        chosen = [j for j, n in enumerate(n_levels) if n >= 3]
         if not chosen or folds[0][1] is None:
-            means.columns = []
-            return means
-        codes = table.transform(columns)[1][:, chosen].astype(int)
-        y = _as_columns(targets)
+            return cls(), np.empty((len(codes), 0), np.float32)
+        means, places, y = cls(chosen), codes[:, chosen].astype(int), _as_columns(targets)
         parts = []
         for j, level in enumerate(chosen):
-            n_levels = table.n_levels[level]
-            means.tables.append(_level_means(codes[:, j], y, n_levels))
-            column = np.empty((columns.n_rows, y.shape[1]))
+            n = n_levels[level]
+            means.tables.append(_level_means(places[:, j], y, n))
+            column = np.empty((len(codes), y.shape[1]))
             for train, validation in folds:
-                column[validation] = _level_means(codes[train, j], y[train], n_levels)[codes[validation, j]]
+                column[validation] = _level_means(places[train, j], y[train], n)[places[validation, j]]
             parts.append(column)
         whole = np.concatenate(parts, axis=1)
         means.center, means.scale = whole.mean(axis=0), whole.std(axis=0)
         means.scale[means.scale == 0.0] = 1.0
-        means.out_of_fold = ((whole - means.center) / means.scale).astype(np.float32)
-        return means
+        return means, means._standardised(whole)
 
-    def transform(self, codes: Array, folds: Any = None) -> NDArray[np.float32]:
-        """Return the standardised means (n, n_columns * K); with ``folds`` those of the training rows, out of fold."""
+    def transform(self, codes: Array) -> NDArray[np.float32]:
+        """Return the standardised means (n, n_columns * K) over all training rows."""
         if not self.columns:
             return np.empty((len(codes), 0), np.float32)
-        if folds is not None and self.out_of_fold is not None:
-            out_of_fold, self.out_of_fold = self.out_of_fold, None
-            return out_of_fold
         places = codes[:, self.columns].astype(int)
         whole = np.concatenate([table[places[:, j]] for j, table in enumerate(self.tables)], axis=1)
+        return self._standardised(whole)
+
+    def _standardised(self, whole: NDArray[np.float64]) -> NDArray[np.float32]:
         standardised: NDArray[np.float32] = ((whole - self.center) / self.scale).astype(np.float32)
         return standardised
 

@@ -20,7 +20,7 @@ from ..fitting.class_weight import weigher
 from ..fitting.data import Targets, TrainingData, Weigh, unweighted
 from ..fitting.features import MatrixLike
 from ..fitting.settings import Settings
-from .base import TabularMLP, linked, no_metric
+from .base import TabularMLP, linked
 from .intervals import label_set
 from .mixture import find_temperature, log_loss_of, mixture_weights, sharpen
 from .training import Fold, Trained
@@ -30,9 +30,9 @@ from .training import Fold, Trained
 class TabularMLPClassifier(ClassifierMixin, TabularMLP):
     """Classifier for raw tables: an ensemble over folds and settings, with calibrated probabilities.
 
-    It reads a table with text, missing values and outliers as it is. For each setting, one network per fold trains on
-    the other folds. The prediction of each row by the networks that have not seen it weighs the settings, calibrates
-    the probabilities and gives a score without a test set [1]_, [2]_.
+    It accepts text, missing values and outliers. For each setting, one network per fold trains on the other folds. The
+    prediction of each row by the networks that have not seen it weighs the settings, calibrates the probabilities and
+    gives a score without a test set [1]_, [2]_.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ class TabularMLPClassifier(ClassifierMixin, TabularMLP):
         if self.class_weight is not None:
             weigh = weigher(self.class_weight, classes, Y, sample_weight)
         learned = {"classes_": classes}
-        return Targets(Y, SoftmaxCrossEntropy(), len(classes), encode, no_metric, weigh, learned=learned)
+        return Targets(Y, SoftmaxCrossEntropy(), len(classes), encode, weigh, learned=learned)
 
     def _split(self, Y: NDArray[Any], n_folds: int, groups: Any, rng: np.random.RandomState) -> list[Fold]:
         codes, seed = Y[:, 0], rng.randint(2**31 - 1)

@@ -18,8 +18,9 @@ from ..engine.losses import CLASSIFICATION, REGRESSION, Loss, LossName
 from ..engine.members import Array
 from ..fitting.data import Targets, TrainingData, unweighted
 from ..fitting.features import MatrixLike, check_numeric
+from ..fitting.predicting import squeeze_outputs
 from ..fitting.settings import Settings
-from .base import TabularMLP, linked, no_metric
+from .base import TabularMLP, linked
 from .intervals import interval
 from .mixture import mixture_weights
 from .training import Fold, Trained
@@ -29,9 +30,9 @@ from .training import Fold, Trained
 class TabularMLPRegressor(RegressorMixin, TabularMLP):
     """Regressor for raw tables: an ensemble over folds and settings, with intervals from the same fit.
 
-    It reads a table with text, missing values and outliers as it is, and targets of any scale. For each setting, one
-    network per fold trains on the other folds. The prediction of each row by the networks that have not seen it weighs
-    the settings, and gives a score and intervals without a test set [1]_, [2]_, [3]_.
+    It accepts text, missing values, outliers and targets of any scale. For each setting, one network per fold trains on
+    the other folds. The prediction of each row by the networks that have not seen it weighs the settings, and gives a
+    score and intervals without a test set [1]_, [2]_, [3]_.
 
     Parameters
     ----------
@@ -200,7 +201,7 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
             return np.ascontiguousarray((columns - center) / scale, self.dtype)
 
         learned = {"_center": center, "_scale": scale, "_range": (Y.min(axis=0), Y.max(axis=0))}
-        return Targets(encode(Y), loss, Y.shape[1] * loss.n_outputs, encode, no_metric, unweighted, learned=learned)
+        return Targets(encode(Y), loss, Y.shape[1] * loss.n_outputs, encode, unweighted, learned=learned)
 
     def _split(self, Y: NDArray[Any], n_folds: int, groups: Any, rng: np.random.RandomState) -> list[Fold]:
         splitter: Any = KFold if groups is None else GroupKFold
@@ -219,7 +220,7 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         y = data.targets.Y * learned["_scale"] + learned["_center"]
         attributes = {
             "mixture_weights_": weights,
-            "oof_prediction_": _squeeze(prediction).astype(data.dtype),
+            "oof_prediction_": squeeze_outputs(prediction).astype(data.dtype),
             "oof_score_": float("nan"),
         }
         if (
@@ -263,8 +264,8 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         if self._loss.gives_variance:
             mean, noise = np.split(mean, 2, axis=-1)
             variance = np.split(variance, 2, axis=-1)[0] + noise
-        y = _squeeze(mean).astype(self.dtype)
-        return (y, _squeeze(np.sqrt(variance)).astype(self.dtype)) if return_std else y
+        y = squeeze_outputs(mean).astype(self.dtype)
+        return (y, squeeze_outputs(np.sqrt(variance)).astype(self.dtype)) if return_std else y
 
     def predict_members(self, X: MatrixLike) -> Array:
         """Predict target values by the members of each fold.
@@ -281,7 +282,7 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         """
         members = self._unscaled_members(X)
         members = np.split(members, 2, axis=-1)[0] if self._loss.gives_variance else members
-        return _squeeze(members).astype(self.dtype)
+        return squeeze_outputs(members).astype(self.dtype)
 
     def predict_interval(self, X: MatrixLike, coverage: float = 0.9) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict intervals that contain the target with a given frequency.
@@ -343,8 +344,3 @@ def _unscaled(prediction: Array, learned: Mapping[str, Any], loss: Loss) -> Arra
         return np.concatenate([np.clip(mean * scale + center, low, high), variance * scale**2], axis=-1)
     unscaled: Array = np.clip(prediction * scale + center, low, high)
     return unscaled
-
-
-def _squeeze(prediction: Array) -> Array:
-    """Return (..., n, K) as (..., n) where there is one output."""
-    return prediction[..., 0] if prediction.shape[-1] == 1 else prediction

@@ -246,6 +246,9 @@ def test_a_validation_set_replaces_the_folds():
     model.fit(X_DIAB[:300], Y_DIAB[:300], X_val=X_DIAB[300:], y_val=Y_DIAB[300:])
     assert not hasattr(model, "oof_prediction_")
     assert model.score(X_DIAB[300:], Y_DIAB[300:]) > 0.3
+    frame = pd.DataFrame(X_DIAB).add_prefix("f")
+    by_name = clone(model).fit(frame[:300], Y_DIAB[:300], X_val=frame[300:][frame.columns[::-1]], y_val=Y_DIAB[300:])
+    np.testing.assert_array_equal(by_name.predict(frame), model.predict(X_DIAB))
     with pytest.raises(ValueError, match="fit without a validation set"):
         model.predict_interval(X_DIAB)
     with pytest.raises(ValueError, match="needs both X_val and y_val"):
