@@ -1,7 +1,7 @@
 """Multilayer perceptrons for scikit-learn: its parameters and its numbers, in a fraction of the time."""
 
 from .classifier import MLPClassifier
-from .display import LossCurveDisplay, ValidationHeatmapDisplay
+from .display import LossCurveDisplay, OutOfFoldDisplay, ValidationHeatmapDisplay
 from .engine.activations import Activation
 from .engine.checks import check_activation, check_loss
 from .engine.losses import Loss
@@ -17,6 +17,7 @@ __all__ = [
     "MLPGridSearchCV",
     "MLPRandomizedSearchCV",
     "MLPRegressor",
+    "OutOfFoldDisplay",
     "TabularMLPClassifier",
     "TabularMLPRegressor",
     "ValidationHeatmapDisplay",

@@ -18,7 +18,7 @@ from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .callbacks import EpochTasks
+from .callbacks import PartTasks, fit_tasks
 from .compat import CallbackSupportMixin, check_sample_weight, fit_method_with_callbacks
 from .engine.batches import Data
 from .engine.losses import Loss
@@ -107,14 +107,9 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
             If the data are empty, not numeric, not finite or of inconsistent length, if parameters do not go together,
             or if the loss becomes non-finite in training. A previously fitted estimator does not change then.
         """
-        # Members that take turns have epochs of their own.
-        context = cast(Any, self)._init_callback_context(max_subtasks=self.max_iter if self.n_members == 1 else None)
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        data = {"X": X, "y": y, "metadata": metadata}
-        context.call_on_fit_task_begin(estimator=self, **data)
-        tasks = EpochTasks(context, self, data) if getattr(self, "_skl_callbacks", None) else None
-        self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val), tasks=tasks)
-        context.call_on_fit_task_end(estimator=self, reconstruction_attributes={}, **data)
+        n_epochs = self.max_iter if self.n_members == 1 else None  # members that take turns have epochs of their own
+        with fit_tasks(self, "epoch", n_epochs, X, y, sample_weight) as tasks:
+            self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val), tasks=tasks)
         return self
 
     def _fit(
@@ -124,7 +119,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         sample_weight: Any,
         *,
         validation: tuple[Any, Any, Any] = (None, None, None),
-        tasks: EpochTasks | None = None,
+        tasks: PartTasks | None = None,
         partial: bool = False,
         classes: Any = None,
     ) -> Self:

@@ -2,5 +2,6 @@
 
 from .curves import LossCurveDisplay
 from .heatmap import ValidationHeatmapDisplay
+from .out_of_fold import OutOfFoldDisplay
 
-__all__ = ["LossCurveDisplay", "ValidationHeatmapDisplay"]
+__all__ = ["LossCurveDisplay", "OutOfFoldDisplay", "ValidationHeatmapDisplay"]

@@ -69,7 +69,7 @@ class TrainingData:
     dtype: np.dtype[Any]
     weight: NDArray[Any] | None  # in the loss, class weights included
     source: Source
-    predictor: Callable[[Mapping[str, Any]], Any] | None = None  # an estimator with fitted attributes, for scorers
+    predictor: Callable[..., Any] | None = None  # from fitted attributes to an estimator, for scorers
     bottom: tuple[Layer, ...] = ()
     learned: Mapping[str, Any] = field(default_factory=dict)  # fitted attributes that follow from X and y
     held_out: HeldOut | None = None  # a validation set of the user

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Self, cast
 
 import numpy as np
@@ -12,17 +14,19 @@ from sklearn.base import is_regressor
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..compat import check_sample_weight, check_targets, fit_method
+from ..callbacks import PartTasks, fit_tasks
+from ..compat import CallbackSupportMixin, check_sample_weight, check_targets, fit_method_with_callbacks
 from ..engine.batches import Data
 from ..engine.losses import Loss
 from ..engine.members import Array
+from ..engine.network import Network
 from ..fitting.data import HeldOut, Source, Targets, TrainingData
 from ..fitting.features import MatrixLike
 from ..fitting.predicting import predict
 from ..fitting.settings import Settings
-from ..fitting.state import restored_on_error
+from ..fitting.state import restored_on_error, stored_weights
 from .categories import TargetMeans
-from .columns import Columns, read_columns
+from .columns import Columns, categorical, read_columns
 from .parameters import TabularParameters
 from .portfolio import Setting
 from .table import Table
@@ -31,7 +35,7 @@ from .training import Fold, Trained, train_portfolio
 MAX_SEED = np.iinfo(np.int32).max
 
 
-class TabularMLP(TabularParameters, ABC):
+class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     """Base of the tabular estimators; not for direct use."""
 
     settings_: list[Setting]
@@ -56,7 +60,7 @@ class TabularMLP(TabularParameters, ABC):
     def _combine(self, trained: Sequence[Trained], data: TrainingData, folds: Sequence[Fold]) -> dict[str, Any]:
         """Return the fitted attributes that follow from out-of-fold predictions."""
 
-    @fit_method
+    @fit_method_with_callbacks
     def fit(
         self,
         X: MatrixLike,
@@ -106,20 +110,30 @@ class TabularMLP(TabularParameters, ABC):
             does not change then.
         """
         with restored_on_error(vars(self)):
-            attributes = self._trained(X, y, sample_weight, groups, (X_val, y_val, sample_weight_val))
-            vars(self).pop("_residuals", None)
-            vars(self).update(attributes)
+            portfolio = self._portfolio()
+            with fit_tasks(self, "setting", len(portfolio), X, y, sample_weight) as tasks:
+                validation = (X_val, y_val, sample_weight_val)
+                attributes = self._fitted(portfolio, X, y, sample_weight, groups, validation, tasks)
+                for name in ("_residuals", "oof_prediction_", "oof_target_", "oof_score_"):
+                    vars(self).pop(name, None)
+                vars(self).update(attributes)
         return self
 
-    def _trained(
-        self, X: Any, y: Any, sample_weight: Any, groups: Any, validation: tuple[Any, Any, Any]
+    def _fitted(
+        self,
+        portfolio: Sequence[Setting],
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        validation: tuple[Any, Any, Any],
+        tasks: PartTasks | None,
     ) -> dict[str, Any]:
-        """Return the fitted attributes."""
+        """Train the members; return the fitted attributes."""
         columns = self._columns(X, reset=True)
         rng = check_random_state(self.random_state)
-        portfolio = self._portfolio()
         settings = self._engine_settings(len(portfolio))
-        table = Table.learn(columns, self._categorical(columns), self.max_categories, self.n_bins)
+        table = Table.learn(columns, categorical(columns, self.categorical_features), self.max_categories, self.n_bins)
         weight = check_sample_weight(sample_weight, np.empty((columns.n_rows, 1)), settings.dtype)
         y = self._targets(y, columns.n_rows)
         targets = self._read_targets(y, weight, settings)
@@ -132,28 +146,53 @@ class TabularMLP(TabularParameters, ABC):
             targets=targets,
             dtype=np.dtype(self.dtype),
             weight=targets.weigh(targets.Y, weight),
-            source=Source(X, y, weight),
+            source=Source(array, y, weight),
+            predictor=self._member,
+            learned={
+                "categories_": table.categories,
+                "_table": table,
+                "_means": means,
+                "_loss": targets.loss,
+                "_n_outputs": targets.n_outputs,
+                "_n_folds": len(folds),
+                **targets.learned,
+            },
         )
         if validation[0] is not None:
             data.held_out = self._held_out(table, means, data, validation)
         n_numbers = array.shape[1] - len(table.n_levels)
-        tasks = [(setting, setting.network(table, n_numbers, targets.n_outputs)) for setting in portfolio]
-        seeds = rng.randint(MAX_SEED, size=(len(portfolio), len(folds)))
-        trained = train_portfolio(tasks, self.n_jobs, settings, data, folds, seeds.tolist(), self.batch_size)
-        attributes: dict[str, Any] = {
+        networks = [(setting, setting.network(table, n_numbers, targets.n_outputs)) for setting in portfolio]
+        seeds = rng.randint(MAX_SEED, size=(len(portfolio), len(folds))).tolist()
+        trained: list[Trained] = []
+        if tasks is not None:
+            tasks.follow((), lambda: self._attributes(trained, data, folds) if trained else None)
+        for one in train_portfolio(networks, self.n_jobs, tasks, settings, data, folds, seeds, self.batch_size):
+            trained.append(one)
+        return self._attributes(trained, data, folds)
+
+    def _attributes(self, trained: Sequence[Trained], data: TrainingData, folds: Sequence[Fold]) -> dict[str, Any]:
+        """Return the fitted attributes."""
+        return {
+            **data.learned,
             "settings_": [one.setting for one in trained],
             "validation_scores_": [one.curves for one in trained],
             "n_iter_": max(one.n_iter for one in trained),
-            "categories_": table.categories,
-            "_table": table,
-            "_means": means,
-            "_loss": targets.loss,
             "_thetas": [one.theta for one in trained],
-            "_n_outputs": targets.n_outputs,
-            "_n_folds": len(folds),
-            **targets.learned,
+            **self._combine(trained, data, folds),
         }
-        return {**attributes, **self._combine(trained, data, folds)}
+
+    def _member(self, network: Network, attributes: Mapping[str, Any]) -> Self:
+        """Return an estimator that predicts by one member, for scorers.
+
+        It reads rows as the network does: raw ones would be read again at each validation, with target means that
+        have seen their targets.
+        """
+        params = network.params(stored_weights(network, attributes, np.dtype(self.dtype)))
+        link = attributes["_loss"].predict
+        members = partial(predict, network, params, link=link, members=True)
+        member = copy.copy(self)
+        vars(member).update(attributes, temperature_=1.0, _members=members)
+        return member
 
     def _targets(self, y: Any, n_rows: int) -> NDArray[Any]:
         """Validate targets, of a fit or of a validation set."""
@@ -177,33 +216,6 @@ class TabularMLP(TabularParameters, ABC):
             skip_check_array=True,
         )
         return columns
-
-    def _categorical(self, columns: Columns) -> NDArray[np.bool_]:
-        """Tell which columns are categories: those of text, and those that ``categorical_features`` names."""
-        mask = np.array(columns.is_category, dtype=bool)
-        chosen = self.categorical_features
-        if chosen is None or isinstance(chosen, str):
-            return mask
-        chosen = np.asarray(chosen)
-        if chosen.dtype.kind == "b":
-            if chosen.shape != mask.shape:
-                raise ValueError(
-                    f"categorical_features set as a boolean mask should have shape (n_features,), got: {chosen.shape}"
-                )
-            both: NDArray[np.bool_] = mask | chosen
-            return both
-        for name in chosen.tolist():
-            if isinstance(name, str):
-                if columns.names is None or name not in columns.names:
-                    raise ValueError(
-                        f"categorical_features has an item value '{name}' which is not a feature name of X."
-                    )
-                mask[columns.names.index(name)] = True
-            elif isinstance(name, int) and 0 <= name < len(mask):
-                mask[name] = True
-            else:
-                raise ValueError(f"categorical_features has the entry {name!r}: give names, indices or a mask.")
-        return mask
 
     def _folds(
         self, targets: Targets, n_rows: int, groups: Any, validation: tuple[Any, Any, Any], rng: np.random.RandomState
@@ -233,7 +245,7 @@ class TabularMLP(TabularParameters, ABC):
         array = self._further_array(table, means, columns)
         Y = data.targets.encode(self._targets(y, columns.n_rows))
         weight = check_sample_weight(sample_weight, array)
-        return HeldOut(Data(array, Y, data.targets.weigh(Y, weight)), lambda: Source(X, y, weight))
+        return HeldOut(Data(array, Y, data.targets.weigh(Y, weight)), lambda: Source(array, y, weight))
 
     def _members(self, X: Any) -> Array:
         """Return the mixed predictions of each fold's members (M, n, K), by the inverse link of the loss."""

@@ -75,8 +75,9 @@ class TabularMLPClassifier(ClassifierMixin, TabularMLP):
         Probability with which units of hidden layers are dropped in training, in [0, 1); 'auto' is that of each
         setting.
 
-    scoring : 'loss' or None, default=None
-        The score that selects the epoch of each member: the loss on the rows of its fold.
+    scoring : 'loss', str, callable or None, default=None
+        The score on its fold that selects the epoch of each member. None and 'loss' are the negative loss; otherwise a
+        scorer of scikit-learn, whose `X` is the table as the networks read it.
 
     max_time : float or None, default=None
         Maximum time of training in seconds; the best weights so far are kept.
@@ -104,6 +105,9 @@ class TabularMLPClassifier(ClassifierMixin, TabularMLP):
     oof_prediction_ : ndarray of shape (n_samples, n_classes)
         Probabilities of the training rows, each by the members that have not seen the row.
 
+    oof_target_ : ndarray of shape (n_samples,)
+        Targets of the training rows, as positions in `classes_`.
+
     oof_score_ : float
         Accuracy of the out-of-fold predictions.
 
@@ -117,7 +121,7 @@ class TabularMLPClassifier(ClassifierMixin, TabularMLP):
         Weight of each setting in predictions, at least 0 and of sum 1.
 
     validation_scores_ : list of list of list of float
-        For each setting and member, the negative loss on its fold after each epoch.
+        For each setting and member, the negative loss on its fold after each epoch, or the score by `scoring`.
 
     categories_ : list of ndarray
         Levels of the categorical columns.
@@ -206,6 +210,7 @@ class TabularMLPClassifier(ClassifierMixin, TabularMLP):
             "mixture_weights_": weights,
             "temperature_": temperature,
             "oof_prediction_": probability,
+            "oof_target_": codes.astype(np.min_scalar_type(len(probability[0]))),
             "oof_score_": float(np.average(correct, weights=data.weight)),
             "_residuals": [np.sort(scores[validation]) for _, validation in folds],
         }

@@ -53,6 +53,37 @@ def read_columns(X: Any) -> Columns:
     return Columns(names, [values for values, _ in read], [category for _, category in read], n_rows)
 
 
+def categorical(columns: Columns, chosen: Any) -> NDArray[np.bool_]:
+    """Tell which columns are categories: those of text, and those that ``chosen`` (names, indices, a mask) names.
+
+    Raises
+    ------
+    ValueError
+        If an entry of ``chosen`` is no column.
+    """
+    mask = np.array(columns.is_category, dtype=bool)
+    if chosen is None or isinstance(chosen, str):
+        return mask
+    chosen = np.asarray(chosen)
+    if chosen.dtype.kind == "b":
+        if chosen.shape != mask.shape:
+            raise ValueError(
+                f"categorical_features set as a boolean mask should have shape (n_features,), got: {chosen.shape}"
+            )
+        both: NDArray[np.bool_] = mask | chosen
+        return both
+    for name in chosen.tolist():
+        if isinstance(name, str):
+            if columns.names is None or name not in columns.names:
+                raise ValueError(f"categorical_features has an item value '{name}' which is not a feature name of X.")
+            mask[columns.names.index(name)] = True
+        elif isinstance(name, int) and 0 <= name < len(mask):
+            mask[name] = True
+        else:
+            raise ValueError(f"categorical_features has the entry {name!r}: give names, indices or a mask.")
+    return mask
+
+
 def _array(table: Any) -> NDArray[Any]:
     mixed = False
     if isinstance(table, Sequence):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
@@ -32,7 +32,7 @@ class TabularParameters(BaseEstimator):
     max_iter: int | Literal["auto"] = "auto"
     weight_decay: float | Literal["auto"] = "auto"
     dropout: float | Literal["auto"] = "auto"
-    scoring: Any = None
+    scoring: str | Callable[..., float] | None = None
     max_time: float | None = None
     dtype: Literal["float32", "float64"] = "float32"
     random_state: int | np.random.RandomState | None = None
@@ -51,7 +51,7 @@ class TabularParameters(BaseEstimator):
         "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
         "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
-        "scoring": [StrOptions({"loss"}), None],
+        "scoring": Parameters._parameter_constraints["scoring"],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
@@ -79,7 +79,7 @@ class TabularParameters(BaseEstimator):
             "n_iter_no_change": np.inf,
             "max_time": None if self.max_time is None else self.max_time / n_settings,  # they train one after the other
             "early_stopping": True,
-            "scoring": "loss",
+            "scoring": "loss" if self.scoring is None else self.scoring,
             "dtype": self.dtype,
             "verbose": self.verbose,
             **self._loss_parameters(),

@@ -75,8 +75,9 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         Probability with which units of hidden layers are dropped in training, in [0, 1); 'auto' is that of each
         setting.
 
-    scoring : 'loss' or None, default=None
-        The score that selects the epoch of each member: the loss on the rows of its fold.
+    scoring : 'loss', str, callable or None, default=None
+        The score on its fold that selects the epoch of each member. None and 'loss' are the negative loss; otherwise a
+        scorer of scikit-learn, whose `X` is the table as the networks read it.
 
     max_time : float or None, default=None
         Maximum time of training in seconds; the best weights so far are kept.
@@ -108,6 +109,9 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
     oof_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Predictions for the training rows, each by the members that have not seen the row.
 
+    oof_target_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+        Targets of the training rows, in `dtype`.
+
     oof_score_ : float
         R2 of the out-of-fold predictions.
 
@@ -118,7 +122,7 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         Weight of each setting in predictions, at least 0 and of sum 1.
 
     validation_scores_ : list of list of list of float
-        For each setting and member, the negative loss on its fold after each epoch.
+        For each setting and member, the negative loss on its fold after each epoch, or the score by `scoring`.
 
     categories_ : list of ndarray
         Levels of the categorical columns.
@@ -221,6 +225,7 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         attributes = {
             "mixture_weights_": weights,
             "oof_prediction_": squeeze_outputs(prediction).astype(data.dtype),
+            "oof_target_": squeeze_outputs(y).astype(data.dtype),
             "oof_score_": float("nan"),
         }
         if (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
+from ..callbacks import PartTasks
 from ..engine.members import Array
 from ..engine.monitor import Monitor
 from ..engine.network import Network
@@ -99,6 +100,8 @@ def train_setting(
     }
     validated = folds[0][1] is not None or data.held_out is not None
     settings = replace(settings, options=options, max_iter=n_epochs, early_stopping=validated)
+    assert data.predictor is not None
+    data = replace(data, predictor=partial(data.predictor, network))
     jobs = []
     for (train, validation), seed in zip(folds, seeds, strict=False):
         rows = data.rows if train is None else data.select(_trimmed(train, n_rows))
@@ -150,12 +153,29 @@ def _trimmed(rows: NDArray[np.integer[Any]], n_rows: int) -> NDArray[np.integer[
     return rows[:n_rows] if len(rows) - n_rows <= max(1, n_rows // 100) else rows
 
 
-def train_portfolio(tasks: Sequence[tuple[Setting, Network]], n_jobs: int | None, *arguments: Any) -> list[Trained]:
-    """Train all settings, over processes where ``n_jobs`` asks for it."""
-    parallel = Parallel(n_jobs=n_jobs)
+def train_portfolio(
+    networks: Sequence[tuple[Setting, Network]], n_jobs: int | None, tasks: PartTasks | None, *arguments: Any
+) -> Iterator[Trained]:
+    """Train all settings, over processes where ``n_jobs`` asks for it.
+
+    A setting that has not begun when a callback ends the fit does not begin.
+    """
     settings, data, folds, seeds, batch_size = arguments
-    trained: list[Trained] = parallel(
-        delayed(train_setting)(setting, settings, data, network, folds, of_setting, batch_size)
-        for (setting, network), of_setting in zip(tasks, seeds, strict=True)
-    )
-    return trained
+    stopped = False
+
+    def calls() -> Iterator[Any]:
+        for (setting, network), of_setting in zip(networks, seeds, strict=True):
+            if stopped:
+                return
+            yield delayed(train_setting)(setting, settings, data, network, folds, of_setting, batch_size)
+
+    results = Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls())
+    for _ in networks:
+        if tasks is not None and not stopped:
+            tasks.begin()
+        one = next(results, None)
+        if one is None:
+            return
+        yield one
+        if tasks is not None:
+            stopped = tasks.end()

@@ -1,0 +1,107 @@
+"""The tabular estimators with the tools of scikit-learn and of others: scorers, callbacks, searches, clusters."""
+
+from __future__ import annotations
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.model_selection import HalvingGridSearchCV
+
+from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
+
+FAST = {"settings": [{"hidden_layer_sizes": (8,)}, {"hidden_layer_sizes": (4, 4)}], "n_folds": 2, "max_iter": 16}
+X_DIAB, Y_DIAB = (array[:200] for array in load_diabetes(return_X_y=True))
+X_CANCER, Y_CANCER = (array[::4] for array in load_breast_cancer(return_X_y=True))
+LABELS = np.where(Y_CANCER == 1, "benign", "malignant")
+
+
+def record(function, seen):
+    """Return a scorer that also keeps the type of the estimator and what it predicts."""
+
+    def scorer(estimator, X, y):
+        seen.append((type(estimator), len(X), estimator.predict(X)))
+        return function(estimator, X, y)
+
+    return scorer
+
+
+def test_members_are_selected_by_a_scorer_on_their_own_fold():
+    model = TabularMLPClassifier(**FAST, scoring="roc_auc", random_state=0).fit(X_CANCER, LABELS)
+    scores = np.concatenate([curve for curves in model.validation_scores_ for curve in curves])
+    assert scores.max() <= 1.0
+    assert scores.min() >= 0.3
+    assert max(curve[-1] for curve in model.validation_scores_[0]) > 0.97
+    # The weights kept are those of the best epoch by the scorer.
+    seen = []
+    scorer = record(lambda estimator, X, y: roc_auc_score(y, estimator.predict_proba(X)[:, 1]), seen)
+    again = clone(model).set_params(scoring=scorer).fit(X_CANCER, LABELS)
+    np.testing.assert_array_equal(again.predict_proba(X_CANCER), model.predict_proba(X_CANCER))
+    kinds, sizes, labels = zip(*seen, strict=True)
+    assert set(kinds) == {TabularMLPClassifier}
+    assert set(sizes) == {71, 72}
+    assert set(np.concatenate(labels)) == {"benign", "malignant"}
+
+
+def test_a_scorer_of_the_regressor_sees_the_unit_of_the_targets():
+    seen = []
+    scorer = record(lambda estimator, X, y: r2_score(y, estimator.predict(X)), seen)
+    model = TabularMLPRegressor(**FAST, scoring=scorer, random_state=0).fit(X_DIAB, Y_DIAB)
+    same = clone(model).set_params(scoring="r2").fit(X_DIAB, Y_DIAB)
+    np.testing.assert_array_equal(same.predict(X_DIAB), model.predict(X_DIAB))
+    assert Y_DIAB.min() <= np.concatenate([prediction for *_, prediction in seen]).mean() <= Y_DIAB.max()
+    validated = clone(same).fit(X_DIAB[:150], Y_DIAB[:150], X_val=X_DIAB[150:], y_val=Y_DIAB[150:])
+    assert validated.validation_scores_[0][0][-1] > 0.1
+
+
+class Recorder:
+    """Records the tasks of a fit and the score after each; stops after task ``stop_at``."""
+
+    def __init__(self, stop_at=None):
+        self.stop_at, self.tasks, self.scores = stop_at, [], []
+
+    def setup(self, estimator, context): ...
+
+    def teardown(self, estimator, context): ...
+
+    def on_fit_task_begin(self, estimator, context):
+        self.tasks.append(("begin", context.task_name, context.task_id))
+
+    def on_fit_task_end(self, estimator, context, *, X=None, y=None, fitted_estimator=None):
+        self.tasks.append(("end", context.task_name, context.task_id))
+        self.scores.append(fitted_estimator.score(X, y))
+        return context.task_name == "setting" and context.task_id == self.stop_at
+
+
+def test_each_setting_is_a_task_of_a_callback_that_may_end_the_fit():
+    recorder = Recorder()
+    model = TabularMLPRegressor(**FAST, random_state=0).set_callbacks(recorder).fit(X_DIAB, Y_DIAB)
+    settings = [(when, "setting", k) for k in range(2) for when in ("begin", "end")]
+    assert recorder.tasks == [("begin", "fit", 0), *settings, ("end", "fit", 0)]
+    silent = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB, Y_DIAB)
+    np.testing.assert_array_equal(model.predict(X_DIAB), silent.predict(X_DIAB))
+    assert recorder.scores[1:] == [silent.score(X_DIAB, Y_DIAB)] * 2
+    stopped = TabularMLPRegressor(**FAST, random_state=0).set_callbacks(Recorder(stop_at=0)).fit(X_DIAB, Y_DIAB)
+    assert len(stopped.settings_) == len(stopped.mixture_weights_) == 1
+    one = {**FAST, "settings": FAST["settings"][:1]}
+    alone = TabularMLPRegressor(**one, random_state=0).fit(X_DIAB, Y_DIAB)
+    np.testing.assert_array_equal(stopped.predict(X_DIAB), alone.predict(X_DIAB))
+
+
+def test_successive_halving():
+    search = HalvingGridSearchCV(
+        TabularMLPRegressor(**FAST, random_state=0), {"dropout": [0.0, 0.1, 0.4]}, cv=2, random_state=0
+    )
+    assert np.isfinite(search.fit(X_DIAB[:60], Y_DIAB[:60]).best_score_)
+
+
+def test_a_cluster_trains_the_settings():
+    distributed = pytest.importorskip("dask.distributed")
+    model = TabularMLPRegressor(**FAST, random_state=0)
+    expected = model.fit(X_DIAB, Y_DIAB).predict(X_DIAB)
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with cluster, distributed.Client(cluster), joblib.parallel_config("dask"):
+        np.testing.assert_array_equal(clone(model).fit(X_DIAB, Y_DIAB).predict(X_DIAB), expected)
