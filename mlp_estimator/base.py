@@ -15,11 +15,12 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
+from sklearn.base import is_regressor
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .callbacks import PartTasks, fit_tasks
-from .compat import CallbackSupportMixin, check_sample_weight, fit_method_with_callbacks
+from .compat import CallbackSupportMixin, fit_method_with_callbacks
 from .engine.batches import Data
 from .engine.losses import Loss
 from .engine.members import Array
@@ -28,7 +29,8 @@ from .fitting.data import HeldOut, Source, Targets, TrainingData
 from .fitting.features import Features, MatrixLike, NumericFeatures, float_type
 from .fitting.held_out import check_validation_set
 from .fitting.jobs import completed, fit_jobs, jobs_of
-from .fitting.predicting import identity_link, predict
+from .fitting.predicting import finite, identity_link, predict, unchanged
+from .fitting.reading import check_range, check_total, labels, numbers, weights
 from .fitting.settings import Settings, resolve_activations
 from .fitting.state import ESTIMATES, FitState, attributes_of, fitted_sizes, restored_on_error, stored_weights, warn_of
 from .parameters import Parameters
@@ -40,6 +42,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
     coefs_: list[Array]
     intercepts_: list[Array]
     n_outputs_: int
+    out_activation_: str
     loss_curve_: list[Any]
     _loss: Loss
     _features: ClassVar[Features] = NumericFeatures()
@@ -150,11 +153,12 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         classes: Any = None,
     ) -> TrainingData:
         """Validate and encode training data."""
-        validated, y = self._validate(X, y, reset=not resume)
+        validated, y = self._validate(X, y, reset=not (resume and hasattr(self, "n_features_in_")))
         features = self._features.fit(validated)
         readable = features.transform(validated)
         dtype = settings.dtype or float_type(self.coefs_[0] if resume else readable)
-        weight = check_sample_weight(sample_weight, readable, dtype)
+        check_range("X", readable, dtype)
+        weight = weights(sample_weight, readable, dtype)
         targets = self._read_targets(settings, y, weight, dtype, resume=resume, partial=partial, classes=classes)
         learned = dict(targets.learned)
         for name in ("n_features_in_", "feature_names_in_"):
@@ -175,13 +179,16 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         """Validate and encode a validation set of the user."""
         validated, y = self._validate(X, y, reset=False)
         readable, Y = self._features.transform(validated), data.targets.encode(y)
-        sample_weight = check_sample_weight(sample_weight, readable)
+        check_range("X_val", readable, data.dtype)
+        sample_weight = weights(sample_weight, readable, data.dtype)
         weight = data.targets.weigh(Y, sample_weight)
+        check_total(weight, data.dtype)
         if weight is not None and not weight.any():
             raise ValueError("No sample of the validation set has a weight above zero, class weights included.")
         return HeldOut(Data(readable, Y, weight), lambda: Source(X, y, sample_weight))
 
     def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, NDArray[Any]]:
+        X, y = numbers("X", X), (numbers if is_regressor(self) else labels)("y", y)
         X, y = validate_data(self, X, y, reset=reset, **self._target_validation, **self._features.validation)
         if y.ndim == 2 and y.shape[1] == 1 and not sparse.issparse(y):
             y = column_or_1d(y, warn=True)
@@ -220,28 +227,26 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         *,
         n_layers: int | None = None,
         members: bool = False,
-    ) -> Array:
+        reduce: Callable[[Array], NDArray[Any]] = unchanged,
+    ) -> NDArray[Any]:
         """Return predictions (n, K), the means over the members, or those of each of the ``members`` (M, n, K).
 
-        ``link`` replaces the inverse link of the loss, ``n_layers`` cuts the network above so many layers.
+        ``link`` replaces the inverse link of the loss, ``n_layers`` cuts the network above so many layers, ``reduce``
+        makes each chunk smaller.
         """
         X = self._read_further(X)
         network = self._network(X)
         params = network.params(stored_weights(network, vars(self), float_type(self.coefs_[0])))
         if n_layers is not None:
             network = Network(network.layers[:n_layers], network.widths[0])
-        prediction = predict(network, params, X, link or self._loss.predict, members=members)
-        if not np.isfinite(prediction).all():
-            raise ValueError(
-                f"Predictions are not finite: X contains a value too large for a network in {prediction.dtype}. Scale "
-                "X as in training, or fit with dtype='float64'."
-            )
-        return prediction
+        return predict(network, params, X, link or self._loss.predict, members=members, reduce=finite(reduce))
 
     def _read_further(self, X: Any) -> Any:
         check_is_fitted(self, "coefs_")
-        X = validate_data(self, X, reset=False, **self._features.validation)
-        return self._features.transform(X)
+        X = validate_data(self, numbers("X", X), reset=False, **self._features.validation)
+        X = self._features.transform(X)
+        check_range("X", X, float_type(self.coefs_[0]))
+        return X
 
     def hidden_activations(self, X: MatrixLike, layer: int = -1) -> Array:
         """Return the output of a hidden layer, as a representation of the samples.

@@ -8,8 +8,6 @@ from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
@@ -17,18 +15,22 @@ from sklearn.utils.validation import check_is_fitted
 from .availability import available_unless
 from .base import MultilayerPerceptron
 from .compat import Interval, StrOptions, fit_method
+from .engine.losses import CLASSIFICATION
 from .engine.members import Array
-from .fitting.class_weight import codes_of, weigher
+from .engine.solvers import SOLVERS
+from .fitting.class_weight import weigher
 from .fitting.data import Targets, Weigh, unweighted
 from .fitting.features import MatrixLike
 from .fitting.labels import Labels
-from .fitting.predicting import identity_link
+from .fitting.predicting import identity_link, log_odds, most_probable, squeeze_outputs
+from .fitting.reading import labels as read_labels
 from .fitting.settings import Settings
 from .fitting.state import n_fitted
+from .scores import ScoredClassifier, accuracy
 
 
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
-class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
+class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
     """Multilayer perceptron classifier, trained on the cross-entropy of its class probabilities.
 
     Two classes and multilabel targets have logistic outputs, more classes a softmax [1]_, [2]_. Parameters, defaults
@@ -246,6 +248,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **MultilayerPerceptron._parameter_constraints,
+        "solver": [
+            StrOptions({name for name, solver in SOLVERS.items() if solver.minimizes(*CLASSIFICATION.values())})
+        ],
+        "alpha": [Interval(Real, 0, None, closed="left")],
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
@@ -262,9 +268,10 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         classes: Any,
     ) -> Targets:
         check_classification_targets(y)
-        if partial or resume:
-            known = hasattr(self, "classes_")
-            labels = Labels(self.classes_, self._label_binarizer) if known else Labels.named(y, classes)
+        if (partial or resume) and hasattr(self, "classes_"):
+            labels = Labels(self.classes_, self._label_binarizer)
+        elif partial:
+            labels = Labels.named(y, classes)
         else:
             labels = Labels.learn(y)
         if partial:
@@ -294,7 +301,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             loss,
             n_outputs=len(labels.classes) if loss.codes else Y.shape[1],
             encode=encode,
-            metric=_accuracy,
+            metric=accuracy,
             weigh=weigh,
             strata=Y[:, 0] if Y.shape[1] == 1 else None,  # not for multilabel targets
             learned={"classes_": labels.classes, "_label_binarizer": labels.binarizer},
@@ -334,7 +341,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         ValueError
             If data are invalid as in `fit`, for classes that the first call did not name, and with early stopping.
         """
-        return self._fit(X, y, sample_weight, partial=True, classes=classes)
+        return self._fit(X, y, sample_weight, partial=True, classes=read_labels("classes", classes))
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Predict class labels.
@@ -349,12 +356,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         y : ndarray of shape (n_samples,) or (n_samples, n_classes)
             The most probable class of each sample; for multilabel targets an indicator matrix.
         """
-        probability = self._predict(X)
+        decided = self._predict(X, reduce=self._decide)
         if self._multilabel():
-            indicator: NDArray[Any] = self._label_binarizer.inverse_transform(probability)
+            indicator: NDArray[Any] = self._label_binarizer.inverse_transform(decided)
             return indicator
-        codes = probability[:, 0] > 0.5 if probability.shape[1] == 1 else probability.argmax(axis=1)
-        return self.classes_.take(codes, mode="clip")  # a single class has no second
+        return cast(NDArray[Any], self.classes_.take(decided[:, 0], mode="clip"))  # a single class has no second
 
     def predict_proba(self, X: MatrixLike) -> Array:
         """Predict class probabilities.
@@ -369,7 +375,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         probability : ndarray of shape (n_samples, n_classes)
             The probability of each class, in the order of `classes_`; for multilabel targets of each label.
         """
-        return self._predict(X) if self._has_class_outputs() else self._of_two(X).mean(axis=0)
+        return self._predict(X) if self._has_class_outputs() else self._of_classes(X).mean(axis=0)
 
     def predict_members(self, X: MatrixLike) -> Array:
         """Predict class probabilities by each member of an ensemble, whose mean is `predict_proba`.
@@ -384,7 +390,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         probability : ndarray of shape (n_members, n_samples, n_classes)
             The probability of each class, in the order of `classes_`; for multilabel targets of each label.
         """
-        return self._predict(X, members=True) if self._has_class_outputs() else self._of_two(X)
+        return self._predict(X, members=True) if self._has_class_outputs() else self._of_classes(X)
+
+    def _decide(self, probability: Array) -> NDArray[Any]:
+        """Return the code of the class of each sample of a chunk: the probabilities of many classes are large."""
+        return probability if self._multilabel() else most_probable(probability)
 
     def _multilabel(self) -> bool:
         return bool(self._label_binarizer.y_type_.startswith("multilabel"))
@@ -393,15 +403,20 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         """Tell whether the network has one output per class or label, not one for two classes."""
         return getattr(self, "out_activation_", None) != "logistic" or self.n_outputs_ > 1
 
-    def _of_two(self, X: Any) -> Array:
-        """Return the probabilities (M, n, 2) of two classes, computed separately so that both are exact."""
+    def _of_classes(self, X: Any) -> Array:
+        """Return the probabilities (M, n, 2) of two classes by one output, or (M, n, 1) of a single class."""
+        both = self._off_and_on(X)
+        return both if len(self.classes_) > 1 else np.ones_like(both[..., :1])
+
+    def _off_and_on(self, X: Any) -> Array:
+        """Return 1 - p and p of logistic outputs (M, n, 2 K), computed separately so that both are exact."""
         raw = self._predict(X, identity_link, members=True)
         both = np.concatenate([-raw, raw], axis=2)
         self._loss.predict(both, both)
         return both
 
     def decision_function(self, X: MatrixLike) -> Array:
-        """Return the raw scores of the classes, before the softmax or logistic function.
+        """Return the log-odds of the classes: ``log(p / (1 - p))``, where p is a probability of `predict_proba`.
 
         Parameters
         ----------
@@ -411,20 +426,17 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Returns
         -------
         score : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The raw output of the network. For two classes one number, the log-odds of ``classes_[1]``. For an
-            ensemble, the raw output of a single network that would predict its mean probabilities.
+            The log-odds of each class or label. For two classes one number, the log-odds of ``classes_[1]``: the raw
+            output of a single network.
         """
         check_is_fitted(self, "coefs_")
-        if n_fitted(vars(self)) == 1:
-            score = self._predict(X, identity_link)
-        elif self._has_class_outputs():
-            probability = self.predict_proba(X)
-            score = np.log(probability)
-            if self._multilabel():
-                score -= np.log1p(-probability)
-        else:
-            score = np.subtract(*np.log(self.predict_proba(X)).T[::-1])[:, None]
-        return score[:, 0] if score.shape[1] == 1 else score
+        single = n_fitted(vars(self)) == 1
+        if self.out_activation_ == "softmax":
+            return log_odds(self._predict(X, identity_link) if single else np.log(self._predict(X)))
+        if single:
+            return squeeze_outputs(self._predict(X, identity_link))
+        off, on = np.split(np.log(self._off_and_on(X).mean(axis=0)), 2, axis=1)
+        return squeeze_outputs(on - off)
 
     def predict_log_proba(self, X: MatrixLike) -> Array:
         """Predict the logarithm of class probabilities, finite for every sample.
@@ -446,10 +458,3 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         tags = cast(Any, super()).__sklearn_tags__()
         tags.classifier_tags.multi_label = not self.label_smoothing  # it is for classes that exclude each other
         return tags
-
-
-def _accuracy(Y: NDArray[Any], probability: Array, weight: NDArray[Any] | None) -> float:
-    """Return the accuracy of predicted probabilities (n, K) for encoded targets."""
-    codes = probability.shape[1] > Y.shape[1]  # against one probability for each class
-    decided = probability.argmax(axis=1) if codes else (probability > 0.5).astype(int)
-    return float(accuracy_score(codes_of(Y), decided, sample_weight=weight))

@@ -64,9 +64,9 @@ def check_targets(y: Any, *, numeric: bool) -> NDArray[Any]:
     return checked
 
 
-def check_sample_weight(sample_weight: Any, X: Any, dtype: Any = None) -> NDArray[Any] | None:
+def check_sample_weight(sample_weight: Any, X: Any) -> NDArray[Any] | None:
     """Return validated weights that are not negative, None where there are none."""
     if sample_weight is None:
         return None
-    checked: NDArray[Any] = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
+    checked: NDArray[Any] = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
     return checked

@@ -10,8 +10,6 @@ from typing import Any, ClassVar, Literal, Self, cast, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 
 from .availability import available_unless
 from .base import MultilayerPerceptron
@@ -21,12 +19,14 @@ from .engine.members import Array
 from .fitting.data import Targets, unweighted
 from .fitting.features import MatrixLike, check_numeric, float_type
 from .fitting.predicting import laplace_variance, squeeze_outputs
+from .fitting.reading import cast as cast_numbers
 from .fitting.settings import Settings
 from .fitting.state import n_fitted, per_member, theta_of
+from .scores import ScoredRegressor, regression_metric
 
 
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
-class MLPRegressor(RegressorMixin, MultilayerPerceptron):
+class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
     """Multilayer perceptron regressor, trained on squared error or another loss.
 
     Several targets share the hidden layers, and their losses are summed [1]_, [2]_. Parameters, defaults and numbers
@@ -285,11 +285,9 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         if type(loss) in CLASSIFICATION.values():
             raise ValueError(f"loss={self.loss!r} is for class labels: use MLPClassifier, or another loss.")
         Y = self._encode(y, dtype, loss)
-        if loss.n_outputs > 1 and not loss.gives_variance:
-            if Y.shape[1] > 1:
-                raise ValueError(f"Several quantiles are for one target, but y has {Y.shape[1]} columns.")
-            if self.early_stopping and self.scoring is None:
-                raise ValueError("R2 cannot judge several quantiles: set scoring='loss' or a scorer of your own.")
+        if loss.n_outputs > 1 and not loss.gives_variance and Y.shape[1] > 1:
+            raise ValueError(f"Several quantiles are for one target, but y has {Y.shape[1]} columns.")
+        metric = regression_metric(loss) if self.early_stopping and self.scoring is None else None
 
         def encode(y: NDArray[Any]) -> NDArray[Any]:
             Y_val = self._encode(y, dtype, loss)
@@ -297,16 +295,13 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
                 raise ValueError(f"y_val has {Y_val.shape[1]} column(s), y has {Y.shape[1]}.")
             return Y_val
 
-        return Targets(Y, loss, n_outputs=Y.shape[1] * loss.n_outputs, encode=encode, metric=_r2, weigh=unweighted)
+        return Targets(Y, loss, n_outputs=Y.shape[1] * loss.n_outputs, encode=encode, metric=metric, weigh=unweighted)
 
     def _encode(self, y: Any, dtype: np.dtype[Any], loss: Loss) -> NDArray[Any]:
         if sparse.issparse(y):
             raise ValueError("Sparse y is for multilabel classification: give the targets dense, as y.toarray().")
         check_numeric("y", y)
-        with np.errstate(over="ignore"):
-            Y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
-        if not np.isfinite(Y).all():
-            raise ValueError(f"Input y contains infinity or a value too large for {dtype}.")
+        Y = cast_numbers("y", y.reshape(len(y), -1), dtype)
         if not loss.allows(Y):
             raise ValueError(
                 f"loss={self.loss!r} is for {loss.domain} targets, but y goes down to {Y.min():g}. "
@@ -437,8 +432,3 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         loss = LOSSES.get(self.loss) if isinstance(self.loss, str) else self.loss
         tags.target_tags.positive_only = getattr(loss, "domain", "real") != "real"
         return tags
-
-
-def _r2(Y: NDArray[Any], prediction: Array, weight: NDArray[Any] | None) -> float:
-    """Return R2 of the means; some losses have variances behind them."""
-    return float(r2_score(Y, prediction[:, : Y.shape[1]], sample_weight=weight))

@@ -40,10 +40,10 @@ def covering(**tables):
 
 def solvable(solver, loss):
     """Whether a loss has the methods that a solver calls."""
-    return all(hasattr(LOSSES[loss], method) for method in SOLVERS[solver].calls)
+    return SOLVERS[solver].minimizes(LOSSES[loss])
 
 
-CLASSIFIER_SOLVERS = [name for name in SOLVERS if all(solvable(name, loss) for loss in CLASSIFICATION)]
+CLASSIFIER_SOLVERS = [name for name in SOLVERS if SOLVERS[name].minimizes(*CLASSIFICATION.values())]
 HYPERPARAMETERS = {
     "learning_rate_init": 0.1, "momentum": 0.9, "nesterovs_momentum": True, "beta_1": 0.8, "beta_2": 0.99,
     "epsilon": 1e-3,

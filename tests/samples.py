@@ -8,6 +8,8 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
+from mlp_estimator import Loss
+
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
 X_IRIS = scale(X_IRIS)
 SPECIES = load_iris().target_names[Y_IRIS]
@@ -19,6 +21,21 @@ X_DIAB, Y_DIAB = scale(X_DIAB), scale(Y_DIAB)
 SHORT = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
 N_MEMBERS = 3
 ENSEMBLE = {"hidden_layer_sizes": (6, 5), "n_members": N_MEMBERS, "random_state": 0, "max_iter": 12}
+
+
+class Expectiles(Loss):
+    """Two asymmetric squared errors, which are no quantiles."""
+
+    n_outputs = 2
+
+    def value_and_grad(self, y, raw, weight, d_raw, work):
+        side = np.where(raw > y, np.array([[0.9], [0.1]]), np.array([[0.1], [0.9]]))
+        np.multiply(side, raw - y, out=d_raw)
+        terms = d_raw * (raw - y) / 2
+        if weight is not None:
+            d_raw *= weight
+            terms *= weight
+        return terms.sum(axis=(1, 2))
 
 
 def put(array, value, at=3):

@@ -14,15 +14,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the bottom up. A room is a folder or, in a folder with several floors, a module; modules of one room may import
 # each other in one direction.
 HOUSE = [
-    "compat", "availability", "engine", "fitting", "callbacks", "parameters", "base", "classifier", "regressor",
-    "search", "tabular", "display",
+    "compat", "availability", "engine", "fitting", "scores", "callbacks", "parameters", "base", "classifier",
+    "regressor", "search", "tabular", "display",
 ]  # fmt: skip
 ENGINE = [
     "members", "layout", "memory", "batches", "activations", "losses", "optimizers", "updates", "schedules", "monitor",
     "layers", "checks", "network", "sweeps", "objective", "runs", "population", "solvers",
 ]  # fmt: skip
 FITTING = [
-    "features", "data", "settings", "state", "class_weight", "labels", "predicting", "held_out", "threads", "jobs",
+    "reading", "features", "data", "settings", "state", "class_weight", "labels", "predicting", "held_out", "threads",
+    "jobs",
 ]  # fmt: skip
 FLOORS = {(): HOUSE, ("engine",): ENGINE, ("fitting",): FITTING}
 

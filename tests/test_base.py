@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from samples import X_IRIS, Y_IRIS
+from scipy.special import log_softmax
 from scipy.stats import norm
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_diabetes
@@ -29,7 +30,7 @@ def test_each_hidden_layer_has_its_activation():
     np.testing.assert_allclose(model.hidden_activations(X_IRIS, 0), first, atol=1e-12)
     np.testing.assert_allclose(model.hidden_activations(X_IRIS, 1), second, atol=1e-12)
     np.testing.assert_array_equal(model.hidden_activations(X_IRIS), model.hidden_activations(X_IRIS, 1))
-    np.testing.assert_allclose(model.decision_function(X_IRIS), raw, atol=1e-12)
+    np.testing.assert_allclose(model.predict_log_proba(X_IRIS), log_softmax(raw, axis=1), atol=1e-12)
 
 
 def test_pipeline_search_and_cross_validation():

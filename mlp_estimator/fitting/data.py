@@ -14,6 +14,7 @@ from ..compat import safe_indexing
 from ..engine.batches import Data
 from ..engine.layers import Layer
 from ..engine.losses import Loss
+from .reading import check_total
 
 Weigh = Callable[[NDArray[Any], NDArray[Any] | None], NDArray[Any] | None]
 Metric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
@@ -76,6 +77,7 @@ class TrainingData:
     rows: Data = field(init=False)
 
     def __post_init__(self) -> None:
+        check_total(self.weight, self.dtype)
         self.rows = self.select(None)
 
     def select(self, rows: NDArray[np.integer[Any]] | None) -> Data:

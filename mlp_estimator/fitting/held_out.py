@@ -32,6 +32,13 @@ def check_validation_set(settings: Settings, X: Any, y: Any, sample_weight: Any)
 
 def split(data: TrainingData, fraction: float, rng: np.random.RandomState) -> tuple[Data, HeldOut]:
     """Set a fraction of the rows aside, stratified where every class is frequent enough."""
+    n_rows = len(data.targets.Y)
+    if not 0 < np.ceil(n_rows * fraction) < n_rows:  # as train_test_split rounds
+        raise ValueError(
+            f"validation_fraction={fraction:g} of {n_rows} sample(s) leaves no rows for "
+            f"{'validation' if fraction == 0 else 'training'}: choose another fraction, such as 0.1, or pass X_val and "
+            "y_val."
+        )
     rows, options = np.arange(len(data.targets.Y)), {"test_size": fraction, "random_state": rng}
     try:
         parts = train_test_split(rows, stratify=data.targets.strata, **options)

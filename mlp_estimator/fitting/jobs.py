@@ -27,7 +27,7 @@ from ..engine.solvers import SOLVERS, Solver
 from .data import HeldOut, TrainingData
 from .held_out import score_of, split
 from .settings import Settings
-from .state import FitState, fitted_sizes, n_fitted, states_of, weight_attributes
+from .state import FitState, check_sizes, states_of, weight_attributes
 from .threads import limited_threads
 
 MAX_SEED = np.iinfo(np.int32).max
@@ -76,7 +76,7 @@ def jobs_of(
     n_members = settings.n_members
     starts: Sequence[FitState | None] = [None] * n_members
     if fitted is not None:
-        _check_sizes(fitted, network, n_members)
+        check_sizes(fitted, network, n_members)
         starts = states_of(fitted, network, data.dtype)
     ensemble = n_members > 1
     seeds = [settings.random_state]
@@ -88,21 +88,6 @@ def jobs_of(
         Job(settings, data, network, seed, start, partial=partial, member=ensemble)
         for seed, start in zip(seeds, starts, strict=True)
     ]
-
-
-def _check_sizes(fitted: Mapping[str, Any], network: Network, n_members: int) -> None:
-    shapes = [param.shape for layer in network.layout.params for param in layer if param.name == "W"]
-    sizes = [shapes[0][0], *(shape[1] for shape in shapes)]
-    if list(fitted_sizes(fitted)) != sizes:
-        raise ValueError(
-            f"The fitted network has layer sizes {list(fitted_sizes(fitted))}, but the data and hidden_layer_sizes now "
-            f"ask for {sizes}. Training continues with the same sizes only: set warm_start=False to start afresh."
-        )
-    if n_fitted(fitted) != n_members:
-        raise ValueError(
-            f"The fitted ensemble has {n_fitted(fitted)} member(s), but n_members={n_members}. Training continues with "
-            "the same members only: set warm_start=False to start afresh."
-        )
 
 
 def fit_jobs(jobs: Sequence[Job], observer: FitObserver | None = None) -> list[FitState | Exception]:

@@ -19,6 +19,7 @@ from ..engine.members import Array
 from ..engine.monitor import CONVERGED, Outcome
 from ..engine.network import Network
 from ..engine.runs import Training
+from .reading import check_range
 
 WEIGHTS = {"W": "coefs_", "b": "intercepts_"}
 """scikit-learn's names for the parameters of affine layers; a parameter ``name`` of another layer is ``name_``."""
@@ -69,9 +70,16 @@ def weight_attributes(network: Network, theta: Array, loss: Loss) -> dict[str, A
 
 def stored_weights(network: Network, attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, list[Array]]:
     """Return the fitted weights by parameter name, as ``Network.params`` takes them."""
-    return {
-        name: [np.asarray(array, dtype) for array in attributes[attribute_name(name)]] for name in network.param_names
-    }
+    return {name: [_cast(array, dtype) for array in attributes[attribute_name(name)]] for name in network.param_names}
+
+
+def _cast(array: Any, dtype: np.dtype[Any]) -> Array:
+    """Return an array of weights, which the user may have set, in a type."""
+    weights: Array = np.asarray(array)
+    if weights.dtype != dtype:
+        check_range("coefs_ or intercepts_", weights, dtype)
+        weights = weights.astype(dtype)
+    return weights
 
 
 def theta_of(network: Network, attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> Array:
@@ -94,6 +102,28 @@ def fitted_sizes(attributes: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the widths of the affine layers of a fitted network, inputs first."""
     coefs = attributes["coefs_"]
     return (coefs[0].shape[-2], *(W.shape[-1] for W in coefs))
+
+
+def check_sizes(fitted: Mapping[str, Any], network: Network, n_members: int) -> None:
+    """Raise an error for fitted or hand-made weights that do not fit a network of so many members."""
+    shapes = [param.shape for layer in network.layout.params for param in layer if param.name == "W"]
+    sizes = [shapes[0][0], *(shape[1] for shape in shapes)]
+    if list(fitted_sizes(fitted)) != sizes:
+        raise ValueError(
+            f"The fitted network has layer sizes {list(fitted_sizes(fitted))}, but the data and hidden_layer_sizes now "
+            f"ask for {sizes}. Training continues with the same sizes only: set warm_start=False to start afresh."
+        )
+    intercepts = [np.shape(b)[-1] for b in fitted.get("intercepts_", [])]
+    if intercepts != sizes[1:]:
+        raise ValueError(
+            f"intercepts_ has the lengths {intercepts}, but the layers have {sizes[1:]} units: set both coefs_ and "
+            "intercepts_, or neither."
+        )
+    if n_fitted(fitted) != n_members:
+        raise ValueError(
+            f"The fitted ensemble has {n_fitted(fitted)} member(s), but n_members={n_members}. Training continues with "
+            "the same members only: set warm_start=False to start afresh."
+        )
 
 
 def one_or_all(values: Sequence[Any]) -> Any:

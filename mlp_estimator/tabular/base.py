@@ -15,7 +15,7 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..callbacks import PartTasks, fit_tasks
-from ..compat import CallbackSupportMixin, check_sample_weight, check_targets, fit_method_with_callbacks
+from ..compat import CallbackSupportMixin, check_targets, fit_method_with_callbacks
 from ..engine.batches import Data
 from ..engine.losses import Loss
 from ..engine.members import Array
@@ -23,6 +23,7 @@ from ..engine.network import Network
 from ..fitting.data import HeldOut, Source, Targets, TrainingData
 from ..fitting.features import MatrixLike
 from ..fitting.predicting import predict
+from ..fitting.reading import check_total, labels, numbers, weights
 from ..fitting.settings import Settings
 from ..fitting.state import restored_on_error, stored_weights
 from .categories import TargetMeans
@@ -134,7 +135,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         rng = check_random_state(self.random_state)
         settings = self._engine_settings(len(portfolio))
         table = Table.learn(columns, categorical(columns, self.categorical_features), self.max_categories, self.n_bins)
-        weight = check_sample_weight(sample_weight, np.empty((columns.n_rows, 1)), settings.dtype)
+        weight = weights(sample_weight, np.empty((columns.n_rows, 1)), np.dtype(self.dtype))
         y = self._targets(y, columns.n_rows)
         targets = self._read_targets(y, weight, settings)
         folds = self._folds(targets, columns.n_rows, groups, validation, rng)
@@ -196,7 +197,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
     def _targets(self, y: Any, n_rows: int) -> NDArray[Any]:
         """Validate targets, of a fit or of a validation set."""
-        validated = check_targets(y, numeric=is_regressor(self))
+        numeric = is_regressor(self)
+        validated = check_targets((numbers if numeric else labels)("y", y), numeric=numeric)
         check_consistent_length(range(n_rows), validated)
         if validated.ndim == 2 and validated.shape[1] == 1:
             validated = column_or_1d(validated, warn=True)
@@ -244,8 +246,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         columns = self._columns(X, reset=False)
         array = self._further_array(table, means, columns)
         Y = data.targets.encode(self._targets(y, columns.n_rows))
-        weight = check_sample_weight(sample_weight, array)
-        return HeldOut(Data(array, Y, data.targets.weigh(Y, weight)), lambda: Source(array, y, weight))
+        weight = weights(sample_weight, array, data.dtype)
+        weighed = data.targets.weigh(Y, weight)
+        check_total(weighed, data.dtype)
+        return HeldOut(Data(array, Y, weighed), lambda: Source(array, y, weight))
 
     def _members(self, X: Any) -> Array:
         """Return the mixed predictions of each fold's members (M, n, K), by the inverse link of the loss."""

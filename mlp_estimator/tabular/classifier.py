@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
@@ -20,6 +19,7 @@ from ..fitting.class_weight import weigher
 from ..fitting.data import Targets, TrainingData, Weigh, unweighted
 from ..fitting.features import MatrixLike
 from ..fitting.settings import Settings
+from ..scores import ScoredClassifier
 from .base import TabularMLP, linked
 from .intervals import label_set
 from .mixture import find_temperature, log_loss_of, mixture_weights, sharpen
@@ -27,7 +27,7 @@ from .training import Fold, Trained
 
 
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
-class TabularMLPClassifier(ClassifierMixin, TabularMLP):
+class TabularMLPClassifier(ScoredClassifier, TabularMLP):
     """Classifier for raw tables: an ensemble over folds and settings, with calibrated probabilities.
 
     It accepts text, missing values and outliers. For each setting, one network per fold trains on the other folds. The

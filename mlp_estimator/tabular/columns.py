@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..fitting.reading import is_missing
+
 
 @dataclass
 class Columns:
@@ -132,9 +134,11 @@ def _array_column(k: int, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     if values.dtype.kind in "biuf":
         return _prepared(f"x{k}", values, None, False)
     values = values.astype(object)
-    missing = np.array([value is None or value != value for value in values], dtype=bool)
+    missing = np.array([is_missing(value) for value in values], dtype=bool)
     try:
         numbers = np.where(missing, np.nan, values).astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"Input X contains an integer too large for float64 in column 'x{k}': scale it.") from None
     except (TypeError, ValueError):
         return _prepared(f"x{k}", values, missing, True)
     if any(isinstance(value, str) for value in values[~missing]):

@@ -9,17 +9,17 @@ from typing import Any, ClassVar, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import RegressorMixin
-from sklearn.metrics import r2_score
 from sklearn.model_selection import GroupKFold, KFold
 
 from ..compat import Interval, StrOptions
-from ..engine.losses import CLASSIFICATION, REGRESSION, Loss, LossName
+from ..engine.losses import CLASSIFICATION, REGRESSION, Loss, LossName, Quantile
 from ..engine.members import Array
 from ..fitting.data import Targets, TrainingData, unweighted
 from ..fitting.features import MatrixLike, check_numeric
 from ..fitting.predicting import squeeze_outputs
+from ..fitting.reading import cast, check_range
 from ..fitting.settings import Settings
+from ..scores import ScoredRegressor, regression_metric
 from .base import TabularMLP, linked
 from .intervals import interval
 from .mixture import mixture_weights
@@ -27,7 +27,7 @@ from .training import Fold, Trained
 
 
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
-class TabularMLPRegressor(RegressorMixin, TabularMLP):
+class TabularMLPRegressor(ScoredRegressor, TabularMLP):
     """Regressor for raw tables: an ensemble over folds and settings, with intervals from the same fit.
 
     It accepts text, missing values, outliers and targets of any scale. For each setting, one network per fold trains on
@@ -113,7 +113,7 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         Targets of the training rows, in `dtype`.
 
     oof_score_ : float
-        R2 of the out-of-fold predictions.
+        R2 of the out-of-fold predictions; for several quantiles their mean D2 pinball score.
 
     settings_ : list of Setting
         The settings of the portfolio.
@@ -181,9 +181,8 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         if type(loss) in CLASSIFICATION.values():
             raise ValueError(f"loss={self.loss!r} is for class labels: use TabularMLPClassifier, or another loss.")
         check_numeric("y", y)
-        Y = np.asarray(y, np.float64).reshape(len(y), -1)
-        if not np.isfinite(Y).all():
-            raise ValueError("Input y contains NaN or infinity: remove these rows.")
+        check_range("y", y, np.dtype(self.dtype))  # of the predictions
+        Y = cast("y", y.reshape(len(y), -1), np.dtype(np.float64))
         if not loss.allows(Y):
             raise ValueError(
                 f"loss={self.loss!r} is for {loss.domain} targets, but y goes down to {Y.min():g}. "
@@ -196,13 +195,15 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         center, scale = np.zeros_like(mean), mean.copy()
         if loss.link == "identity":
             center, scale = mean, np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=sample_weight))
+        if not np.isfinite([mean, scale]).all():
+            raise ValueError("y is too large: its variance does not fit into float64. Divide y by a constant.")
         scale[~(scale > np.finfo(float).eps * np.abs(mean))] = 1.0
 
         def encode(y: NDArray[Any]) -> NDArray[Any]:
-            columns = np.asarray(y, np.float64).reshape(len(y), -1)
+            columns = cast("y", y.reshape(len(y), -1), np.dtype(np.float64))
             if columns.shape[1] != len(mean):
                 raise ValueError(f"y_val has {columns.shape[1]} column(s), y has {len(mean)}.")
-            return np.ascontiguousarray((columns - center) / scale, self.dtype)
+            return cast("y", (columns - center) / scale, np.dtype(self.dtype))
 
         learned = {"_center": center, "_scale": scale, "_range": (Y.min(axis=0), Y.max(axis=0))}
         return Targets(encode(Y), loss, Y.shape[1] * loss.n_outputs, encode, unweighted, learned=learned)
@@ -228,15 +229,12 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
             "oof_target_": squeeze_outputs(y).astype(data.dtype),
             "oof_score_": float("nan"),
         }
-        if (
-            prediction.shape[1] >= n_targets
-            and len(y) > 1
-            and not _has_levels(data.targets.loss, n_targets, prediction)
-        ):
-            residuals = np.abs(y - prediction[:, :n_targets])
-            attributes["oof_score_"] = float(r2_score(y, prediction[:, :n_targets], sample_weight=data.weight))
-            if n_targets == 1:
-                attributes["_residuals"] = [np.sort(residuals[validation, 0]) for _, validation in folds]
+        levels = _has_levels(data.targets.loss, n_targets, prediction)
+        if len(y) > 1 and (not levels or isinstance(data.targets.loss, Quantile)):
+            attributes["oof_score_"] = regression_metric(data.targets.loss)(y, prediction, data.weight)
+        if len(y) > 1 and n_targets == 1 and not levels:
+            residuals = np.abs(y[:, 0] - prediction[:, 0])
+            attributes["_residuals"] = [np.sort(residuals[validation]) for _, validation in folds]
         return attributes
 
     @overload

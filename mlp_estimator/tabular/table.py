@@ -40,7 +40,8 @@ class NumericColumn:
             return None
         median = float(np.median(present))
         low, quarter, three_quarters, high = np.percentile(present, [0, 25, 75, 100])
-        scale = three_quarters - quarter or (high - low) / 2
+        with np.errstate(over="ignore"):
+            scale = min(three_quarters - quarter or (high - low) / 2, np.finfo(float).max)
         if not scale > 0.0:
             return cls(median, 1.0, np.empty(0, np.float32), True) if had_missing else None
         column = cls(median, float(scale), np.empty(0, np.float32), had_missing)
@@ -51,7 +52,9 @@ class NumericColumn:
 
     def transform(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Return u / sqrt(1 + (u / 3)^2) of u = (x - median) / scale: outliers stay within (-3, 3); NaN becomes 0."""
-        u = (values.astype(np.float64) - self.median) / self.scale
+        with np.errstate(over="ignore"):
+            u = (values.astype(np.float64) - self.median) / self.scale
+        u.clip(-1e100, 1e100, out=u)  # whose square is finite
         squashed: NDArray[np.float32] = np.nan_to_num(u / np.sqrt(1.0 + (u / 3.0) ** 2), nan=0.0).astype(np.float32)
         return squashed
 

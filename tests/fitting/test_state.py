@@ -196,3 +196,52 @@ def test_a_warning_that_is_an_error_changes_nothing():
     assert model.loss_curve_ is curve
     assert len(curve) == 3
     assert model.coefs_ is weights
+
+
+# Weights that were set by hand before the first fit.
+
+
+def by_hand(Estimator, n_out, **options):
+    model = Estimator((4,), warm_start=True, max_iter=1, learning_rate_init=1e-300, random_state=0, **options)
+    rng = np.random.default_rng(0)
+    model.coefs_ = [rng.normal(size=(4, 4)), rng.normal(size=(4, n_out))]
+    model.intercepts_ = [rng.normal(size=4), rng.normal(size=n_out)]
+    return model
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("y", [Y_IRIS, Y_IRIS == 1, np.eye(3, dtype=int)[Y_IRIS], X_IRIS[:, 0]])
+def test_weights_set_by_hand_are_a_start(y, method):
+    real = y.dtype.kind == "f"
+    n_out = 1 if real or y.dtype == bool else 3
+    model = by_hand(MLPRegressor if real else MLPClassifier, n_out)
+    before = [W.copy() for W in model.coefs_]
+    classes = {"classes": np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y)}
+    getattr(model, method)(X_IRIS, y, **({} if real or method == "fit" else classes))
+    for W, first in zip(model.coefs_, before, strict=True):
+        np.testing.assert_array_equal(W, first)
+    assert model.n_features_in_ == 4
+    assert model.predict(X_IRIS).shape == y.shape
+
+
+def test_weights_set_by_hand_that_do_not_fit():
+    for change, message in (
+        ({"coefs_": [np.ones((4, 5)), np.ones((5, 3))]}, r"layer sizes \[4, 5, 3\].*set warm_start=False"),
+        ({"coefs_": [np.ones((4, 4))]}, r"layer sizes \[4, 4\]"),
+        (
+            {"intercepts_": [np.ones(1), np.ones(3)]},
+            r"intercepts_ has the lengths \[1, 3\], but the layers have \[4, 3\]",
+        ),
+        ({"intercepts_": [np.ones(4)]}, r"intercepts_ has the lengths \[4\]"),
+        ({"intercepts_": []}, r"set both coefs_ and intercepts_, or neither"),
+    ):
+        model = by_hand(MLPClassifier, 3)
+        vars(model).update(change)
+        before = dict(vars(model))
+        with pytest.raises(ValueError, match=message):
+            model.fit(X_IRIS, Y_IRIS)
+        assert vars(model) == before
+    model = by_hand(MLPClassifier, 3)
+    del model.intercepts_
+    with pytest.raises(ValueError, match="set both coefs_ and intercepts_, or neither"):
+        model.fit(X_IRIS, Y_IRIS)

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from samples import X_DIAB, X_IRIS, Y_DIAB, Y_IRIS
+from samples import X_DIAB, X_IRIS, Y_DIAB, Y_IRIS, Expectiles
 from searches import GRID, NETWORK, REGRESSOR, agree, compare
 from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
@@ -130,9 +130,9 @@ def test_a_user_defined_function_that_fails_affects_its_candidate_only():
 
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
 def test_each_candidate_is_checked_as_an_ordinary_fit_would_be():
-    network = clone(REGRESSOR).set_params(loss="quantile", quantile=(0.1, 0.9), early_stopping=True)
+    network = clone(REGRESSOR).set_params(loss=Expectiles(), early_stopping=True)
     scorer = make_scorer(lambda y, p: float(p.mean()))
-    with pytest.warns(FitFailedWarning, match="R2 cannot judge several quantiles"):
+    with pytest.warns(FitFailedWarning, match="for which there is no default score"):
         search = MLPGridSearchCV(network, {"scoring": ["loss", None]}, cv=3, scoring=scorer).fit(X_DIAB, Y_DIAB)
     assert np.isnan(search.cv_results_["mean_test_score"]).tolist() == [False, True]
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..losses import Loss
 from ..members import Array
 from ..monitor import INTERRUPTED, Monitor, Outcome
 from ..objective import Objective
@@ -34,6 +35,10 @@ class Solver(ABC):
     @abstractmethod
     def run(self, runs: Sequence[Run]) -> None:
         """Train runs of one kind until each is finished."""
+
+    def minimizes(self, *losses: type[Loss]) -> bool:
+        """Tell whether losses have the methods that it calls."""
+        return all(hasattr(loss, method) for loss in losses for method in self.calls)
 
 
 def interrupt(objective: Objective, runs: Iterable[Run]) -> None:

@@ -1,0 +1,184 @@
+"""What users pass as X, y and weights: one rule for text, for objects and for numbers too large, in any container."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..compat import check_sample_weight
+
+_NUMERIC = "biufcmM"  # dates are refused after validation, where frames have become arrays
+_LARGEST = {np.dtype(kind): float(np.finfo(kind).max) for kind in (np.float32, np.float64)}
+_REMEDY = {
+    "X": "Encode it, for example with OneHotEncoder, or use TabularMLPClassifier or TabularMLPRegressor, which read "
+    "text. Convert digits to numbers first."
+}
+
+
+def numbers(name: str, values: Any) -> Any:
+    """Return values for scikit-learn's validation of numbers: lists and objects as arrays, anything else unchanged.
+
+    Raises
+    ------
+    ValueError
+        If there is text, also text that looks like numbers, or an integer beyond float64.
+    TypeError
+        If an object is no number.
+    """
+    dtype = getattr(values, "dtype", None)
+    if values is None or (isinstance(dtype, np.dtype) and dtype.kind in _NUMERIC) or sparse.issparse(values):
+        return values
+    if hasattr(values, "columns") and hasattr(values, "dtypes"):
+        _check_frame(name, values)
+        return values
+    if getattr(dtype, "kind", "O") in _NUMERIC:  # of an extension of pandas, whose missing values scikit-learn reads
+        return values
+    array = np.asarray(values)
+    if _is_text(array):
+        places = range(array.shape[1]) if array.ndim == 2 else ()
+        raise _text_error(name, array, [str(k) for k in places if _is_text(array[:, k])])
+    return _floats(name, array) if array.dtype.kind == "O" else array
+
+
+def _check_frame(name: str, frame: Any) -> None:
+    """Raise an error for columns of text and for objects that are no numbers."""
+    if all(getattr(dtype, "kind", "O") in _NUMERIC for dtype in set(frame.dtypes)):
+        return
+    text, example = [], None
+    for k, (column, dtype) in enumerate(zip(frame.columns, frame.dtypes, strict=True)):
+        if getattr(dtype, "kind", "O") in _NUMERIC:
+            continue
+        values = np.asarray(frame.iloc[:, k] if hasattr(frame, "iloc") else frame[column])
+        if _is_text(values):
+            text.append(repr(column))
+            example = values if example is None else example
+        elif values.dtype.kind == "O":
+            _floats(name, values)
+    if example is not None:
+        raise _text_error(name, example, text)
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    if array.dtype.kind == "O":
+        return any(isinstance(value, str | bytes) for value in array.ravel())
+    return array.dtype.kind in "UST"
+
+
+def _text_error(name: str, array: NDArray[Any], columns: list[str]) -> ValueError:
+    example = next(value for value in array.ravel().tolist() if isinstance(value, str | bytes))
+    where = f"column(s) {', '.join(columns[:5])}{', ...' if columns[5:] else ''}: " if columns else ""
+    remedy = _REMEDY.get(name, "Convert it to numbers first.")
+    return ValueError(f"{name} is not numeric, it contains text ({where}{example!r}). {remedy}")
+
+
+def _floats(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
+    """Return objects as numbers, missing values as NaN."""
+    try:
+        return array.astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"Input {name} contains an integer too large for float64: scale {name}.") from None
+    except TypeError:
+        missing = _missing(array)
+        if not missing.any():
+            raise
+        return _floats(name, np.where(missing, np.nan, array))
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value is None, NaN, NaT or pandas.NA."""
+    same = value == value  # false of NaN, and pandas.NA itself of pandas.NA
+    return value is None or (not same if isinstance(same, bool | np.bool_) else np.ndim(same) == 0)
+
+
+def _missing(array: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.array([is_missing(value) for value in array.ravel()], dtype=bool).reshape(array.shape)
+
+
+def labels(name: str, y: Any) -> Any:
+    """Return class labels for scikit-learn's validation: objects of one type as an array of this type.
+
+    Raises
+    ------
+    ValueError
+        If a label is missing, or if labels are of several types or of a type that has no order.
+    """
+    dtype = getattr(y, "dtype", None)
+    if y is None or (isinstance(dtype, np.dtype) and dtype.kind != "O") or sparse.issparse(y):
+        return y
+    array = np.asarray(y)
+    # NumPy makes of a NaN among the words of a list the word "nan".
+    objects = np.asarray(y, dtype=object) if dtype is None and array.dtype.kind == "U" else array
+    if objects.dtype.kind != "O":
+        return array
+    missing = _missing(objects)
+    if missing.any():
+        row = int(np.argwhere(missing)[0, 0])
+        raise ValueError(
+            f"Input {name} contains NaN or None: {missing.sum()} missing label(s), the first in row {row}. Remove "
+            "these rows, or give them a label of their own."
+        )
+    if array.dtype.kind == "U" or all(isinstance(value, str) for value in array.ravel()):
+        return array
+    if all(isinstance(value, Real | np.bool_) for value in array.ravel()):
+        typed = np.array(array.tolist())
+        if typed.dtype.kind in "biuf":
+            return typed
+    types = sorted({type(value).__name__ for value in array.ravel()})
+    raise ValueError(
+        f"{name} has labels of the type(s) {', '.join(types)}. Labels must be all text, or all integers of up to 64 "
+        "bits or booleans: convert them first."
+    )
+
+
+def weights(sample_weight: Any, X: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    """Return validated weights of rows in the type of the computation, None where there are none."""
+    weight = check_sample_weight(numbers("sample_weight", sample_weight), X)
+    if weight is not None:
+        weight = cast("sample_weight", weight, dtype)
+        check_total(weight, dtype)
+    return weight
+
+
+def check_total(weight: NDArray[Any] | None, dtype: np.dtype[Any]) -> None:
+    """Raise an error for weights whose sum, times a loss, does not fit into the type of the computation."""
+    if weight is None:
+        return
+    with np.errstate(over="ignore"):
+        total = float(weight.sum(dtype=np.float64))
+    limits = np.finfo(dtype)
+    if not total <= float(limits.max) * float(limits.eps):
+        raise ValueError(
+            f"The weights of the samples add up to {total:g}, too large for {dtype}: divide sample_weight and "
+            "class_weight by a common factor."
+        )
+
+
+def cast(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array in a type, in C order, and raise an error if a number does not fit."""
+    check_range(name, array, dtype)
+    return np.ascontiguousarray(array, dtype)
+
+
+def check_range(name: str, X: Any, dtype: np.dtype[Any]) -> None:
+    """Raise an error for finite numbers, dense or sparse, that become infinite in the type of the computation.
+
+    X itself is cast batch by batch, long after scikit-learn's check that it is finite.
+    """
+    if X.dtype == dtype or X.dtype.kind != "f" or X.dtype.itemsize < dtype.itemsize:
+        return
+    values = (X.data if sparse.issparse(X) else X).ravel(order="K")
+    limit = _LARGEST[dtype]
+    # A product of one row takes 0.5 us, its extremes 4. It may overflow where no number is too large.
+    with np.errstate(over="ignore"):
+        if not values.size or values.dot(values) < limit:
+            return
+    largest = max(values.max(), -values.min())
+    if largest > limit:
+        remedy = ", or fit with dtype='float64'" if dtype == np.float32 else ""
+        raise ValueError(
+            f"Input {name} contains a value too large for {dtype} (absolute value {largest:.3g}): scale {name}{remedy}."
+        )
