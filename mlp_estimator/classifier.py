@@ -360,7 +360,7 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
         if self._multilabel():
             indicator: NDArray[Any] = self._label_binarizer.inverse_transform(decided)
             return indicator
-        return cast(NDArray[Any], self.classes_.take(decided[:, 0], mode="clip"))  # a single class has no second
+        return self.classes_.take(decided[:, 0], mode="clip")  # a single class has no second
 
     def predict_proba(self, X: MatrixLike) -> Array:
         """Predict class probabilities.

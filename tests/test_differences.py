@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import pickle
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import sklearn.neural_network as theirs
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import scale
+from sklearn.metrics import log_loss
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 
+import mlp_estimator
 from mlp_estimator import MLPClassifier, MLPRegressor
 
 ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
 X_IRIS = scale(X_IRIS)
+PAGE = (Path(__file__).parents[1] / "docs" / "differences.md").read_text()
 
 
 def test_every_difference_has_a_line_and_a_test():
-    page = (Path(__file__).parents[1] / "docs" / "differences.md").read_text()
-    documented = re.findall(r"^\*\*([a-z])\.\*\*", page, flags=re.M)
+    documented = re.findall(r"^\*\*([a-z])\.\*\*", PAGE, flags=re.M)
     tested = sorted({name[5] for name in globals() if re.match(r"test_[a-z]_", name)})
-    assert documented == tested == list("abcdefghijklmnop")
+    assert documented == tested == list("abcdefghijklmnopqrs")
 
 
 def test_a_loss_is_keyword_only():
@@ -263,3 +269,70 @@ def test_p_what_means_nothing_is_an_error():
         MLPRegressor((3,)).fit(X_IRIS.astype(str), y)
     with pytest.raises(ValueError, match="validation score is not a number"):
         MLPRegressor((3,), early_stopping=True).fit(X_IRIS, y, X_val=X_IRIS[:1], y_val=y[:1])
+
+
+@ignore_convergence
+@pytest.mark.parametrize("n_members", [1, 3])
+@pytest.mark.parametrize("load", [load_iris, load_wine, load_breast_cancer])
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+def test_q_calibration_of_log_odds_is_about_that_of_probabilities(load, method, n_members):
+    X, y = load(return_X_y=True)
+    options = {"hidden_layer_sizes": (10,), "solver": "lbfgs", "max_iter": 100, "random_state": 0}
+    losses = []
+    for network in (theirs.MLPClassifier(**options), MLPClassifier(n_members=n_members, **options)):
+        model = make_pipeline(StandardScaler(), CalibratedClassifierCV(network, method=method, cv=3))
+        losses.append(log_loss(y[1::2], model.fit(X[::2], y[::2]).predict_proba(X[1::2])))
+    assert not hasattr(theirs.MLPClassifier, "decision_function")
+    assert losses[1] < losses[0] + 0.06
+
+
+@ignore_convergence
+def test_q_one_vs_one_and_output_codes_decide_alike():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:600] / 16, y[:600]
+    options = {"hidden_layer_sizes": (10,), "solver": "lbfgs", "max_iter": 50, "random_state": 0}
+    for Meta, same in ((OneVsOneClassifier, 0.97), (OneVsRestClassifier, 1.0), (OutputCodeClassifier, 0.97)):
+        seed = {"random_state": 0} if Meta is OutputCodeClassifier else {}
+        ours, their = (Meta(Class(**options), **seed).fit(X, y) for Class in (MLPClassifier, theirs.MLPClassifier))
+        assert np.mean(ours.predict(X) == their.predict(X)) >= same
+
+
+@ignore_convergence
+def test_r_a_single_class_has_one_column():
+    y = np.full(150, "only")
+    our, their = MLPClassifier((3,), max_iter=2).fit(X_IRIS, y), theirs.MLPClassifier((3,), max_iter=2).fit(X_IRIS, y)
+    assert our.predict_proba(X_IRIS).shape == (150, len(our.classes_)) == (150, 1)
+    assert their.predict_proba(X_IRIS).shape == (150, 2)
+
+
+@ignore_convergence
+def test_s_several_quantiles_have_a_score():
+    model = MLPRegressor((5,), loss="quantile", quantile=[0.2, 0.8], learning_rate_init=0.02, random_state=0)
+    model.fit(X_IRIS[:, 1:], X_IRIS[:, 0])
+    assert 0.5 < model.score(X_IRIS[:, 1:], X_IRIS[:, 0]) < 1.0
+
+
+def public(*models):
+    return {name for model in models for name in dir(model) if not name.startswith("_")}
+
+
+@ignore_convergence
+@pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
+def test_the_page_lists_all_public_names_that_differ(name):
+    section = PAGE.split("## Public methods and attributes")[1].split("\n## ")[0]
+    rows = [row.split("|")[1:3] for row in section.splitlines() if row.startswith("| ") and "`" in row]
+    listed = {
+        word for names, where in rows if "both" in where or name in where for word in re.findall(r"`(\w+)`", names)
+    }
+    variants = [{}, {"early_stopping": True}, {"solver": "lbfgs"}, {"solver": "sgd"}]
+    if name == "MLPRegressor":
+        ours_only = [{"n_members": 2}, {"solver": "lm", "alpha": "auto", "hidden_layer_sizes": (2,)}]
+    else:
+        ours_only = [{"n_members": 2}, {"class_weight": "balanced"}]
+    Ours, Theirs = getattr(mlp_estimator, name), getattr(theirs, name)
+    their = public(*(Theirs(max_iter=2, **options).fit(X_IRIS, Y_IRIS) for options in variants))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        our = public(*(Ours(max_iter=2, **options).fit(X_IRIS, Y_IRIS) for options in variants + ours_only))
+    assert our - their == listed
+    assert their - our == ({"loss"} if name == "MLPClassifier" else set())
