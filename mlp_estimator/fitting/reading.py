@@ -32,8 +32,9 @@ def numbers(name: str, values: Any) -> Any:
     dtype = getattr(values, "dtype", None)
     if values is None or (isinstance(dtype, np.dtype) and dtype.kind in _NUMERIC) or sparse.issparse(values):
         return values
-    if hasattr(values, "columns") and hasattr(values, "dtypes"):
-        _check_frame(name, values)
+    dtypes = getattr(values, "dtypes", None)  # pandas makes them anew at each look, in 25 us
+    if dtypes is not None and hasattr(values, "columns"):
+        _check_frame(name, values, dtypes)
         return values
     if getattr(dtype, "kind", "O") in _NUMERIC:  # of an extension of pandas, whose missing values scikit-learn reads
         return values
@@ -44,12 +45,12 @@ def numbers(name: str, values: Any) -> Any:
     return _floats(name, array) if array.dtype.kind == "O" else array
 
 
-def _check_frame(name: str, frame: Any) -> None:
+def _check_frame(name: str, frame: Any, dtypes: Any) -> None:
     """Raise an error for columns of text and for objects that are no numbers."""
-    if all(getattr(dtype, "kind", "O") in _NUMERIC for dtype in set(frame.dtypes)):
+    if all(getattr(dtype, "kind", "O") in _NUMERIC for dtype in set(dtypes)):
         return
     text, example = [], None
-    for k, (column, dtype) in enumerate(zip(frame.columns, frame.dtypes, strict=True)):
+    for k, (column, dtype) in enumerate(zip(frame.columns, dtypes, strict=True)):
         if getattr(dtype, "kind", "O") in _NUMERIC:
             continue
         values = np.asarray(frame.iloc[:, k] if hasattr(frame, "iloc") else frame[column])
