@@ -65,8 +65,8 @@ from mlp_estimator import TabularMLPRegressor
 rng = np.random.default_rng(0)
 X = rng.standard_normal((50_000, 100), dtype=np.float32)
 y = X[:, 0] + rng.standard_normal(50_000, dtype=np.float32)
-model = TabularMLPRegressor(max_iter=1, max_time=20.0, random_state=0)
-model.fit(X[:1000], y[:1000])
+model = TabularMLPRegressor(settings=[{"hidden_layer_sizes": (32,)}], n_folds=3, max_iter=1, random_state=0)
+model.fit(X[:100], y[:100])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 model.fit(X, y)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 - 3 * X.nbytes / 2**20)
