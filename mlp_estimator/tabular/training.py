@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +25,7 @@ from .portfolio import CYCLES, N_CYCLES, Setting
 
 MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run
 MIN_CYCLE_STEPS = 300  # a shorter cycle does not end a run early
+LOSING = 1.15  # a setting ends early if its loss is so many times that of the first setting
 LARGE = 10_000  # rows from which on a batch has 256 rows instead of 128
 
 Fold = tuple[NDArray[np.integer[Any]] | None, NDArray[np.integer[Any]] | None]
@@ -42,13 +44,14 @@ class Trained:
 
 
 class CycleEnd:
-    """Ends a population at the end of a cycle in which fewer than half of its members improved.
+    """Ends a population at the end of a cycle, if fewer than half of its members improved or if it is losing.
 
-    ``cycles`` maps the epoch in which a cycle ends to the one in which it began.
+    ``cycles`` maps the epoch in which a cycle ends to the one in which it began. A population is losing if the mean of
+    its best scores is below ``threshold``.
     """
 
-    def __init__(self, cycles: Mapping[int, int]):
-        self._cycles = cycles
+    def __init__(self, cycles: Mapping[int, int], threshold: float):
+        self._cycles, self._threshold = cycles, threshold
         self._monitors: Sequence[Monitor] = ()
         self._n_epochs: list[int] = []
         self._stop = False
@@ -66,9 +69,12 @@ class CycleEnd:
         moved = [m for m, n in enumerate(self._n_epochs) if n != before[m]]
         if moved:
             now = self._n_epochs[moved[0]]
-            best = [int(np.argmax(self._monitors[m].validation_scores)) for m in moved]
+            scores = [self._monitors[m].validation_scores for m in moved]
             start = self._cycles.get(now)
-            self._stop = start is not None and sum(epoch >= start for epoch in best) < len(moved) / 2
+            if start is not None:
+                n_improved = sum(int(np.argmax(curve)) >= start for curve in scores)
+                losing = np.mean([max(curve) for curve in scores]) < self._threshold
+                self._stop = n_improved < len(moved) / 2 or bool(losing)
         return self._stop
 
 
@@ -80,8 +86,9 @@ def train_setting(
     folds: Sequence[Fold],
     seeds: Sequence[int],
     batch_size: int | str,
+    threshold: float,
 ) -> Trained:
-    """Train one setting on all folds, side by side."""
+    """Train one setting on all folds, side by side; below ``threshold`` the validation scores are those of a loser."""
     folds = _merged(folds, setting.n_left_out)
     n_rows = min(data.rows.n_rows if train is None else len(train) for train, _ in folds)
     size = (256 if data.rows.n_rows >= LARGE else 128) if batch_size == "auto" else int(batch_size)
@@ -109,7 +116,8 @@ def train_setting(
         if validation is not None:
             held_out = HeldOut(data.select(validation), partial(data.source.take, validation))
         jobs.append(Job(settings, data, network, seed, rows=rows, held_out=held_out))
-    states = completed(fit_jobs(jobs, _cycle_end(n_epochs, n_passes * steps_per_pass) if validated else None))
+    rule = CycleEnd(_cycles(n_epochs, n_passes * steps_per_pass), threshold) if validated else None
+    states = completed(fit_jobs(jobs, rule))
     if any(state.outcome.status == "interrupted" for state in states):
         raise KeyboardInterrupt
     theta = np.concatenate([state.theta for state in states])
@@ -141,11 +149,10 @@ def _passes(max_iter: int, steps_per_pass: int) -> tuple[int, int]:
     return n_passes, -(-total // n_passes)
 
 
-def _cycle_end(n_epochs: int, steps_per_epoch: int) -> CycleEnd:
-    """Return the rule for the second and the third cycle, if they are long enough."""
+def _cycles(n_epochs: int, steps_per_epoch: int) -> dict[int, int]:
+    """Return the ends and beginnings of the second and the third cycle, if they are long enough."""
     ends = [round(n_epochs * (2 ** (c + 1) - 1) / (2**N_CYCLES - 1)) for c in range(N_CYCLES)]
-    cycles = {end: start for start, end in pairwise(ends[:-1]) if (end - start) * steps_per_epoch >= MIN_CYCLE_STEPS}
-    return CycleEnd(cycles)
+    return {end: start for start, end in pairwise(ends[:-1]) if (end - start) * steps_per_epoch >= MIN_CYCLE_STEPS}
 
 
 def _trimmed(rows: NDArray[np.integer[Any]], n_rows: int) -> NDArray[np.integer[Any]]:
@@ -156,26 +163,37 @@ def _trimmed(rows: NDArray[np.integer[Any]], n_rows: int) -> NDArray[np.integer[
 def train_portfolio(
     networks: Sequence[tuple[Setting, Network]], n_jobs: int | None, tasks: PartTasks | None, *arguments: Any
 ) -> Iterator[Trained]:
-    """Train all settings, over processes where ``n_jobs`` asks for it.
+    """Train the first setting, then the others, over processes where ``n_jobs`` asks for it.
 
-    A setting that has not begun when a callback ends the fit does not begin.
+    The score of the first tells which of the others are losing. A setting that has not begun when a callback ends the
+    fit does not begin.
     """
     settings, data, folds, seeds, batch_size = arguments
-    stopped = False
+    stopped, threshold = False, -math.inf
 
-    def calls() -> Iterator[Any]:
-        for (setting, network), of_setting in zip(networks, seeds, strict=True):
+    def calls(which: slice) -> Iterator[Any]:
+        for (setting, network), of_setting in zip(networks[which], seeds[which], strict=True):
             if stopped:
                 return
-            yield delayed(train_setting)(setting, settings, data, network, folds, of_setting, batch_size)
+            yield delayed(train_setting)(setting, settings, data, network, folds, of_setting, batch_size, threshold)
 
-    results = Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls())
-    for _ in networks:
-        if tasks is not None and not stopped:
-            tasks.begin()
-        one = next(results, None)
-        if one is None:
-            return
-        yield one
-        if tasks is not None:
-            stopped = tasks.end()
+    for which in (slice(0, 1), slice(1, None)):
+        results = Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls(which))
+        for _ in networks[which]:
+            if tasks is not None and not stopped:
+                tasks.begin()
+            one = next(results, None)
+            if one is None:
+                return
+            if which.start == 0:
+                threshold = _threshold(one)
+            yield one
+            if tasks is not None:
+                stopped = tasks.end()
+
+
+def _threshold(first: Trained) -> float:
+    """Return the score below which a setting is losing, for scores that are minus a positive loss."""
+    scores = [max(curve) for curve in first.curves if curve]
+    mean = float(np.mean(scores)) if scores else 0.0
+    return LOSING * mean if mean < 0.0 else -math.inf
