@@ -115,7 +115,7 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
         "weight_decay": 0.02,
         "dropout": 0.05,
         "learning_rate_init": 0.12,
-        "max_iter": 64,
+        "max_iter": 128,
         "n_left_out": 2,
     },
 )
