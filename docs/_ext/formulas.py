@@ -6,7 +6,7 @@ from docutils import nodes
 from math_core import LatexError, LatexToMathML
 from sphinx.util import logging
 
-CONVERTER = LatexToMathML()
+CONVERTER = LatexToMathML(fancy_error=False)
 logger = logging.getLogger(__name__)
 
 
