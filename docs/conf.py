@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from importlib.resources import files
 from pathlib import Path
 
 import mlp_estimator
 
 os.environ["MPLBACKEND"] = "Agg"
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "examples"))
+sys.path[:0] = [str(ROOT / "examples"), str(ROOT / "docs" / "_ext")]
 
 project = "mlp_estimator"
 author = "The mlp_estimator developers"
@@ -21,26 +22,61 @@ version = release = mlp_estimator.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "numpydoc",
     "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "formulas",
+    "built_pages",
 ]
-myst_enable_extensions = ["dollarmath", "amsmath"]
+html_math_renderer = "mathml"
+myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build", "README.md", "gallery/*.ipynb", "sg_execution_times.rst"]
-suppress_warnings = ["config.cache", "ref.term"]  # the latter: of scikit-learn's glossary, in an inherited property
+exclude_patterns = ["_build", "gallery/*.ipynb"]
+# The last two: labels and terms of scikit-learn's site, in inherited docstrings.
+suppress_warnings = ["config.cache", "ref.term", "ref.ref"]
+
+# The names that this site links to are listed in docs/inventories: a build needs no network.
+SITES = {
+    "sklearn": "https://scikit-learn.org/stable/",
+    "numpy": "https://numpy.org/doc/stable/",
+    "scipy": "https://docs.scipy.org/doc/scipy/",
+    "pandas": "https://pandas.pydata.org/docs/",
+}
+intersphinx_mapping = {
+    name: (url, f"inventories/{name}.txt") for name, url in SITES.items()
+}
 
 autosummary_generate = True
 templates_path = ["_templates"]
 # What comes from scikit-learn is documented there.
-SCIKIT_LEARN = (
-    "BaseEstimator,CallbackSupportMixin,ClassifierMixin,RegressorMixin,GridSearchCV,RandomizedSearchCV,BaseSearchCV"
-)
-ROUTING = "set_fit_request,set_partial_fit_request,set_predict_request,set_score_request,get_metadata_routing"
+SCIKIT_LEARN = [
+    "BaseEstimator",
+    "CallbackSupportMixin",
+    "ClassifierMixin",
+    "RegressorMixin",
+    "GridSearchCV",
+    "RandomizedSearchCV",
+    "BaseSearchCV",
+]
+ROUTING = [
+    "set_fit_request",
+    "set_partial_fit_request",
+    "set_predict_request",
+    "set_score_request",
+    "get_metadata_routing",
+]
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # numpydoc lists the types
-autodoc_default_options = {"members": True, "inherited-members": SCIKIT_LEARN, "exclude-members": ROUTING}
-numpydoc_show_class_members = False
+autodoc_default_options = {
+    "members": True,
+    "inherited-members": ",".join(SCIKIT_LEARN),
+    "exclude-members": ",".join(ROUTING),
+}
+numpydoc_class_members_toctree = False  # the table of methods links to the same page
 numpydoc_xref_param_type = False
 
 sphinx_gallery_conf = {
@@ -53,11 +89,30 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "capture_repr": (),
     "show_memory": False,
+    "write_computation_times": False,
     "copyfile_regex": "",
+    "doc_module": ("mlp_estimator",),
+    "backreferences_dir": "generated/backreferences",
 }
 warnings.filterwarnings("ignore", message="Starting a Matplotlib GUI")
 
 html_theme = "pydata_sphinx_theme"
 html_title = "mlp_estimator"
-html_static_path: list[str] = []
-html_theme_options = {"show_prev_next": False, "navigation_with_keys": False}
+html_static_path = [
+    "_static",
+    str(files("ziamath") / "fonts" / "STIXTwoMath-Regular.ttf"),
+]
+html_css_files = ["site.css"]
+html_sidebars = {"index": [], "quickstart": []}  # they are in no section
+html_show_sourcelink = False
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 6,
+    "navbar_align": "left",
+    "show_toc_level": 1,
+    # The tree of modules needs the width.
+    "secondary_sidebar_items": {"**": ["page-toc"], "design": []},
+}
+copybutton_prompt_text = ">>> |\\.\\.\\. |\\$ "
+copybutton_prompt_is_regexp = True

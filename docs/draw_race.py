@@ -15,12 +15,22 @@ def main():
     """One group of bars for each case: a peer's time over ours."""
     text = (ROOT / "benchmarks" / "README.md").read_text()
     section = text[text.index("## The race") :]
-    rows = [line.strip("| \n").split(" | ") for line in section.splitlines() if re.match(r"\| \w+: ", line)]
+    rows = [
+        line.strip("| \n").split(" | ")
+        for line in section.splitlines()
+        if re.match(r"\| \w+: ", line)
+    ]
     fig, ax = plt.subplots(figsize=(7.5, 4), layout="constrained")
     for k, (peer, column) in enumerate(PEERS.items()):
         ratios = [float(row[column].split()[0]) for row in rows]
         places = [i + 0.27 * (k - 1) for i in range(len(rows))]
-        ax.barh(places, ratios, height=0.25, label=peer, color=["#f89939", "#ee4c2c", "#5e97f6"][k])
+        ax.barh(
+            places,
+            ratios,
+            height=0.25,
+            label=peer,
+            color=["#f89939", "#ee4c2c", "#5e97f6"][k],
+        )
     ax.axvline(1, color="black", linewidth=1.5, label="mlp_estimator")
     labels = [row[0].replace(": ", "\n", 1) for row in rows]
     ax.set_yticks(range(len(rows)), labels, fontsize=8)

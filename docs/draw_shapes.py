@@ -40,7 +40,9 @@ def row(parts, top):
     for part in parts:
         if isinstance(part, str):
             wide = 9 * len(part) + 12
-            shapes.append(f'<text x="{x + wide / 2}" y="{middle + 5}" font-size="16">{part}</text>')
+            shapes.append(
+                f'<text x="{x + wide / 2}" y="{middle + 5}" font-size="16">{part}</text>'
+            )
             x += wide
             continue
         name, rows, columns, kind = part

@@ -2,8 +2,9 @@
 Monitoring a fit with callbacks
 ===============================
 
-scikit-learn's callbacks are called for each epoch of a fit. This example uses its progress bar and its scoring monitor,
-and a user-defined callback that stops the fit. It needs rich and pandas.
+scikit-learn's callbacks are called for each epoch of a fit. This example uses its
+progress bar and its scoring monitor, and a user-defined callback that stops the fit. It
+needs rich and pandas.
 """
 
 from __future__ import annotations
@@ -20,15 +21,24 @@ X = X / 16
 
 # %%
 # Show a progress bar, and record the score on the training data after each epoch.
+# A cosine schedule runs to its end, so the fit raises no ConvergenceWarning.
 
 monitor = ScoringMonitor(scoring="accuracy")
-network = MLPClassifier((30,), learning_rate_init=0.01, max_iter=40, n_iter_no_change=40, random_state=0)
+network = MLPClassifier(
+    (30,),
+    learning_rate="cosine",
+    learning_rate_init=0.01,
+    max_iter=40,
+    n_iter_no_change=40,
+    random_state=0,
+)
 network.set_callbacks(ProgressBar(), monitor).fit(X, y)
 log = monitor.get_logs().data_as_pandas
 accuracy = log[log["task_name"] == "epoch"]["accuracy"].to_numpy()
 
 # %%
-# A user-defined stopping rule. A hook that returns True stops the fit, which keeps the current weights.
+# A user-defined stopping rule. A hook that returns True stops the fit, which keeps the
+# current weights.
 
 
 class Enough:
@@ -36,7 +46,9 @@ class Enough:
 
     def __init__(self, target):
         self.target = target
-        self.score = make_scorer(top_k_accuracy_score, response_method="predict_proba", k=2, labels=range(10))
+        self.score = make_scorer(
+            top_k_accuracy_score, response_method="predict_proba", k=2, labels=range(10)
+        )
 
     def setup(self, estimator, context):
         """Nothing to prepare."""
@@ -49,17 +61,26 @@ class Enough:
 
     def on_fit_task_end(self, estimator, context, *, X, y, metadata, fitted_estimator):
         """Score after each epoch."""
-        return context.task_name == "epoch" and self.score(fitted_estimator, X, y) >= self.target
+        return (
+            context.task_name == "epoch"
+            and self.score(fitted_estimator, X, y) >= self.target
+        )
 
 
-short = MLPClassifier((30,), learning_rate_init=0.01, max_iter=40, random_state=0).set_callbacks(Enough(0.99)).fit(X, y)
+short = (
+    MLPClassifier((30,), learning_rate_init=0.01, max_iter=40, random_state=0)
+    .set_callbacks(Enough(0.99))
+    .fit(X, y)
+)
 print(f"stopped after {short.n_iter_} of {network.n_iter_} epochs")
 
 # %%
 # Plot the losses of both fits and the monitored score.
 
 fig, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-LossCurveDisplay.from_estimators({"40 epochs": network, "enough": short}, ax=axes[0], log=True)
+LossCurveDisplay.from_estimators(
+    {"40 epochs": network, "enough": short}, ax=axes[0], log=True
+)
 axes[1].plot(range(1, len(accuracy) + 1), accuracy)
 axes[1].set(xlabel="epoch", ylabel="accuracy on the training data")
 plt.show()

@@ -2,8 +2,8 @@
 Handwritten digits: errors and hidden units
 ===========================================
 
-Classify small grey-scale images of digits, given as a table of 64 columns. Show the misclassified images and the
-weights of the first layer.
+Classify small grey-scale images of digits, given as a table of 64 columns. Show the
+misclassified images and the weights of the first layer.
 """
 
 from __future__ import annotations
@@ -16,18 +16,26 @@ from sklearn.model_selection import train_test_split
 from mlp_estimator import MLPClassifier
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X / 16, y, random_state=0, stratify=y)
+X_train, X_test, y_train, y_test = train_test_split(
+    X / 16, y, random_state=0, stratify=y
+)
 
 # %%
-# ``dtype="float32"`` takes half the memory and less time. Early stopping sets a tenth of the training rows aside and
-# keeps the weights with the best score on them.
+# ``dtype="float32"`` takes half the memory and less time. Early stopping sets a tenth
+# of the training rows aside and keeps the weights with the best score on them.
 
 network = MLPClassifier(
-    (40,), dtype="float32", learning_rate_init=0.005, early_stopping=True, n_iter_no_change=20, random_state=0
+    (40,),
+    dtype="float32",
+    learning_rate_init=0.005,
+    early_stopping=True,
+    n_iter_no_change=20,
+    random_state=0,
 )
 network.fit(X_train, y_train)
 predicted = network.predict(X_test)
-print(f"{np.mean(predicted == y_test):.3f} of the test digits right, after {network.n_iter_} epochs")
+accuracy = np.mean(predicted == y_test)
+print(f"{accuracy:.3f} of the test digits right, after {network.n_iter_} epochs")
 
 # %%
 # Misclassified digits, with the probability of the predicted class.

@@ -2,8 +2,8 @@
 Quickstart: change one import
 =============================
 
-Run four tasks with scikit-learn's MLP and with this package's, on bundled real tables. Needs pandas. Draws a figure if
-matplotlib is installed.
+Run four tasks with scikit-learn's MLP and with this package's, on bundled real tables.
+Needs pandas. Draws a figure if matplotlib is installed.
 """
 
 from __future__ import annotations
@@ -25,36 +25,59 @@ import mlp_estimator
 
 
 def grid_search(module):
-    """Digits: search for the hidden layer size of a scaled pipeline with two workers."""
+    """Digits: search for the hidden layer size of a pipeline with two workers."""
     X, y = load_digits(return_X_y=True)
-    model = make_pipeline(StandardScaler(), module.MLPClassifier(max_iter=30, random_state=0))
-    search = GridSearchCV(model, {"mlpclassifier__hidden_layer_sizes": [(25,), (50,), (100,)]}, cv=3, n_jobs=2)
+    model = make_pipeline(
+        StandardScaler(), module.MLPClassifier(max_iter=30, random_state=0)
+    )
+    search = GridSearchCV(
+        model,
+        {"mlpclassifier__hidden_layer_sizes": [(25,), (50,), (100,)]},
+        cv=3,
+        n_jobs=2,
+    )
     return search.fit(X, y).best_score_
 
 
 def cross_validation(module):
     """Breast cancer: five-fold accuracy."""
     X, y = load_breast_cancer(return_X_y=True)
-    model = make_pipeline(StandardScaler(), module.MLPClassifier((20,), max_iter=200, random_state=0))
+    model = make_pipeline(
+        StandardScaler(), module.MLPClassifier((20,), max_iter=200, random_state=0)
+    )
     return cross_val_score(model, X, y, cv=5).mean()
 
 
 def scaled_target(module):
-    """Diabetes: five-fold R2 with X and y scaled, since a network needs a target of unit order."""
+    """Diabetes: five-fold R2 with X and y scaled, as networks need."""
     X, y = load_diabetes(return_X_y=True)
-    network = module.MLPRegressor(hidden_layer_sizes=(20,), solver="lbfgs", alpha=10.0, max_iter=300, random_state=0)
-    model = TransformedTargetRegressor(make_pipeline(StandardScaler(), network), transformer=StandardScaler())
+    network = module.MLPRegressor(
+        hidden_layer_sizes=(20,),
+        solver="lbfgs",
+        alpha=10.0,
+        max_iter=300,
+        random_state=0,
+    )
+    model = TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), network), transformer=StandardScaler()
+    )
     return cross_val_score(model, X, y, cv=5).mean()
 
 
 def data_frame(module):
-    """Diabetes as a frame: five-fold R2 with a categorical column, using ColumnTransformer."""
+    """Diabetes as a frame: five-fold R2 with a categorical column."""
     frame, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
     frame["sex"] = frame["sex"].map({1.0: "one", 2.0: "two"})
     numbers = frame.columns.drop("sex").tolist()
-    columns = make_column_transformer((StandardScaler(), numbers), (OneHotEncoder(), ["sex"]))
-    network = module.MLPRegressor(hidden_layer_sizes=(20,), early_stopping=True, max_iter=500, random_state=0)
-    model = TransformedTargetRegressor(make_pipeline(columns, network), transformer=StandardScaler())
+    columns = make_column_transformer(
+        (StandardScaler(), numbers), (OneHotEncoder(), ["sex"])
+    )
+    network = module.MLPRegressor(
+        hidden_layer_sizes=(20,), early_stopping=True, max_iter=500, random_state=0
+    )
+    model = TransformedTargetRegressor(
+        make_pipeline(columns, network), transformer=StandardScaler()
+    )
     return cross_val_score(model, frame, y, cv=5).mean()
 
 
@@ -65,12 +88,26 @@ def timed(task, module):
 
 def main():
     warnings.simplefilter("ignore", ConvergenceWarning)  # 30 epochs are few on purpose
-    joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(i) for i in range(2))  # start the workers before the timing
+    joblib.Parallel(n_jobs=2)(
+        joblib.delayed(abs)(i) for i in range(2)
+    )  # start the workers before the timing
     rows = []
     for task in (grid_search, cross_validation, scaled_target, data_frame):
-        (theirs, slow), (ours, fast) = (timed(task, module) for module in (sklearn.neural_network, mlp_estimator))
-        rows.append((task.__doc__.split(":")[0], task.__name__, theirs, ours, f"{slow / fast:.1f}"))
-    table = pd.DataFrame(rows, columns=["table", "task", "scikit-learn", "mlp_estimator", "times faster"])
+        (theirs, slow), (ours, fast) = (
+            timed(task, module) for module in (sklearn.neural_network, mlp_estimator)
+        )
+        rows.append(
+            (
+                task.__doc__.split(":")[0],
+                task.__name__,
+                theirs,
+                ours,
+                f"{slow / fast:.1f}",
+            )
+        )
+    table = pd.DataFrame(
+        rows, columns=["table", "task", "scikit-learn", "mlp_estimator", "times faster"]
+    )
     print(table.to_string(index=False, float_format="{:.4f}".format, justify="left"))
     draw(table)
 

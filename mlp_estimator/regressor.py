@@ -236,7 +236,7 @@ class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
        Nature 323, 1986.
     .. [2] X. Glorot, Y. Bengio, "Understanding the difficulty of training deep feedforward neural
        networks", AISTATS 2010 (the initialisation).
-    .. [3] D. P. Kingma, J. Ba, "Adam: A method for stochastic optimization", ICLR 2015.
+    .. [3] Diederik P. Kingma, Jimmy Ba, "Adam: A method for stochastic optimization", ICLR 2015.
 
     Examples
     --------

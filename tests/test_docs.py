@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import re
 import subprocess
 import sys
@@ -31,6 +32,55 @@ def test_links_lead_somewhere(page):
         made = re.sub(r"^gallery/index.rst$", "../examples/README.rst", target)  # by the site's build
         made = re.sub(r"^gallery/(\w+).rst$", r"../examples/\1.py", made)
         assert (page.parent / made).exists(), target
+
+
+@pytest.fixture(scope="module")
+def built_pages():
+    """The module of the site that checks its built pages."""
+    path = ROOT / "docs" / "_ext" / "built_pages.py"
+    spec = importlib.util.spec_from_file_location("built_pages", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("text", ["gives $$\\gamma = 1$$", "costs $5", r"\(x\)", r"the \odot product"])
+def test_the_build_finds_left_over_tex(built_pages, text):
+    assert built_pages.left_over_tex(built_pages.Page(f"<p>A line<br>\n{text}</p>")) == [text]
+
+
+@pytest.mark.parametrize(
+    "html", ["<p>gives <math><mi>x</mi></math></p>", "<pre>$ pip</pre><code>$x</code>", "<p>a\\3</p>"]
+)
+def test_the_build_lets_formulas_and_code_pass(built_pages, html):
+    assert not built_pages.left_over_tex(built_pages.Page(html))
+
+
+def test_the_build_finds_unclean_outputs(built_pages):
+    line = "file.py:3: ConvergenceWarning: Maximum iterations"
+    output = '<div class="sphx-glr-script-out notranslate"><pre>score 0.9\n{}</pre></div>'
+    assert built_pages.unclean_outputs(output.format(line)) == [line]
+    assert not built_pages.unclean_outputs(output.format("loss 0.1") + f"<pre>\n{line}</pre>")
+
+
+def test_the_build_finds_dead_links(built_pages, tmp_path):
+    links = {
+        "b.html": True,
+        "b.html#there": True,
+        "b.html#gone": False,
+        "c.html": False,
+        "#top": True,
+        "https://a.b/c": True,
+    }
+    sources = {
+        "a.html": '<p id="top">' + "".join(f'<a href="{link}">x</a>' for link in links),
+        "b.html": '<p id="there">',
+    }
+    pages = {}
+    for name, html in sources.items():
+        (tmp_path / name).write_text(html)
+        pages[(tmp_path / name).resolve()] = built_pages.Page(html)
+    assert [link for _, link in built_pages.dead_links(pages)] == [link for link, works in links.items() if not works]
 
 
 def test_derivations_name_functions_that_exist():

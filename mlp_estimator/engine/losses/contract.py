@@ -16,7 +16,7 @@ from ..members import Array
 
 
 class Loss:
-    """What a loss offers to the objective and the estimators; derive your own loss from it.
+    """Base class of losses: value, gradient, and methods for some solvers.
 
     Only ``value_and_grad`` is required. Two further methods make more solvers available, and are not defined here:
 
