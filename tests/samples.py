@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sklearn
+from packaging.version import Version
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.preprocessing import scale
@@ -19,6 +21,11 @@ X_DIAB, Y_DIAB = scale(X_DIAB), scale(Y_DIAB)
 SHORT = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
 N_MEMBERS = 3
 ENSEMBLE = {"hidden_layer_sizes": (6, 5), "n_members": N_MEMBERS, "random_state": 0, "max_iter": 12}
+
+
+def since_scikit_learn(version, what):
+    """A mark of tests of what scikit-learn has from a version on."""
+    return pytest.mark.skipif(Version(sklearn.__version__) < Version(version), reason=f"{what} from {version} on")
 
 
 def put(array, value, at=3):

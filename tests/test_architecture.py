@@ -28,7 +28,7 @@ FLOORS = {(): HOUSE, ("engine",): ENGINE, ("fitting",): FITTING}
 
 TESTS = PACKAGE.parent / "tests"
 # Rooms without a file of tests, because their tests need the rooms above.
-TESTED_ABOVE = {"compat", "availability", "parameters", "engine/memory", "fitting/data"}
+TESTED_ABOVE = {"availability", "parameters", "engine/memory", "fitting/data"}
 
 
 def name_of(path):
