@@ -14,8 +14,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the bottom up. A room is a folder or, in a folder with several floors, a module; modules of one room may import
 # each other in one direction.
 HOUSE = [
-    "compat", "availability", "engine", "fitting", "callbacks", "parameters", "base", "classifier", "regressor",
-    "search", "tabular", "display",
+    "compat", "availability", "engine", "fitting", "callbacks", "persistence", "parameters", "base", "classifier",
+    "regressor", "search", "tabular", "display",
 ]  # fmt: skip
 ENGINE = [
     "members", "layout", "memory", "batches", "activations", "losses", "optimizers", "updates", "schedules", "monitor",

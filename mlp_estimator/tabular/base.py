@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..compat import check_sample_weight, check_targets, fit_method
 from ..engine.batches import Data
-from ..engine.losses import Loss
+from ..engine.losses import LOSSES, Loss
 from ..engine.members import Array
 from ..fitting.data import HeldOut, Source, Targets, TrainingData
 from ..fitting.features import MatrixLike
@@ -25,7 +25,7 @@ from .categories import TargetMeans
 from .columns import Columns, read_columns
 from .parameters import TabularParameters
 from .portfolio import Setting
-from .table import Table
+from .table import NumericColumn, Table
 from .training import Fold, Trained, train_portfolio
 
 MAX_SEED = np.iinfo(np.int32).max
@@ -43,6 +43,7 @@ class TabularMLP(TabularParameters, ABC):
     _residuals: list[NDArray[np.float64]]
     _n_outputs: int
     _n_folds: int
+    _stored_types: ClassVar[tuple[type, ...]] = (*LOSSES.values(), Setting, Table, NumericColumn, TargetMeans)
 
     @abstractmethod
     def _read_targets(self, y: Any, sample_weight: NDArray[Any] | None, settings: Settings) -> Targets:
