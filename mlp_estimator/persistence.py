@@ -68,14 +68,19 @@ def _plain(value: Any, types: tuple[type, ...]) -> Any:
         return {CLASS: type(value).__name__, **attributes}
     if type(value) is dict:
         return {key: _plain(entry, types) for key, entry in value.items()}
-    if type(value) is list:
+    if type(value) is list and not _of_numbers(value):
         return [_plain(entry, types) for entry in value]
     return value
 
 
+def _of_numbers(value: list[Any]) -> bool:
+    """Tell whether a list is a curve: these may be long, and have no objects in them."""
+    return bool(value) and isinstance(value[0], float)
+
+
 def _restored(value: Any, types: Mapping[str, type]) -> Any:
     """Undo ``_plain``."""
-    if type(value) is list:
+    if type(value) is list and not _of_numbers(value):
         return [_restored(entry, types) for entry in value]
     if type(value) is not dict:
         return value
