@@ -22,9 +22,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .callbacks import PartTasks, fit_tasks
 from .compat import CallbackSupportMixin, fit_method_with_callbacks
 from .engine.batches import Data
-from .engine.losses import Loss
+from .engine.losses import LOSSES, Loss
 from .engine.members import Array
 from .engine.network import Network, perceptron
+from .engine.optimizers import OPTIMIZERS
+from .engine.runs import Training
+from .engine.schedules import Progress
 from .fitting.data import HeldOut, Source, Targets, TrainingData
 from .fitting.features import Features, MatrixLike, NumericFeatures, float_type
 from .fitting.held_out import check_validation_set
@@ -49,6 +52,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
     """The reader of X. It has no state of its own; an estimator whose reader learns sets the attribute in ``fit``."""
     _target_validation: ClassVar[Mapping[str, Any]] = {"multi_output": True}
     """Options of scikit-learn's ``validate_data`` for y."""
+    _stored_types: ClassVar[tuple[type, ...]] = (*LOSSES.values(), *OPTIMIZERS.values(), Training, Progress)
 
     @abstractmethod
     def _read_targets(
@@ -288,8 +292,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         # Optimizer state is twice the size of the weights: it is pickled only while partial_fit is in progress.
-        state = dict(cast(Any, super()).__getstate__())  # scikit-learn returns the estimator's own dictionary
-        training = state.get("_training")
+        state, training = super().__getstate__(), vars(self).get("_training")
         if training is not None and not (training[0] if isinstance(training, list) else training).in_progress:
             del state["_training"]
         return state

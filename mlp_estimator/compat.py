@@ -1,14 +1,19 @@
-"""What this package uses of scikit-learn's private modules, typed: the one place to change with them."""
+"""What this package uses of scikit-learn's private modules, and what differs between its versions, typed.
+
+The one place to change with them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from functools import wraps
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import numpy as np
+import sklearn
 from numpy.typing import NDArray
 from sklearn.base import _fit_context
-from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -30,6 +35,42 @@ __all__ = [
     "safe_indexing",
     "safe_split",
 ]
+
+if TYPE_CHECKING or find_spec("sklearn.callback"):  # from scikit-learn 1.9 on
+    from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
+else:
+
+    class CallbackContext:
+        """A fit without callbacks, as its estimator sees it."""
+
+        def call_on_fit_task_begin(self, **arguments: Any) -> None:
+            """Call nothing."""
+
+        def call_on_fit_task_end(self, **arguments: Any) -> None:
+            """Call nothing."""
+
+    class CallbackSupportMixin:
+        """An estimator to which no callbacks can be added."""
+
+        def set_callbacks(self, *callbacks: Any) -> NoReturn:
+            """Raise an error that names the version of scikit-learn that has callbacks."""
+            raise ImportError(
+                f"Callbacks need scikit-learn 1.9 or newer, and version {sklearn.__version__} is installed: upgrade "
+                "scikit-learn, or fit without callbacks."
+            )
+
+        def _init_callback_context(self, **arguments: Any) -> CallbackContext:
+            return CallbackContext()
+
+    def with_callbacks(method):
+        """Return the method, one call deeper: warnings count the calls up to the user's line."""
+
+        @wraps(method)
+        def called(*args, **kwargs):
+            return method(*args, **kwargs)
+
+        return called
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -69,4 +110,6 @@ def check_sample_weight(sample_weight: Any, X: Any) -> NDArray[Any] | None:
     if sample_weight is None:
         return None
     checked: NDArray[Any] = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    if not checked.any():  # scikit-learn's own check from version 1.9 on
+        raise ValueError("Sample weights must contain at least one non-zero number.")
     return checked

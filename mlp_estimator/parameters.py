@@ -11,13 +11,13 @@ from typing import Any, ClassVar, Literal, cast
 import joblib
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
 from sklearn.metrics import get_scorer_names
 
 from .compat import Interval, Options, StrOptions
 from .engine.activations import ACTIVATIONS, Activation, ActivationName
 from .engine.schedules import SCHEDULES, ScheduleName
 from .engine.solvers import SOLVERS, SolverName
+from .persistence import Persistent
 
 DOC_LINK = "https://mlp-estimator.readthedocs.io/en/stable/generated/mlp_estimator.{estimator_name}.html"
 NOT_READING = frozenset({
@@ -29,7 +29,7 @@ NOT_READING = frozenset({
 
 
 @dataclass(eq=False, repr=False, match_args=False)
-class Parameters(BaseEstimator):
+class Parameters(Persistent):
     """The constructor of the estimators, one field per parameter; a subclass adds its own as fields."""
 
     hidden_layer_sizes: int | Sequence[int] | NDArray[np.integer[Any]] = (100,)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sklearn
+from packaging.version import Version
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.preprocessing import scale
@@ -36,6 +38,11 @@ class Expectiles(Loss):
             d_raw *= weight
             terms *= weight
         return terms.sum(axis=(1, 2))
+
+
+def since_scikit_learn(version, what):
+    """A mark of tests of what scikit-learn has from a version on."""
+    return pytest.mark.skipif(Version(sklearn.__version__) < Version(version), reason=f"{what} from {version} on")
 
 
 def put(array, value, at=3):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from problems import CLASSIFIER_SOLVERS
 from samples import ENSEMBLE, N_MEMBERS, X_DIAB, Y_DIAB
-from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.datasets import load_iris
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV
@@ -16,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from mlp_estimator import MLPClassifier, MLPRegressor
 from mlp_estimator.engine.solvers import SOLVERS
 
+callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from version 1.9 on")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
 
@@ -85,7 +85,7 @@ def test_a_failed_fit_is_torn_down():
 
 def test_a_scoring_monitor_has_one_line_for_each_epoch():
     pytest.importorskip("pandas")
-    monitor = ScoringMonitor(scoring="accuracy")
+    monitor = callback.ScoringMonitor(scoring="accuracy")
     model = MLPClassifier((5,), max_iter=6, random_state=0).set_callbacks(monitor).fit(X, Y)
     data = monitor.get_logs().data_as_pandas
     scores = data[data["task_name"] == "epoch"]["accuracy"].to_numpy()
@@ -116,14 +116,14 @@ def test_a_searchs_progress_bar_shows_the_epochs(n_jobs, capsys):
     pytest.importorskip("rich")
     network = MLPClassifier((5,), max_iter=3, random_state=0)
     search = GridSearchCV(network, {"alpha": [0.1, 1.0]}, cv=2, n_jobs=n_jobs)
-    search.set_callbacks(ProgressBar()).fit(X, Y)
+    search.set_callbacks(callback.ProgressBar()).fit(X, Y)
     assert "MLPClassifier" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_networks_monitor_works_in_a_search(n_jobs):
     pytest.importorskip("pandas")
-    monitor = ScoringMonitor(scoring="accuracy")
+    monitor = callback.ScoringMonitor(scoring="accuracy")
     network = MLPClassifier((5,), max_iter=3, random_state=0).set_callbacks(monitor)
     GridSearchCV(network, {"alpha": [0.1, 1.0]}, cv=2, n_jobs=n_jobs, refit=False).fit(X, Y)
     logs = monitor.get_logs(select="all")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from samples import since_scikit_learn
 
 import mlp_estimator
 
@@ -128,6 +129,7 @@ def test_the_html_representation_links_to_a_page_of_the_site(name):
     assert re.search(rf"^   {name}$", (ROOT / "docs" / "api.rst").read_text(), flags=re.M)
 
 
+@since_scikit_learn("1.8", "tooltips")
 def test_its_tooltips_show_our_docstrings():
     assert "Decoupled weight decay" in mlp_estimator.MLPClassifier()._repr_html_()
 

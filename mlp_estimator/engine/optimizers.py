@@ -29,6 +29,7 @@ class Optimizer(ABC):
     """Names of the arrays that a step changes."""
     ignores_schedules: ClassVar[tuple[str, ...]] = ()
     """Schedules that scikit-learn does not apply to this optimizer."""
+    n_steps: Any = 0  # also of SGD in files of version 0.1, which did not count them
 
     def __init__(self, theta: Array, *, learning_rate_init: Any, **hyperparameters: Any):
         self.learning_rate = learning_rate_init

@@ -36,6 +36,9 @@ class Training:
     in_progress: bool = False  # partial_fit is in progress: pickle this state
     pending: list[int] = field(default_factory=list)  # sizes of orders that no batch depended on, not drawn yet
 
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update({"pending": [], **state})  # files of version 0.1 have no such attribute
+
     def draw_pending(self) -> None:
         """Bring the generator to the state that it has once all orders are drawn."""
         for n_rows in self.pending:

@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..callbacks import PartTasks, fit_tasks
 from ..compat import CallbackSupportMixin, check_targets, fit_method_with_callbacks
 from ..engine.batches import Data
-from ..engine.losses import Loss
+from ..engine.losses import LOSSES, Loss
 from ..engine.members import Array
 from ..engine.network import Network
 from ..fitting.data import HeldOut, Source, Targets, TrainingData
@@ -30,7 +30,7 @@ from .categories import TargetMeans
 from .columns import Columns, categorical, read_columns
 from .parameters import TabularParameters
 from .portfolio import Setting
-from .table import Table
+from .table import NumericColumn, Table
 from .training import Fold, Trained, train_portfolio
 
 MAX_SEED = np.iinfo(np.int32).max
@@ -48,6 +48,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     _residuals: list[NDArray[np.float64]]
     _n_outputs: int
     _n_folds: int
+    _stored_types: ClassVar[tuple[type, ...]] = (*LOSSES.values(), Setting, Table, NumericColumn, TargetMeans)
 
     @abstractmethod
     def _read_targets(self, y: Any, sample_weight: NDArray[Any] | None, settings: Settings) -> Targets:

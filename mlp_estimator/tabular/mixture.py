@@ -21,6 +21,8 @@ def mixture_weights(loss: Callable[[Array], float], predictions: Sequence[Array]
     overfits.
     """
     n = len(predictions)
+    # Differences of a loss need float64, and NumPy 1 keeps the float32 of a prediction multiplied by a float64 number.
+    predictions = [prediction.astype(np.float64) for prediction in predictions]
     equal = np.full(n, 1.0 / n)
     if n == 1:
         return equal

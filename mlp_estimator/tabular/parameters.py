@@ -8,16 +8,16 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from ..compat import Interval, StrOptions
 from ..fitting.settings import Settings
 from ..parameters import DOC_LINK, Parameters
+from ..persistence import Persistent
 from .portfolio import Setting, settings_of
 
 
 @dataclass(eq=False, repr=False, match_args=False)
-class TabularParameters(BaseEstimator):
+class TabularParameters(Persistent):
     """The constructor of the tabular estimators, one field per parameter; a subclass adds its own as fields."""
 
     hidden_layer_sizes: Sequence[int] | int = (128, 128)

@@ -70,7 +70,7 @@ class CycleEnd:
         if moved:
             now = self._n_epochs[moved[0]]
             scores = [self._monitors[m].validation_scores for m in moved]
-            start = self._cycles.get(now)
+            start, self._stop = self._cycles.get(now), False  # another population may have stopped
             if start is not None:
                 n_improved = sum(int(np.argmax(curve)) >= start for curve in scores)
                 losing = np.mean([max(curve) for curve in scores]) < self._threshold

@@ -55,7 +55,7 @@ def test_a_step_allocates_nothing_that_grows(name):
     change(gradient)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 5000
+    assert peak < gradient.nbytes / 10  # NumPy 1 buffers up to 8192 numbers of an operand
 
 
 @each

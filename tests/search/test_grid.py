@@ -7,11 +7,11 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from samples import X_DIAB, X_IRIS, Y_DIAB, Y_IRIS
+from samples import X_DIAB, X_IRIS, Y_DIAB, Y_IRIS, since_scikit_learn
 from scipy import sparse
 from searches import GRID, NETWORK, REGRESSOR, agree, compare
+from sklearn import config_context
 from sklearn.base import clone
-from sklearn.callback import ProgressBar
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_classification
 from sklearn.decomposition import PCA
@@ -159,13 +159,18 @@ def test_weights_and_groups_are_routed(trained_together):
 
 
 def test_with_routing_enabled(trained_together):
-    from sklearn import config_context
-
     weight = np.random.default_rng(0).uniform(0.1, 2, 150)
     with config_context(enable_metadata_routing=True):
         network = clone(NETWORK).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         compare(network, GRID, X_IRIS, Y_IRIS, cv=3, params={"sample_weight": weight})
         assert trained_together()[0] == 12
+
+
+@since_scikit_learn("1.8", "GridSearchCV routes metadata to the score of a pipeline")
+def test_a_pipeline_with_routing_enabled():
+    weight = np.random.default_rng(0).uniform(0.1, 2, 150)
+    with config_context(enable_metadata_routing=True):
+        network = clone(NETWORK).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         pipeline = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), network)
         compare(pipeline, {}, X_IRIS, Y_IRIS, cv=3, params={"sample_weight": weight})
 
@@ -179,7 +184,8 @@ def test_weights_of_zero_leave_whole_minibatches_out():
 
 def test_the_progress_bar_of_a_search(capsys, trained_together):
     pytest.importorskip("rich")
-    MLPGridSearchCV(NETWORK, GRID, cv=2).set_callbacks(ProgressBar()).fit(X_IRIS, Y_IRIS)
+    progress_bar = pytest.importorskip("sklearn.callback").ProgressBar()
+    MLPGridSearchCV(NETWORK, GRID, cv=2).set_callbacks(progress_bar).fit(X_IRIS, Y_IRIS)
     assert "MLPGridSearchCV" in capsys.readouterr().out
     assert trained_together()[0] == 8
 

@@ -9,7 +9,6 @@ import pytest
 from samples import X_DIAB, X_IRIS, Y_DIAB, Y_IRIS, Expectiles
 from searches import GRID, NETWORK, REGRESSOR, agree, compare
 from sklearn.base import clone
-from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_wine
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression
@@ -108,7 +107,7 @@ def test_a_subclass_with_the_inherited_fit_trains_in_populations(trained_togethe
 
 
 def test_a_network_with_callbacks_gets_ordinary_fits(trained_together):
-    monitor = ScoringMonitor(scoring="accuracy")
+    monitor = pytest.importorskip("sklearn.callback").ScoringMonitor(scoring="accuracy")
     network = clone(NETWORK).set_callbacks(monitor)
     MLPGridSearchCV(network, GRID, cv=2, refit=False).fit(X_IRIS, Y_IRIS)
     logs = monitor.get_logs(select="all")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from ..optimizers import OPTIMIZERS
 from .base import Solver
 from .evidence import LevenbergMarquardt
@@ -14,11 +16,13 @@ __all__ = ["SOLVERS", "LevenbergMarquardt", "Minibatch", "Minimize", "Solver", "
 
 SolverName = Literal["sgd", "adam", "lbfgs", "cg", "newton-cg", "lm", "trust-krylov"]
 
+TINY = float(np.finfo(np.float64).tiny)  # Newton-CG of SciPy 1.12 makes no step with xtol=0
+
 SOLVERS: dict[str, Solver] = {
     **{name: Minibatch(optimizer) for name, optimizer in OPTIMIZERS.items()},
     "lbfgs": Minimize("lbfgs", "L-BFGS-B", {"maxiter": "max_iter", "maxfun": "max_fun", "gtol": "tol"}),
     "cg": Minimize("cg", "CG", {"maxiter": "max_iter", "gtol": "tol"}),
-    "newton-cg": Minimize("newton-cg", "Newton-CG", {"maxiter": "max_iter"}, calls=("curvature",), xtol=0.0),
+    "newton-cg": Minimize("newton-cg", "Newton-CG", {"maxiter": "max_iter"}, calls=("curvature",), xtol=TINY),
     "lm": LevenbergMarquardt(),
     "trust-krylov": Minimize("trust-krylov", "trust-krylov", {"maxiter": "max_iter"}, calls=("curvature",), gtol=0.0),
 }
