@@ -7,7 +7,9 @@ up to rounding. Where they are not, ``LETTERS`` names the difference of ``docs/d
 from __future__ import annotations
 
 import pickle
+import re
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import joblib
@@ -425,6 +427,11 @@ def test_a_workflow_gives_scikit_learns_results(name):
     workflow = WORKFLOWS[name]
     atol = 1e-6 if name in IN_FLOAT32 else 1e-9
     check_equal(workflow(WITHOUT_SCORES if name in LETTERS else OURS), workflow(THEIRS), atol)
+
+
+def test_letters_are_documented():
+    page = (Path(__file__).parents[1] / "docs" / "differences.md").read_text()
+    assert set(LETTERS.values()) <= set(re.findall(r"^\*\*([a-z])\.\*\*", page, flags=re.M))
 
 
 @pytest.mark.parametrize("name", LETTERS)

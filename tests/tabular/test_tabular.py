@@ -135,9 +135,10 @@ def test_parameters_that_cannot_be(options, message):
 @pytest.mark.parametrize(
     ("options", "y", "message"),
     [
-        ({}, np.full(60, 1e300) * np.arange(60), "y is too large: its variance"),
-        ({}, np.full(60, 1e308), "y is too large: its variance"),
-        ({"loss": "poisson"}, np.full(60, 1e308), "y is too large: its variance"),
+        ({}, np.full(60, 1e39), "too large for float32"),
+        ({"dtype": "float64"}, 1e300 * np.arange(60), "y is too large: its variance"),
+        ({"dtype": "float64"}, np.full(60, 1e308), "y is too large: its variance"),
+        ({"dtype": "float64", "loss": "poisson"}, np.full(60, 1e308), "y is too large: its variance"),
         ({}, sparse.csr_array(np.ones((60, 2))), r"use y\.toarray\(\)"),
         ({}, sparse.coo_array(np.ones(60)), r"use y\.toarray\(\)"),
     ],
@@ -162,6 +163,13 @@ def test_values_far_from_all_others_count_as_outliers():
     far, farther = np.array(X[:1]), np.array(X[:1])
     far[0, 0], farther[0, 0] = 1e-280, 1e100
     np.testing.assert_array_equal(model.predict(far), model.predict(farther))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble", ">f8", "int8"])
+def test_numbers_of_any_type_are_read(dtype):
+    X = np.round(100 * X_DIAB[:60]).astype(dtype)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X, Y_DIAB[:60])
+    np.testing.assert_array_equal(model.predict(X), model.predict(X.astype(float)))
 
 
 def test_a_table_may_be_a_block_of_memory():
