@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 
 @dataclass
 class Progress:
@@ -79,7 +81,15 @@ def schedule_of(learning_rate: str | Schedule | Callable[[float], float], ignore
         return learning_rate
     if isinstance(learning_rate, str):
         return SCHEDULES["constant" if learning_rate in ignored else learning_rate]
-    return of_fraction(learning_rate)
+    return of_fraction(lambda done: _factor(learning_rate(done)))
+
+
+def _factor(value: Any) -> float:
+    if np.ndim(value) or np.asarray(value).dtype.kind not in "iuf":
+        raise TypeError(
+            f"learning_rate returned {value!r}: a callable must return a number, the factor on learning_rate_init."
+        )
+    return float(value)
 
 
 def rate(schedule: Schedule, progress: Progress, options: Mapping[str, Any]) -> float:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.base import is_regressor
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -198,6 +199,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
     def _targets(self, y: Any, n_rows: int) -> NDArray[Any]:
         """Validate targets, of a fit or of a validation set."""
+        if sparse.issparse(y):
+            raise TypeError("Sparse y was passed, but dense targets are required: use y.toarray().")
         numeric = is_regressor(self)
         validated = check_targets((numbers if numeric else labels)("y", y), numeric=numeric)
         check_consistent_length(range(n_rows), validated)

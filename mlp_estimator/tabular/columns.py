@@ -88,7 +88,7 @@ def categorical(columns: Columns, chosen: Any) -> NDArray[np.bool_]:
 
 def _array(table: Any) -> NDArray[Any]:
     mixed = False
-    if isinstance(table, Sequence):
+    if isinstance(table, list | tuple):
         rows = [row for row in table if isinstance(row, Sequence) and not isinstance(row, str)]
         mixed = any(isinstance(value, str) or value is None for row in rows for value in row)
     X: NDArray[Any] = np.asarray(table, dtype=object) if mixed else np.asarray(table)

@@ -13,7 +13,7 @@ from ..compat import Interval, StrOptions
 from ..fitting.settings import Settings
 from ..parameters import DOC_LINK, Parameters
 from ..persistence import Persistent
-from .portfolio import Setting, settings_of
+from .portfolio import NUMBERS, Setting, settings_of
 
 
 @dataclass(eq=False, repr=False, match_args=False)
@@ -46,11 +46,9 @@ class TabularParameters(Persistent):
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "max_categories": [Interval(Integral, 2, None, closed="left")],
         "n_bins": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_init": [NUMBERS["learning_rate_init"]],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "weight_decay": [Interval(Real, 0, None, closed="left"), StrOptions({"auto"})],
-        "dropout": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"})],
+        **{name: [NUMBERS[name], StrOptions({"auto"})] for name in ("max_iter", "weight_decay", "dropout")},
         "scoring": Parameters._parameter_constraints["scoring"],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "dtype": [StrOptions({"float32", "float64"})],

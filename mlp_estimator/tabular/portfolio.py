@@ -5,20 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from ..compat import Interval
 from ..engine.activations import ACTIVATIONS
 from ..engine.layers import Dense, Dropout, Elementwise, Initializer, Layer, OneHot, Scale
 from ..engine.members import Array
 from ..engine.network import Network
 from ..engine.schedules import Progress, Schedule
+from ..fitting.settings import hidden_sizes
 from .table import Table
 
 N_CYCLES = 4
 SCALE_RATE, BIAS_RATE = 6.0, 0.1  # factors on the learning rate
 ENCODING_WEIGHT = 0.25  # of an encoding's column among the inputs that set the size of the first weights
+
+NUMBERS = {
+    "weight_decay": Interval(Real, 0, None, closed="left"),
+    "dropout": Interval(Real, 0, 1, closed="left"),
+    "learning_rate_init": Interval(Real, 0, None, closed="neither"),
+    "max_iter": Interval(Integral, 1, None, closed="left"),
+    "n_left_out": Interval(Integral, 1, None, closed="left"),
+}
+"""Allowed numbers of a setting."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +54,11 @@ class Setting:
         if unknown:
             raise ValueError(f"settings has the unknown entries {unknown}: choose among {names}.")
         values = {**defaults, **changes}
+        for name, numbers in NUMBERS.items():
+            if name in values and not numbers.is_satisfied_by(values[name]):
+                raise ValueError(f"settings has {name}={values[name]!r}: it must be {numbers}.")
         sizes = values.get("hidden_layer_sizes", cls.hidden_layer_sizes)
-        values["hidden_layer_sizes"] = tuple(int(n) for n in np.atleast_1d(np.asarray(sizes, dtype=int)))
+        values["hidden_layer_sizes"] = hidden_sizes(sizes if np.ndim(sizes) else [sizes])
         activation = values.get("activation", cls.activation)
         if activation not in ACTIVATIONS:
             raise ValueError(f"settings has activation={activation!r}: choose among {sorted(ACTIVATIONS)}.")

@@ -180,33 +180,39 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         loss = settings.loss(self.loss)
         if type(loss) in CLASSIFICATION.values():
             raise ValueError(f"loss={self.loss!r} is for class labels: use TabularMLPClassifier, or another loss.")
-        check_numeric("y", y)
-        check_range("y", y, np.dtype(self.dtype))  # of the predictions
-        Y = cast("y", y.reshape(len(y), -1), np.dtype(np.float64))
-        if not loss.allows(Y):
-            raise ValueError(
-                f"loss={self.loss!r} is for {loss.domain} targets, but y goes down to {Y.min():g}. "
-                "Use loss='squared_error', or check the target."
-            )
+        Y = self._numbers(y, loss)
         if loss.n_outputs > 1 and not loss.gives_variance and Y.shape[1] > 1:
             raise ValueError(f"Several quantiles are for one target, but y has {Y.shape[1]} columns.")
         # Standardised, or with a log link divided by the mean: the network sees targets of unit size.
-        mean = np.average(Y, axis=0, weights=sample_weight)
-        center, scale = np.zeros_like(mean), mean.copy()
-        if loss.link == "identity":
-            center, scale = mean, np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=sample_weight))
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = np.average(Y, axis=0, weights=sample_weight)
+            center, scale = np.zeros_like(mean), mean.copy()
+            if loss.link == "identity":
+                center, scale = mean, np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=sample_weight))
         if not np.isfinite([mean, scale]).all():
             raise ValueError("y is too large: its variance does not fit into float64. Divide y by a constant.")
         scale[~(scale > np.finfo(float).eps * np.abs(mean))] = 1.0
 
         def encode(y: NDArray[Any]) -> NDArray[Any]:
-            columns = cast("y", y.reshape(len(y), -1), np.dtype(np.float64))
+            columns = self._numbers(y, loss)
             if columns.shape[1] != len(mean):
                 raise ValueError(f"y_val has {columns.shape[1]} column(s), y has {len(mean)}.")
             return cast("y", (columns - center) / scale, np.dtype(self.dtype))
 
         learned = {"_center": center, "_scale": scale, "_range": (Y.min(axis=0), Y.max(axis=0))}
         return Targets(encode(Y), loss, Y.shape[1] * loss.n_outputs, encode, unweighted, learned=learned)
+
+    def _numbers(self, y: NDArray[Any], loss: Loss) -> NDArray[np.float64]:
+        """Return targets that the loss allows, (n, n_targets)."""
+        check_numeric("y", y)
+        check_range("y", y, np.dtype(self.dtype))  # of the predictions
+        Y: NDArray[np.float64] = cast("y", y.reshape(len(y), -1), np.dtype(np.float64))
+        if not loss.allows(Y):
+            raise ValueError(
+                f"loss={self.loss!r} is for {loss.domain} targets, but y goes down to {Y.min():g}. "
+                "Use loss='squared_error', or check the target."
+            )
+        return Y
 
     def _split(self, Y: NDArray[Any], n_folds: int, groups: Any, rng: np.random.RandomState) -> list[Fold]:
         splitter: Any = KFold if groups is None else GroupKFold

@@ -76,6 +76,21 @@ def test_a_user_defined_plan_gets_the_fraction_of_training_done():
     assert sorted(seen) == seen
 
 
+@pytest.mark.parametrize("value", ["fast", None, [0.5], 1j, True])
+def test_a_plan_that_returns_no_number(value):
+    with pytest.raises(TypeError, match=r"learning_rate returned .*: a callable must return a number"):
+        MLPClassifier(learning_rate=lambda done: value, **SHORT).fit(X_IRIS, Y_IRIS)
+
+
+@ignore_convergence
+@pytest.mark.parametrize("one", [1, np.float64(1.0), np.array(1.0), np.float32(1.0)])
+def test_a_plan_may_return_any_number(one):
+    X = X_IRIS.astype(np.float32)
+    model = MLPClassifier(learning_rate=lambda done: one, **SHORT).fit(X, Y_IRIS)
+    assert model.coefs_[0].dtype == np.float32
+    close_weights(model, MLPClassifier(**SHORT).fit(X, Y_IRIS), rtol=0)
+
+
 @ignore_convergence
 def test_the_rate_of_a_plan_reaches_the_steps():
     halves = MLPClassifier(learning_rate=lambda done: 0.5, solver="sgd", learning_rate_init=0.2, **SHORT)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -114,6 +115,12 @@ def test_tables_that_cannot_be_read(change, message):
         ({"settings": []}, "give 'auto', or a list of dicts"),
         ({"settings": [{"widths": 3}]}, r"unknown entries \['widths'\]: choose among"),
         ({"settings": [{"activation": "sine"}]}, "choose among"),
+        ({"settings": [{"max_iter": 0}]}, "settings has max_iter=0: it must be an int in the range"),
+        ({"settings": [{"dropout": 1.0}]}, "settings has dropout=1.0: it must be a float in the range"),
+        ({"settings": [{"weight_decay": "much"}]}, "settings has weight_decay='much': it must be a float in the range"),
+        ({"settings": [{"hidden_layer_sizes": (2.5,)}]}, "one positive integer per hidden layer"),
+        ({"settings": [{"hidden_layer_sizes": None}]}, "one positive integer per hidden layer"),
+        ({"settings": [{}], "hidden_layer_sizes": [2, 0]}, "one positive integer per hidden layer"),
         ({"categorical_features": ["nose"]}, "'nose' which is not a feature name"),
         ({"categorical_features": [True]}, "boolean mask should have shape"),
         ({"n_folds": 1}, "n_folds"),
@@ -123,6 +130,52 @@ def test_parameters_that_cannot_be(options, message):
     X, y = mixed_frame(60)
     with pytest.raises(ValueError, match=message):
         TabularMLPRegressor(**(FAST | options)).fit(X, y)
+
+
+@pytest.mark.parametrize(
+    ("options", "y", "message"),
+    [
+        ({}, np.full(60, 1e39), "too large for float32"),
+        ({"dtype": "float64"}, 1e300 * np.arange(60), "y is too large: its variance"),
+        ({"dtype": "float64"}, np.full(60, 1e308), "y is too large: its variance"),
+        ({"dtype": "float64", "loss": "poisson"}, np.full(60, 1e308), "y is too large: its variance"),
+        ({}, sparse.csr_array(np.ones((60, 2))), r"use y\.toarray\(\)"),
+        ({}, sparse.coo_array(np.ones(60)), r"use y\.toarray\(\)"),
+    ],
+)
+def test_targets_that_cannot_be_read(options, y, message):
+    X, _ = mixed_frame(60)
+    with pytest.raises((ValueError, TypeError), match=message):
+        TabularMLPRegressor(**FAST, **options).fit(X, y)
+
+
+def test_validation_targets_that_cannot_be_read():
+    X, y = X_DIAB[:60], Y_DIAB[:60]
+    for loss, y_val, message in [("poisson", -y, "non-negative targets"), ("squared_error", 1e200 * y, "too large")]:
+        with pytest.raises(ValueError, match=message):
+            TabularMLPRegressor(**FAST, loss=loss).fit(X, y, X_val=X, y_val=y_val)
+
+
+def test_values_far_from_all_others_count_as_outliers():
+    X = np.array(X_DIAB[:60])
+    X[:, 0] = np.where(np.arange(60) < 30, 0.0, 1e-300)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X, Y_DIAB[:60])
+    far, farther = np.array(X[:1]), np.array(X[:1])
+    far[0, 0], farther[0, 0] = 1e-280, 1e100
+    np.testing.assert_array_equal(model.predict(far), model.predict(farther))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble", ">f8", "int8"])
+def test_numbers_of_any_type_are_read(dtype):
+    X = np.round(100 * X_DIAB[:60]).astype(dtype)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X, Y_DIAB[:60])
+    np.testing.assert_array_equal(model.predict(X), model.predict(X.astype(float)))
+
+
+def test_a_table_may_be_a_block_of_memory():
+    X, y = np.ascontiguousarray(X_DIAB[:60]), Y_DIAB[:60]
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(memoryview(X), y)
+    np.testing.assert_array_equal(model.predict(memoryview(X)), clone(model).fit(X, y).predict(X))
 
 
 # Invariances. A change that keeps the order of levels and the bits of the standardised columns changes nothing.
