@@ -1,7 +1,7 @@
 """Random data, containers, parameters and orders of calls: each call works, or raises a sentence and changes nothing.
 
-Each example is an estimator and a list of calls. ``MLP_FUZZ_EXAMPLES`` sets the number of examples of a test; without
-it there are few, the same each time.
+Each example is an estimator and a list of calls. ``MLP_FUZZ_EXAMPLES`` sets the number of examples of a test. They are
+the same each time, unless ``MLP_FUZZ_NEW`` is set.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mlp_estimator.tabular import training
 
 FUZZ = settings(
     max_examples=int(os.environ.get("MLP_FUZZ_EXAMPLES", "50")),
-    derandomize="MLP_FUZZ_EXAMPLES" not in os.environ,
+    derandomize="MLP_FUZZ_NEW" not in os.environ,
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
