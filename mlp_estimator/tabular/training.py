@@ -25,7 +25,7 @@ from .portfolio import CYCLES, N_CYCLES, Setting
 
 MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run
 MIN_CYCLE_STEPS = 300  # a shorter cycle does not end a run early
-LOSING = 1.15  # a setting ends early if its loss is so many times that of the first setting
+LOSING = 1.5, 1.15  # times the loss of the first setting: a setting with more after the second, third cycle ends
 LARGE = 10_000  # rows from which on a batch has 256 rows instead of 128
 
 Fold = tuple[NDArray[np.integer[Any]] | None, NDArray[np.integer[Any]] | None]
@@ -46,12 +46,12 @@ class Trained:
 class CycleEnd:
     """Ends a population at the end of a cycle, if fewer than half of its members improved or if it is losing.
 
-    ``cycles`` maps the epoch in which a cycle ends to the one in which it began. A population is losing if the mean of
-    its best scores is below ``threshold``.
+    ``cycles`` maps the epoch in which a cycle ends to the one in which it began, and to a factor. A population is
+    losing if the mean of its best scores is below so many times ``reference``, the score of the first setting.
     """
 
-    def __init__(self, cycles: Mapping[int, int], threshold: float):
-        self._cycles, self._threshold = cycles, threshold
+    def __init__(self, cycles: Mapping[int, tuple[int, float]], reference: float):
+        self._cycles, self._reference = cycles, reference
         self._monitors: Sequence[Monitor] = ()
         self._n_epochs: list[int] = []
         self._stop = False
@@ -70,10 +70,11 @@ class CycleEnd:
         if moved:
             now = self._n_epochs[moved[0]]
             scores = [self._monitors[m].validation_scores for m in moved]
-            start, self._stop = self._cycles.get(now), False  # another population may have stopped
-            if start is not None:
+            self._stop = False  # another population may have stopped
+            if now in self._cycles:
+                start, factor = self._cycles[now]
                 n_improved = sum(int(np.argmax(curve)) >= start for curve in scores)
-                losing = np.mean([max(curve) for curve in scores]) < self._threshold
+                losing = np.mean([max(curve) for curve in scores]) < factor * self._reference
                 self._stop = n_improved < len(moved) / 2 or bool(losing)
         return self._stop
 
@@ -86,9 +87,9 @@ def train_setting(
     folds: Sequence[Fold],
     seeds: Sequence[int],
     batch_size: int | str,
-    threshold: float,
+    reference: float,
 ) -> Trained:
-    """Train one setting on all folds, side by side; below ``threshold`` the validation scores are those of a loser."""
+    """Train one setting on all folds, side by side; ``reference`` is the score of the first setting."""
     folds = _merged(folds, setting.n_left_out)
     n_rows = min(data.rows.n_rows if train is None else len(train) for train, _ in folds)
     size = (256 if data.rows.n_rows >= LARGE else 128) if batch_size == "auto" else int(batch_size)
@@ -116,7 +117,7 @@ def train_setting(
         if validation is not None:
             held_out = HeldOut(data.select(validation), partial(data.source.take, validation))
         jobs.append(Job(settings, data, network, seed, rows=rows, held_out=held_out))
-    rule = CycleEnd(_cycles(n_epochs, n_passes * steps_per_pass), threshold) if validated else None
+    rule = CycleEnd(_cycles(n_epochs, n_passes * steps_per_pass), reference) if validated else None
     states = completed(fit_jobs(jobs, rule))
     if any(state.outcome.status == "interrupted" for state in states):
         raise KeyboardInterrupt
@@ -149,10 +150,14 @@ def _passes(max_iter: int, steps_per_pass: int) -> tuple[int, int]:
     return n_passes, -(-total // n_passes)
 
 
-def _cycles(n_epochs: int, steps_per_epoch: int) -> dict[int, int]:
-    """Return the ends and beginnings of the second and the third cycle, if they are long enough."""
+def _cycles(n_epochs: int, steps_per_epoch: int) -> dict[int, tuple[int, float]]:
+    """Return end, beginning and factor of the second and the third cycle, if they are long enough."""
     ends = [round(n_epochs * (2 ** (c + 1) - 1) / (2**N_CYCLES - 1)) for c in range(N_CYCLES)]
-    return {end: start for start, end in pairwise(ends[:-1]) if (end - start) * steps_per_epoch >= MIN_CYCLE_STEPS}
+    return {
+        end: (start, factor)
+        for (start, end), factor in zip(pairwise(ends[:-1]), LOSING, strict=True)
+        if (end - start) * steps_per_epoch >= MIN_CYCLE_STEPS
+    }
 
 
 def _trimmed(rows: NDArray[np.integer[Any]], n_rows: int) -> NDArray[np.integer[Any]]:
@@ -169,13 +174,13 @@ def train_portfolio(
     fit does not begin.
     """
     settings, data, folds, seeds, batch_size = arguments
-    stopped, threshold = False, -math.inf
+    stopped, reference = False, -math.inf
 
     def calls(which: slice) -> Iterator[Any]:
         for (setting, network), of_setting in zip(networks[which], seeds[which], strict=True):
             if stopped:
                 return
-            yield delayed(train_setting)(setting, settings, data, network, folds, of_setting, batch_size, threshold)
+            yield delayed(train_setting)(setting, settings, data, network, folds, of_setting, batch_size, reference)
 
     for which in (slice(0, 1), slice(1, None)):
         results = Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls(which))
@@ -186,14 +191,14 @@ def train_portfolio(
             if one is None:
                 return
             if which.start == 0:
-                threshold = _threshold(one)
+                reference = _reference(one)
             yield one
             if tasks is not None:
                 stopped = tasks.end()
 
 
-def _threshold(first: Trained) -> float:
-    """Return the score below which a setting is losing, for scores that are minus a positive loss."""
+def _reference(first: Trained) -> float:
+    """Return the score of the first setting, minus infinity for scores that are no negative loss."""
     scores = [max(curve) for curve in first.curves if curve]
     mean = float(np.mean(scores)) if scores else 0.0
-    return LOSING * mean if mean < 0.0 else -math.inf
+    return mean if mean < 0.0 else -math.inf
