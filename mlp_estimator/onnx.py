@@ -261,7 +261,7 @@ def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
 
 def _labels(model: Any) -> NDArray[Any]:
     """Return the labels by the number of the output: text as text, numbers and booleans as integers."""
-    classes = model.classes_.take(range(max(2, model.n_outputs_)), mode="clip")  # a single class has no second
+    classes = model.classes_
     labels: NDArray[Any] = classes.astype(np.int64 if classes.dtype.kind in "biuf" else np.str_)
     return labels
 
@@ -271,7 +271,7 @@ def _classifier_shapes(operator: Any) -> None:
 
     model = operator.raw_operator
     check_is_fitted(model, "coefs_")
-    n, n_classes = operator.inputs[0].get_first_dimension(), max(2, model.n_outputs_)
+    n, n_classes = operator.inputs[0].get_first_dimension(), len(model.classes_)
     if model._multilabel():
         operator.outputs[0].set_type(Int64TensorType([n, model.n_outputs_]))
         n_classes = model.n_outputs_
@@ -287,6 +287,8 @@ def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     if not model._has_class_outputs():
         raw = g("Concat", g("Neg", raw), raw, axis=-1)
     probability = _linked(g, model, raw)
+    if len(model.classes_) == 1:  # the sum of p and 1 - p
+        probability = g("MatMul", probability, np.ones((2, 1)))
     if model._multilabel():
         label = g("Cast", g("Greater", probability, 0.5), to=g.type_of(np.int64))
     else:

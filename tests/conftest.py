@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ TABLES = Path(os.environ.get("MLP_TABLES", Path(__file__).parents[2] / "shared" 
 def global_random_seed():
     """The seed that scikit-learn's tests ask for."""
     return 42
+
+
+@pytest.fixture(autouse=True)
+def _no_open_figures():
+    """Close the figures of a test."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

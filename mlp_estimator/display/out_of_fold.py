@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.calibration import calibration_curve
 from sklearn.utils.validation import check_is_fitted
 
 from .figure import axes_for
@@ -113,6 +112,8 @@ class OutOfFoldDisplay:
             )
         name = type(estimator).__name__ if name is None else name
         if is_classifier(estimator):
+            from sklearn.calibration import calibration_curve  # it imports half of scikit-learn
+
             binary = prediction.shape[1] == 2
             probability = prediction[:, 1] if binary else prediction.max(axis=1)
             right = target == (1 if binary else prediction.argmax(axis=1))
