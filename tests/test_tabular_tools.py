@@ -132,7 +132,7 @@ def epochs_until_the_end(rule, monitors, curves):
 def test_a_population_ends_after_a_cycle_without_improvement_or_if_it_is_losing():
     improving, flat, losing = [-0.9, -0.8, -0.7, -0.6, -0.5], [-0.5, -0.6, -0.6, -0.6, -0.6], [-4, -3.5, -3, -2, -0.5]
     monitors = [Monitor() for _ in range(8)]
-    rule = CycleEnd({2: (1, 1.5), 4: (2, 1.1)}, reference=-1.0)
+    rule = CycleEnd({2: (1, -2.0), 4: (2, -1.0)})
     rule.follow(monitors, dict)
     # Populations train one after the other: the end of one is not the end of the next.
     assert epochs_until_the_end(rule, monitors[:2], [improving, improving]) == 5

@@ -25,7 +25,8 @@ from .portfolio import CYCLES, N_CYCLES, Setting
 
 MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run
 MIN_CYCLE_STEPS = 300  # a shorter cycle does not end a run early
-LOSING = 1.5, 1.15  # times the loss of the first setting: a setting with more after the second, third cycle ends
+LOSING = 1.15  # times the loss of the first setting after the same cycle: a setting with more ends
+UNKNOWN: tuple[float, ...] = (-math.inf, -math.inf)  # a reference that no setting loses against
 LARGE = 10_000  # rows from which on a batch has 256 rows instead of 128
 
 Fold = tuple[NDArray[np.integer[Any]] | None, NDArray[np.integer[Any]] | None]
@@ -41,17 +42,18 @@ class Trained:
     curves: list[list[float]]
     raw: Array | None  # out-of-fold raw output of the training rows (n, K)
     n_iter: int
+    progress: tuple[float, ...]  # mean best score at the end of the second and the third cycle
 
 
 class CycleEnd:
     """Ends a population at the end of a cycle, if fewer than half of its members improved or if it is losing.
 
-    ``cycles`` maps the epoch in which a cycle ends to the one in which it began, and to a factor. A population is
-    losing if the mean of its best scores is below so many times ``reference``, the score of the first setting.
+    ``cycles`` maps the epoch in which a cycle ends to the one in which it began, and to the score of the first setting
+    at the end of that cycle. A population is losing if the mean of its best scores is far below.
     """
 
-    def __init__(self, cycles: Mapping[int, tuple[int, float]], reference: float):
-        self._cycles, self._reference = cycles, reference
+    def __init__(self, cycles: Mapping[int, tuple[int, float]]):
+        self._cycles = cycles
         self._monitors: Sequence[Monitor] = ()
         self._n_epochs: list[int] = []
         self._stop = False
@@ -72,10 +74,10 @@ class CycleEnd:
             scores = [self._monitors[m].validation_scores for m in moved]
             self._stop = False  # another population may have stopped
             if now in self._cycles:
-                start, factor = self._cycles[now]
+                start, reference = self._cycles[now]
                 n_improved = sum(int(np.argmax(curve)) >= start for curve in scores)
-                losing = np.mean([max(curve) for curve in scores]) < factor * self._reference
-                self._stop = n_improved < len(moved) / 2 or bool(losing)
+                losing = _mean_best(scores) < LOSING * reference
+                self._stop = n_improved < len(moved) / 2 or losing
         return self._stop
 
 
@@ -87,9 +89,9 @@ def train_setting(
     folds: Sequence[Fold],
     seeds: Sequence[int],
     batch_size: int | str,
-    reference: float,
+    reference: Sequence[float],
 ) -> Trained:
-    """Train one setting on all folds, side by side; ``reference`` is the score of the first setting."""
+    """Train one setting on all folds, side by side; ``reference`` is the progress of the first setting."""
     folds = _merged(folds, setting.n_left_out)
     n_rows = min(data.rows.n_rows if train is None else len(train) for train, _ in folds)
     size = (256 if data.rows.n_rows >= LARGE else 128) if batch_size == "auto" else int(batch_size)
@@ -117,7 +119,13 @@ def train_setting(
         if validation is not None:
             held_out = HeldOut(data.select(validation), partial(data.source.take, validation))
         jobs.append(Job(settings, data, network, seed, rows=rows, held_out=held_out))
-    rule = CycleEnd(_cycles(n_epochs, n_passes * steps_per_pass), reference) if validated else None
+    ends = [round(n_epochs * (2 ** (c + 1) - 1) / (2**N_CYCLES - 1)) for c in range(N_CYCLES - 1)]
+    cycles = {
+        end: (start, score)
+        for (start, end), score in zip(pairwise(ends), reference, strict=True)
+        if (end - start) * n_passes * steps_per_pass >= MIN_CYCLE_STEPS
+    }
+    rule = CycleEnd(cycles) if validated else None
     states = completed(fit_jobs(jobs, rule))
     if any(state.outcome.status == "interrupted" for state in states):
         raise KeyboardInterrupt
@@ -129,7 +137,8 @@ def train_setting(
             params = network.layout.views(state.theta)
             raw[validation] = predict(network, params, data.X, identity_link, rows=validation)
     curves = [state.validation_scores or [] for state in states]
-    return Trained(setting, theta, curves, raw, max(state.n_iter for state in states))
+    progress = tuple(_mean_best([curve[:end] for curve in curves]) for end in ends[1:])
+    return Trained(setting, theta, curves, raw, max(state.n_iter for state in states), progress)
 
 
 def _merged(folds: Sequence[Fold], n_left_out: int) -> Sequence[Fold]:
@@ -150,14 +159,9 @@ def _passes(max_iter: int, steps_per_pass: int) -> tuple[int, int]:
     return n_passes, -(-total // n_passes)
 
 
-def _cycles(n_epochs: int, steps_per_epoch: int) -> dict[int, tuple[int, float]]:
-    """Return end, beginning and factor of the second and the third cycle, if they are long enough."""
-    ends = [round(n_epochs * (2 ** (c + 1) - 1) / (2**N_CYCLES - 1)) for c in range(N_CYCLES)]
-    return {
-        end: (start, factor)
-        for (start, end), factor in zip(pairwise(ends[:-1]), LOSING, strict=True)
-        if (end - start) * steps_per_epoch >= MIN_CYCLE_STEPS
-    }
+def _mean_best(scores: Sequence[Sequence[float]]) -> float:
+    """Return the mean over members of their best scores, minus infinity where there are none."""
+    return float(np.mean([max(curve, default=-math.inf) for curve in scores]))
 
 
 def _trimmed(rows: NDArray[np.integer[Any]], n_rows: int) -> NDArray[np.integer[Any]]:
@@ -170,11 +174,12 @@ def train_portfolio(
 ) -> Iterator[Trained]:
     """Train the first setting, then the others, over processes where ``n_jobs`` asks for it.
 
-    The score of the first tells which of the others are losing. A setting that has not begun when a callback ends the
-    fit does not begin.
+    The progress of the first tells which of the others are losing. A callback that ends the fit keeps settings that
+    have not begun from beginning.
     """
     settings, data, folds, seeds, batch_size = arguments
-    stopped, reference = False, -math.inf
+    stopped = False
+    reference = UNKNOWN
 
     def calls(which: slice) -> Iterator[Any]:
         for (setting, network), of_setting in zip(networks[which], seeds[which], strict=True):
@@ -191,14 +196,7 @@ def train_portfolio(
             if one is None:
                 return
             if which.start == 0:
-                reference = _reference(one)
+                reference = tuple(score if score < 0.0 else -math.inf for score in one.progress)
             yield one
             if tasks is not None:
                 stopped = tasks.end()
-
-
-def _reference(first: Trained) -> float:
-    """Return the score of the first setting, minus infinity for scores that are no negative loss."""
-    scores = [max(curve) for curve in first.curves if curve]
-    mean = float(np.mean(scores)) if scores else 0.0
-    return mean if mean < 0.0 else -math.inf
