@@ -57,6 +57,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
 
     n_bins : int or 'auto', default='auto'
         Maximum number of bins in the encoding of a numeric column; 'auto' is between 4 and 32, fewer for many columns.
+        From 10,000 rows on, 'auto' gives a column with few distinct values up to 128 bins.
 
     learning_rate_init : float, default=0.04
         Peak of the learning rate in each cycle.

@@ -17,8 +17,14 @@ from ..engine.layers import Piecewise
 from ..engine.members import Array
 from .columns import Columns
 
-MAX_EXACT = 33
-"""Distinct values of a column up to which each of them is an edge of its encoding."""
+LARGE = 10_000
+"""Rows from which on a table is large: batches of 256 rows instead of 128, and finer encodings."""
+
+MAX_BINS, MAX_COLUMNS = 32, 512
+"""Bins of a numeric column, and columns of the whole encoding."""
+
+MAX_EXACT = 128
+"""Bins of a column with few distinct values in a table of many rows: each distinct value is an edge."""
 
 
 @dataclass
@@ -32,7 +38,7 @@ class NumericColumn:
     means: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # of the encoding
 
     @classmethod
-    def learn(cls, values: NDArray[Any], n_bins: int) -> NumericColumn | None:
+    def learn(cls, values: NDArray[Any], n_bins: int, n_exact: int) -> NumericColumn | None:
         """Learn a column, None if it is constant without missing values."""
         present = values[~np.isnan(values)].astype(np.float64) if values.dtype.kind == "f" else values.astype(float)
         had_missing = len(present) < len(values)
@@ -45,7 +51,7 @@ class NumericColumn:
         if not scale > 0.0:
             return cls(median, 1.0, np.empty(0, np.float32), True) if had_missing else None
         column = cls(median, float(scale), np.empty(0, np.float32), had_missing)
-        column.edges = _edges(column.transform(present), n_bins)
+        column.edges = _edges(column.transform(present), n_bins, n_exact)
         if len(column.edges):
             column.means = _encoding_means(column.transform(values), column.edges)
         return column
@@ -59,12 +65,12 @@ class NumericColumn:
         return squashed
 
 
-def _edges(values: NDArray[np.float32], n_bins: int) -> NDArray[np.float32]:
-    """Return the edges of at most ``n_bins`` bins: the distinct values where they are few, otherwise quantiles."""
+def _edges(values: NDArray[np.float32], n_bins: int, n_exact: int) -> NDArray[np.float32]:
+    """Return the distinct values where these make at most ``n_exact`` bins, otherwise quantiles for ``n_bins``."""
     distinct = np.unique(values)
     if len(distinct) < 3:
         return np.empty(0, np.float32)
-    if len(distinct) <= min(MAX_EXACT, n_bins + 1):
+    if len(distinct) <= n_exact + 1:
         return distinct
     edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, n_bins + 1)).astype(np.float32))
     if len(edges) < 0.75 * (n_bins + 1):  # many ties
@@ -102,10 +108,13 @@ class Table:
     def learn(cls, columns: Columns, categorical: NDArray[np.bool_], max_categories: int, n_bins: int | str) -> Table:
         """Learn the columns from training rows."""
         table, numeric = cls(), np.flatnonzero(~categorical)
+        n_exact = n_bins
         if n_bins == "auto":
-            n_bins = min(32, max(4, 512 // max(len(numeric), 1)))
+            n_bins = n_exact = min(MAX_BINS, max(4, MAX_COLUMNS // max(len(numeric), 1)))
+            if n_bins == MAX_BINS and columns.n_rows >= LARGE:
+                n_exact = MAX_EXACT
         for k in numeric:
-            column = NumericColumn.learn(columns.values[k], int(n_bins))
+            column = NumericColumn.learn(columns.values[k], int(n_bins), int(n_exact))
             if column is not None:
                 table.numeric[int(k)] = column
         table.categorical = [int(k) for k in np.flatnonzero(categorical)]

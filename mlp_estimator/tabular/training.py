@@ -22,12 +22,12 @@ from ..fitting.jobs import Job, completed, fit_jobs
 from ..fitting.predicting import identity_link, predict
 from ..fitting.settings import Settings
 from .portfolio import CYCLES, N_CYCLES, Setting
+from .table import LARGE
 
 MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run
 MIN_CYCLE_STEPS = 300  # a shorter cycle does not end a run early
 LOSING = 1.15  # times the loss of the first setting after the same cycle: a setting with more ends
 UNKNOWN: tuple[float, ...] = (-math.inf, -math.inf)  # a reference that no setting loses against
-LARGE = 10_000  # rows from which on a batch has 256 rows instead of 128
 
 Fold = tuple[NDArray[np.integer[Any]] | None, NDArray[np.integer[Any]] | None]
 """Training rows, None for all, and validation rows, None for a validation set of the user or none at all."""

@@ -17,6 +17,8 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
+from mlp_estimator.tabular.columns import categorical, read_columns
+from mlp_estimator.tabular.table import Table
 
 FAST = {"settings": [{"hidden_layer_sizes": (16,)}], "n_folds": 3, "max_iter": 16}
 X_DIAB, Y_DIAB = load_diabetes(return_X_y=True)
@@ -461,3 +463,11 @@ def test_numbers_of_the_estimator_replace_those_of_the_portfolio():
     assert [setting.weight_decay for setting in portfolio] == [0.05, 0.5, 0.02]
     own = TabularMLPRegressor(dropout=0.3, settings=[{}, {"dropout": 0.1}])._portfolio()
     assert [setting.dropout for setting in own] == [0.3, 0.1]
+
+
+@pytest.mark.parametrize(("n", "n_edges"), [(9_000, 33), (10_000, 101)])
+def test_large_tables_have_an_edge_at_each_of_a_hundred_values(n, n_edges):
+    X = np.column_stack([np.arange(n) % 101, np.random.default_rng(0).normal(size=n)])
+    columns = read_columns(X)
+    table = Table.learn(columns, categorical(columns, None), 64, "auto")
+    assert [len(edges) for edges in table.edges] == [n_edges, 33]
