@@ -118,8 +118,6 @@ def train_setting(
         jobs.append(Job(settings, data, network, seed, rows=rows, held_out=held_out))
     rule = CycleEnd(_cycles(n_epochs, n_passes * steps_per_pass), threshold) if validated else None
     states = completed(fit_jobs(jobs, rule))
-    if any(state.outcome.status == "interrupted" for state in states):
-        raise KeyboardInterrupt
     theta = np.concatenate([state.theta for state in states])
     raw = None
     if folds[0][1] is not None:

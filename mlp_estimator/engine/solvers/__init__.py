@@ -7,12 +7,12 @@ from typing import Literal
 import numpy as np
 
 from ..optimizers import OPTIMIZERS
-from .base import Solver
+from .base import Solver, interrupt
 from .evidence import LevenbergMarquardt
 from .minibatch import Minibatch
 from .scipy_minimize import Minimize
 
-__all__ = ["SOLVERS", "LevenbergMarquardt", "Minibatch", "Minimize", "Solver", "SolverName"]
+__all__ = ["SOLVERS", "LevenbergMarquardt", "Minibatch", "Minimize", "Solver", "SolverName", "interrupt"]
 
 SolverName = Literal["sgd", "adam", "lbfgs", "cg", "newton-cg", "lm"]
 
