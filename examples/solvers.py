@@ -31,7 +31,6 @@ TABLES = {
 ITERATIONS = {
     "lm": 30,
     "lbfgs": 200,
-    "trust-krylov": 60,
     "newton-cg": 40,
     "cg": 200,
     "adam": 400,

@@ -130,6 +130,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         partial: bool = False,
         classes: Any = None,
     ) -> Self:
+        raises_interrupt = vars(self).pop("_raises_interrupt", False)
         with restored_on_error(vars(self)):
             settings = Settings.of(self._parameters())
             validated = any(part is not None for part in validation)
@@ -140,7 +141,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
             if validated:
                 data.held_out = self._read_held_out(data, *validation)
             jobs = jobs_of(settings, data, vars(self) if resume else None, partial=partial)
-            states = completed(fit_jobs(jobs, tasks))
+            states = completed(fit_jobs(jobs, tasks, keep_interrupted=not raises_interrupt))
             self._assign(data, states)
             warn_of(states, partial)
         return self

@@ -42,10 +42,10 @@ class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
         Activation of the hidden layers; a sequence has one entry per layer. The initial weights are scaled to suit it.
         An :class:`~mlp_estimator.Activation` defines your own.
 
-    solver : {'adam', 'sgd', 'lbfgs', 'cg', 'newton-cg', 'trust-krylov', 'lm'}, default='adam'
+    solver : {'adam', 'sgd', 'lbfgs', 'cg', 'newton-cg', 'lm'}, default='adam'
         'adam' and 'sgd' take one step per minibatch [3]_. The others use all data at once, in float64, and are often
-        best for fewer than a few thousand samples: 'lbfgs' and 'cg' are the methods of
-        :func:`scipy.optimize.minimize` of these names; 'newton-cg' and 'trust-krylov' use products of the curvature
+        best for fewer than a few thousand samples: 'lbfgs', 'cg' and 'newton-cg' are the methods of
+        :func:`scipy.optimize.minimize` of these names, and 'newton-cg' uses products of the curvature
         (Gauss-Newton) matrix; 'lm' is Levenberg-Marquardt, for squared error and up to 5000 parameters. They choose
         their own step sizes and work best with smooth activations. See ``docs/choosing_a_solver.md``.
 

@@ -16,7 +16,7 @@ from mlp_estimator.engine.network import perceptron
 from mlp_estimator.engine.objective import Objective
 from mlp_estimator.engine.optimizers import OPTIMIZERS
 from mlp_estimator.engine.runs import Run, Training
-from mlp_estimator.engine.solvers import SOLVERS
+from mlp_estimator.engine.solvers import SOLVERS, interrupt
 from mlp_estimator.engine.updates import Update
 
 
@@ -151,7 +151,10 @@ def run_of(o, **options):
 
 def solve(name, o, **options):
     one = run_of(o, **options)
-    SOLVERS[name].run([one])
+    try:
+        SOLVERS[name].run([one])
+    except KeyboardInterrupt:
+        interrupt([one])
     if one.error is not None:
         raise one.error
     return one.monitor, one.outcome

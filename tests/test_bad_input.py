@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from samples import X_IRIS, Y_IRIS, check_rejected, put
@@ -89,3 +93,42 @@ def test_not_fitted():
     for method in ("predict", "predict_proba", "predict_log_proba", "decision_function", "hidden_activations"):
         with pytest.raises(NotFittedError):
             getattr(MLPClassifier(), method)(X)
+
+
+ARRAY_API = """
+import warnings
+import array_api_strict as xp
+import numpy as np
+import pytest
+from sklearn import config_context
+from sklearn.datasets import load_iris
+from mlp_estimator import (
+    MLPClassifier, MLPGridSearchCV, MLPRandomizedSearchCV, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
+)
+warnings.simplefilter("ignore")
+X, y = load_iris(return_X_y=True)
+networks = MLPClassifier(max_iter=3, random_state=0), MLPRegressor(max_iter=3, early_stopping=True, random_state=0)
+searches = [Search(networks[0], {"alpha": [1.0, 2.0]}, cv=2, **options) for Search, options in (
+    (MLPGridSearchCV, {}), (MLPRandomizedSearchCV, {"n_iter": 2, "random_state": 0}))]
+fast = {"settings": [{"hidden_layer_sizes": (4,)}], "n_folds": 2, "max_iter": 2, "random_state": 0}
+tabular = TabularMLPClassifier(**fast), TabularMLPRegressor(**fast)
+for model in (*networks, *searches, *tabular):
+    expected = model.fit(X, y).predict(X)
+    with config_context(array_api_dispatch=True):
+        np.testing.assert_array_equal(model.fit(X, y).predict(X), expected)
+for model in (*networks, *tabular):
+    expected = model.fit(X, y).predict(X)
+    with config_context(array_api_dispatch=True):
+        model.fit(xp.asarray(X), xp.asarray(y), sample_weight=xp.ones(150))
+        np.testing.assert_array_equal(model.predict(xp.asarray(X)), expected)
+for network in networks:
+    with config_context(array_api_dispatch=True), pytest.raises(RuntimeError, match="convert array on the"):
+        network.fit(xp.asarray(X, device=xp.Device("device1")), y)
+"""
+
+
+def test_with_array_api_dispatch_arrays_are_converted():
+    pytest.importorskip("array_api_strict")
+    environment = os.environ | {"SCIPY_ARRAY_API": "1"}
+    done = subprocess.run([sys.executable, "-c", ARRAY_API], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr

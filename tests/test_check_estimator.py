@@ -43,15 +43,13 @@ SWEEP = [
     *(
         MLPClassifier(**SMOOTH, solver=solver)
         for solver in CLASSIFIER_SOLVERS
-        if not SOLVERS[solver].incremental and solver not in ("lbfgs", "newton-cg", "trust-krylov")
+        if not SOLVERS[solver].incremental and solver not in ("lbfgs", "newton-cg")
     ),
     *(
         MLPRegressor(**SMOOTH, solver=solver)
         for solver in SOLVERS
-        if not SOLVERS[solver].incremental and solver not in ("lbfgs", "trust-krylov")
+        if not SOLVERS[solver].incremental and solver != "lbfgs"
     ),
-    # SciPy's trust-krylov does not repeat a run bit by bit, even from one seed: results are equal where it converges.
-    MLPClassifier(**SMOOTH, solver="trust-krylov", alpha=0.1, tol=1e-8),
     MLPRegressor((10,), solver="lm", alpha="auto"),
     # each loss
     *(
@@ -83,6 +81,10 @@ SWEEP = [
     ),
 ]
 WEIGHTS = {"check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data"}
+# Checks of sums in another order. Training amplifies their rounding; ignored weights make differences above 0.1.
+FLOAT32 = {name: {"rtol": 1e-2, "atol": 1e-3} for name in WEIGHTS} | {
+    "check_methods_sample_order_invariance": {"rtol": 1e-5, "atol": 1e-6},
+}
 # The only check that is skipped: it asks for the environment variable SCIPY_ARRAY_API.
 SKIPPED = {"check_array_api_input"}
 
@@ -101,22 +103,22 @@ def expected_failures(estimator):
         return WEIGHTS  # the random split sees rows
     if estimator.dropout:
         return WEIGHTS  # masks are drawn row by row
-    if estimator.dtype == "float32" and estimator.solver != "lbfgs":  # which works in float64
-        return WEIGHTS  # they ask for rtol=1e-7, which is below the resolution of float32, 1.2e-7
     return set()
 
 
 def run_check(estimator, check, monkeypatch):
     """'passed', 'skipped' or the error of one check."""
+    name = check.func.__name__
     np.random.seed(0)  # noqa: NPY002 - some checks draw from the global generator
     with monkeypatch.context() as patch:
-        if getattr(estimator, "dtype", None) == "float32" and "order_invariance" in check.func.__name__:
-            # Its rtol is 1e-7. Whether float32 sums in another order agree to that depends on the BLAS kernels.
-            compare = estimator_checks.assert_allclose_dense_sparse
+        if getattr(estimator, "dtype", None) == "float32" and name in FLOAT32:
+            # Their rtol is 1e-7, below the resolution of float32. Whether sums in another order agree to that depends
+            # on the BLAS kernels.
+            compare, tolerances = estimator_checks.assert_allclose_dense_sparse, FLOAT32[name]
             patch.setattr(
                 estimator_checks,
                 "assert_allclose_dense_sparse",
-                lambda x, y, *, err_msg, **_: compare(x, y, rtol=1e-5, atol=1e-6, err_msg=err_msg),
+                lambda x, y, *, err_msg, **_: compare(x, y, **tolerances, err_msg=err_msg),
             )
         try:
             check(estimator)

@@ -80,8 +80,8 @@ def score_of(held_out: HeldOut, scoring: Any, data: TrainingData, network: Netwo
         value = score(prediction)
         if np.isnan(value):
             raise ValueError(
-                "The validation score is not a number: it is not defined on this validation set, for example "
-                "because that has one class or one sample only. Choose another set, or another scoring."
+                f"The validation score is not a number: scoring={scoring!r} is not defined on this validation set, for "
+                "example because that has one class or one sample only. Choose another set, or scoring='loss'."
             )
         return value
 
@@ -111,4 +111,21 @@ def _scorer_score(scoring: Any, predictor: Any, source: Source) -> Callable[[Arr
     accepted = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters.values()
     takes_weights = any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in accepted)
     weights: Mapping[str, Any] = {"sample_weight": source.weight} if takes_weights and source.weight is not None else {}
-    return lambda prediction: float(scorer(predictor, source.X, source.y, **weights))
+
+    def score(_: Array) -> float:
+        try:
+            value = scorer(predictor, source.X, source.y, **weights)
+        except ValueError as error:
+            reason = str(error).rstrip(".")
+            raise ValueError(
+                f"scoring={scoring!r} cannot score the validation set: {reason}. Choose scoring='loss', or a set with "
+                "every class."
+            ) from error
+        if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
+            raise TypeError(
+                f"scoring={scoring!r} returned {value!r}, and early stopping needs one number: return a number, or "
+                "choose scoring='loss'."
+            )
+        return float(value)
+
+    return score

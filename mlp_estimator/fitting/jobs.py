@@ -23,7 +23,7 @@ from ..engine.network import Network
 from ..engine.population import bytes_of, populations
 from ..engine.runs import Run, Training
 from ..engine.schedules import Progress
-from ..engine.solvers import SOLVERS, Solver
+from ..engine.solvers import SOLVERS, Solver, interrupt
 from .data import HeldOut, TrainingData
 from .held_out import score_of, split
 from .settings import Settings
@@ -90,8 +90,36 @@ def jobs_of(
     ]
 
 
-def fit_jobs(jobs: Sequence[Job], observer: FitObserver | None = None) -> list[FitState | Exception]:
-    """Train the jobs, side by side where they are of one kind; the result of a job that fails is its exception."""
+def fit_jobs(
+    jobs: Sequence[Job], observer: FitObserver | None = None, *, keep_interrupted: bool = False
+) -> list[FitState | Exception]:
+    """Train the jobs, side by side where they are of one kind; the result of a job that fails is its exception.
+
+    A keyboard interrupt ends all jobs. With ``keep_interrupted`` their results are the parameters of the last update,
+    or the first ones of jobs that have not begun; without it the interrupt is raised.
+    """
+    prepared = _prepare(jobs)
+    runs = [run for run in prepared if isinstance(run, Run)]
+    if observer is not None:
+        observer.follow([run.monitor for run in runs], lambda: _snapshot(runs, jobs[0].data))
+        for run in runs:
+            run.monitor.observer = observer
+    solvers: dict[str, list[Run]] = {}
+    for job, result in zip(jobs, prepared, strict=True):
+        if isinstance(result, Run):
+            solvers.setdefault(job.settings.solver_name, []).append(result)
+    try:
+        for name, of_solver in solvers.items():
+            _train(SOLVERS[name], of_solver)
+    except KeyboardInterrupt:
+        if not keep_interrupted:
+            raise
+        interrupt(runs)
+    return [_result(job, run) if isinstance(run, Run) else run for job, run in zip(jobs, prepared, strict=True)]
+
+
+def _prepare(jobs: Sequence[Job]) -> list[Run | Exception]:
+    """Return the run of each job; those that draw the same numbers have one beginning."""
     prepared: list[Run | Exception] = []
     beginnings: dict[Hashable, _Beginning] = {}
     keys = [_chance(job) for job in jobs]
@@ -105,18 +133,7 @@ def fit_jobs(jobs: Sequence[Job], observer: FitObserver | None = None) -> list[F
             prepared.append(_run(job, begun, key if key in beginnings else None))
         except Exception as error:
             prepared.append(error)
-    runs = [run for run in prepared if isinstance(run, Run)]
-    if observer is not None:
-        observer.follow([run.monitor for run in runs], lambda: _snapshot(runs, jobs[0].data))
-        for run in runs:
-            run.monitor.observer = observer
-    solvers: dict[str, list[Run]] = {}
-    for job, result in zip(jobs, prepared, strict=True):
-        if isinstance(result, Run):
-            solvers.setdefault(job.settings.solver_name, []).append(result)
-    for name, of_solver in solvers.items():
-        _train(SOLVERS[name], of_solver)
-    return [_result(job, run) if isinstance(run, Run) else run for job, run in zip(jobs, prepared, strict=True)]
+    return prepared
 
 
 def completed(results: Iterable[FitState | Exception]) -> list[FitState]:

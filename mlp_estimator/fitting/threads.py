@@ -1,19 +1,12 @@
-"""Limit the BLAS threads of a run, and restore their number afterwards.
-
-Two measurements (``benchmarks/threads.py``) explain the limits. Products of small matrices are faster on one thread, in
-particular when another process is busy. NumPy and SciPy wheels each include a BLAS with its own threads, which spin
-while they wait: if calls alternate, as in L-BFGS, two threads are slower than one. So all BLAS libraries except NumPy's
-use one thread. The number of threads is never raised above the limit of joblib or the user.
-"""
-
 from __future__ import annotations
 
 import math
+import os
 from contextlib import ExitStack
-from functools import cache
-from threading import Lock
+from threading import RLock, get_ident
 from typing import Any
 
+import scipy.linalg  # noqa: F401 - loads SciPy's BLAS
 from threadpoolctl import ThreadpoolController
 
 from ..engine.network import Network
@@ -32,29 +25,35 @@ class OneThread:
 
     def __init__(self, libraries: ThreadpoolController):
         self._libraries = libraries
-        self._lock = Lock()
-        self._n_fits = 0
+        self._lock = RLock()
+        self._fits: list[int] = []  # the Python thread of each
         self._limiter: Any = None
 
     def __enter__(self) -> None:
         with self._lock:
-            if self._n_fits == 0:
+            if not self._fits:
                 self._limiter = self._libraries.limit(limits=1)
-            self._n_fits += 1
+            self._fits.append(get_ident())
 
     def __exit__(self, *exception: object) -> None:
         with self._lock:
-            self._n_fits -= 1
-            if self._n_fits == 0:
-                self._limiter.restore_original_limits()
+            self._fits.remove(get_ident())
+            self._restore()
+
+    def _restore(self) -> None:
+        if not self._fits and self._limiter is not None:
+            self._limiter.restore_original_limits()
+            self._limiter = None
+
+    def after_fork(self) -> None:
+        """Forget the other threads, which a forked process does not have: their fits, and the lock if one held it."""
+        self._lock = RLock()
+        self._fits = [thread for thread in self._fits if thread == get_ident()]
+        self._restore()
 
 
-_blas_lock = Lock()  # functools.cache may call a function twice from two threads
-
-
-@cache
-def _blas() -> tuple[OneThread, OneThread]:
-    """Return limits for NumPy's BLAS and for all others; cached, because the search for libraries takes 4 ms."""
+def _limits() -> tuple[OneThread, OneThread]:
+    """Return limits for NumPy's BLAS and for all others."""
     libraries = ThreadpoolController().select(user_api="blas")
     paths = [library["filepath"] for library in libraries.info()]
     others = [path for path in paths if "numpy.libs" not in path] if len(paths) > 1 else []
@@ -62,13 +61,18 @@ def _blas() -> tuple[OneThread, OneThread]:
     return OneThread(libraries.select(filepath=of_numpy)), OneThread(libraries.select(filepath=others))
 
 
+# Made at the import: the search for libraries takes 4 ms, and a process must not be forked meanwhile.
+NUMPY_LIMIT, OTHER_LIMIT = _limits()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    for _limit in (NUMPY_LIMIT, OTHER_LIMIT):
+        os.register_at_fork(after_in_child=_limit.after_fork)
+
+
 def limited_threads(network: Network, batch_size: int) -> ExitStack:
     """Return a context that limits BLAS threads to a suitable number for sweeps over batches of this size."""
     largest = max(math.prod(param.shape) for layer in network.layout.params for param in layer)
-    with _blas_lock:
-        numpy_limit, other_limit = _blas()
     context = ExitStack()
-    context.enter_context(other_limit)
+    context.enter_context(OTHER_LIMIT)
     if 2 * largest * batch_size < MIN_FLOP_FOR_THREADS:
-        context.enter_context(numpy_limit)
+        context.enter_context(NUMPY_LIMIT)
     return context

@@ -1,23 +1,20 @@
 """What the two searches share: scikit-learn's own search, with fits that are trained side by side.
 
-Splits, scores, the table of results and the refit are scikit-learn's. ``prefitted.py`` explains how trained fits reach
-it.
+Checks, routing, splits, scores, the table of results and the refit are scikit-learn's. ``prefitted.py`` explains how
+trained fits reach it.
 """
 
 from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Self, cast
 
-import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
-from sklearn.utils import indexable
 
-from ..compat import BaseSearchCV, check_method_params
+from ..compat import BaseSearchCV
 from ..fitting.features import MatrixLike
 from ..parameters import DOC_LINK
 from .planning import network_in
@@ -27,17 +24,16 @@ from .prefitted import PrefittedClones
 class PopulationSearch(BaseSearchCV):
     """Mixin of a search of scikit-learn, before it in the order of bases."""
 
+    n_jobs: int | None
     max_memory: float
+    _checked_cv_orig: Any  # scikit-learn's
+    _clones: PrefittedClones | None = None  # while a fit runs
     _doc_link_module = "mlp_estimator"
     _doc_link_template = DOC_LINK
 
     @abstractmethod
-    def _lists_candidates(self) -> bool:
-        """Tell whether the candidates are known beforehand: no subclass has a strategy of its own."""
-
-    @abstractmethod
-    def _candidates(self) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]]]:
-        """Return the candidates, and parameters of the search that fix them."""
+    def _draw_candidates(self) -> list[Mapping[str, Any]]:
+        """Return the candidates."""
 
     def fit(self, X: MatrixLike, y: ArrayLike | None = None, **params: Any) -> Self:
         """Run fit with all sets of parameters.
@@ -59,40 +55,50 @@ class PopulationSearch(BaseSearchCV):
         self : object
             The fitted search.
         """
-        replaced = self._replaced_parameters(X, y, params)
-        if replaced is None:
+        estimator = self.estimator
+        # A subclass with a search strategy of its own draws candidates that nobody knows beforehand.
+        if network_in(estimator)[0] is None or type(self)._run_search is not PopulationSearch._run_search:
             super().fit(X, y, **params)
             return self
-        before = {name: getattr(self, name) for name in replaced}
-        clones = replaced["estimator"].__sklearn_clone__
-        vars(self).update(replaced)
+        self._clones = PrefittedClones(estimator, self.n_jobs, self.max_memory)
+        # A copy has the tags and metadata requests by which scikit-learn chooses splitter, scorers and routes.
+        self.estimator = copy.copy(estimator)
+        self.estimator.__sklearn_clone__ = self._clones
         try:
             super().fit(X, y, **params)
         finally:
-            del self.estimator.__sklearn_clone__  # scorers keep this copy
-            vars(self).update(before)
-        for name, over_splits in (("mean_fit_time", np.mean), ("std_fit_time", np.std)):
-            share = over_splits(clones.seconds, axis=1)
-            self.cv_results_[name] = np.where(np.isnan(share), self.cv_results_[name], share)
+            del self.estimator.__sklearn_clone__, self._clones  # scorers keep this copy
+            self.estimator = estimator
         return self
 
-    def _replaced_parameters(self, X: Any, y: Any, params: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return parameters to search with: fits that stand in for the estimator, and splits that are drawn.
+    # Hooks of scikit-learn's ``fit``, in the order of their calls. Its own checks come first.
 
-        None where scikit-learn's search runs unchanged: for other estimators, and for errors that it reports.
-        """
-        if y is None or network_in(self.estimator)[0] is None or not self._lists_candidates():
-            return None
+    def _get_routed_params_for_fit(self, params: Mapping[str, Any]) -> Any:
+        routed = cast(Any, super())._get_routed_params_for_fit(params)
+        if self._clones is not None:
+            self._clones.fit_params = routed.estimator.fit
+        return routed
+
+    def _check_input_parameters(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> None:
+        cast(Any, super())._check_input_parameters(X, y, split_params)
+        if self._clones is None:
+            return
         try:
-            cast(Any, self)._validate_params()
-            X, y = indexable(X, y)
-            routed = cast(Any, self)._get_routed_params_for_fit(check_method_params(X, params))
-            splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
-            cv = list(splitter.split(X, y, **routed.splitter.split))
-        except Exception:
-            return None
-        fixed, candidates = self._candidates()
-        estimator = copy.copy(self.estimator)
-        rows = [train for train, _ in cv]
-        estimator.__sklearn_clone__ = PrefittedClones(self, (X, y), candidates, rows, routed.estimator.fit)
-        return {**fixed, "estimator": estimator, "cv": cv}
+            candidates = self._draw_candidates()
+            splits = [(train, test) for train, test in self._checked_cv_orig.split(X, y, **split_params)]
+        except Exception:  # scikit-learn draws them again, and raises it
+            return
+        self._clones.plan(candidates, splits, X, y)
+
+    def _run_search(self, evaluate_candidates: Callable[..., dict[str, Any]], *, callback_ctx: Any = None) -> None:
+        clones = self._clones
+        if clones is None or not clones.drawn:
+            cast(Any, super())._run_search(evaluate_candidates, callback_ctx=callback_ctx)
+            return
+
+        def evaluate(_: Any, **options: Any) -> dict[str, Any]:
+            results = evaluate_candidates(clones.candidates, cv=check_cv(clones.splits), **options)
+            clones.share_time(results)
+            return results
+
+        cast(Any, super())._run_search(evaluate, callback_ctx=callback_ctx)

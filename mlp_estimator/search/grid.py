@@ -154,8 +154,5 @@ class MLPGridSearchCV(PopulationSearch, GridSearchCV):
         )
         self.max_memory = max_memory
 
-    def _lists_candidates(self) -> bool:
-        return type(self)._run_search is GridSearchCV._run_search
-
-    def _candidates(self) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]]]:
-        return {}, list(ParameterGrid(self.param_grid))
+    def _draw_candidates(self) -> list[Mapping[str, Any]]:
+        return list(ParameterGrid(self.param_grid))

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Protocol
 
 import joblib
-import numpy as np
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
@@ -50,7 +47,10 @@ class Candidate:
 
 @dataclass
 class Cell:
-    """Candidates of one shape, and the splits on whose training rows they are fitted together."""
+    """Candidates of one shape, and the splits on whose training rows they are fitted together.
+
+    Nothing here depends on X, which only the first step of a pipeline may be able to read.
+    """
 
     candidates: dict[int, Candidate]
     splits: range
@@ -68,7 +68,10 @@ def network_in(estimator: Any) -> tuple[Any, str]:
     """
     last, prefix = estimator, ""
     if type(estimator) is Pipeline and estimator.transform_input is None:
-        name, last = estimator.steps[-1]
+        try:
+            name, last = estimator.steps[-1]
+        except Exception:  # malformed steps, which the pipeline reports itself
+            return None, ""
         prefix = f"{name}__"
     return (last, prefix) if hasattr(last, "_population_settings") else (None, "")
 
@@ -93,30 +96,13 @@ def candidate_of(estimator: Any, params: Mapping[str, Any], fit_params: Mapping[
         return None
 
 
-def cells_of(candidates: Mapping[int, Candidate], X: Any, n_splits: int, max_memory: float) -> list[Cell]:
-    """Arrange candidates in cells with enough members, whose data and fitted networks stay below ``max_memory``."""
+def cells_of(candidates: Mapping[int, Candidate], n_splits: int) -> list[Cell]:
+    """Arrange candidates in cells with enough members."""
     groups: dict[Hashable, dict[int, Candidate]] = {}
     for c, candidate in candidates.items():
         groups.setdefault((candidate.steps_key, candidate.shape), {})[c] = candidate
-    return [cell for group in groups.values() for cell in _cells_of_group(group, X, n_splits, max_memory)]
-
-
-def _cells_of_group(group: dict[int, Candidate], X: Any, n_splits: int, max_memory: float) -> list[Cell]:
-    first = next(iter(group.values())).settings
-    n_members = sum(candidate.settings.n_members for candidate in group.values())
-    shape = np.shape(X)
-    sizes = [shape[1] if len(shape) > 1 else 1, *first.hidden, 1]
-    n_bytes = 8 * first.n_members * sum(n_in * n_out for n_in, n_out in pairwise(sizes))
-    n_candidates = max(1, int(max_memory // (n_bytes * n_splits)))
-    n_sets = max(1, min(-(-ENOUGH_MEMBERS // n_members), int(max_memory // bytes_of_data(X))))
-    numbers = list(group)
-    parts = [{c: group[c] for c in numbers[i : i + n_candidates]} for i in range(0, len(numbers), n_candidates)]
-    starts = range(0, n_splits, n_sets)
-    return [Cell(part, range(s, min(s + n_sets, n_splits))) for part in parts for s in starts]
-
-
-def bytes_of_data(X: Any) -> int:
-    """Return the memory of data; of frames an estimate."""
-    if sparse.issparse(X):
-        return int(X.data.nbytes + 12 * X.nnz)
-    return max(int(getattr(X, "nbytes", 8 * np.size(X))), 1)
+    cells = []
+    for group in groups.values():
+        n_sets = -(-ENOUGH_MEMBERS // sum(candidate.settings.n_members for candidate in group.values()))
+        cells += [Cell(dict(group), range(s, min(s + n_sets, n_splits))) for s in range(0, n_splits, n_sets)]
+    return cells

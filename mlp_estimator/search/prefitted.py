@@ -8,7 +8,8 @@ a fit could not be trained in a cell, the clone is an ordinary one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -18,8 +19,20 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
-from .planning import Cell, bytes_of_data, candidate_of, cells_of
-from .training import Finished, Key, train_cell, training_set
+from .planning import Cell, candidate_of, cells_of, network_in
+from .training import (
+    Finished,
+    Key,
+    SetArguments,
+    SetOrArguments,
+    TrainingSet,
+    bytes_of_data,
+    train_cell,
+    train_whole_cell,
+    training_set,
+)
+
+Split = tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]  # training and test rows
 
 
 class Prefitted:
@@ -44,51 +57,69 @@ class Prefitted:
         return finished.estimator
 
 
+class Ordinary:
+    """Stands in for one clone that scikit-learn fits: an interrupt ends the search, as it does in a cell."""
+
+    def __init__(self, estimator: Any):
+        self._estimator = estimator
+
+    def set_params(self, **params: Any) -> Any:
+        """Return the estimator with these parameters."""
+        estimator = self._estimator.set_params(**params)
+        network, _ = network_in(estimator)
+        if network is not None:
+            network._raises_interrupt = True  # until the end of its next fit
+        return estimator
+
+
 class PrefittedClones:
     """Stands in for the estimator that a search clones: each clone is the next fit that the search asks for."""
 
-    def __init__(
-        self,
-        search: Any,
-        data: tuple[Any, Any],
-        candidates: Sequence[Mapping[str, Any]],
-        rows: Sequence[NDArray[np.integer[Any]]],
-        fit_params: Mapping[str, Any],
-    ):
-        self._estimator, self._max_memory = search.estimator, search.max_memory
-        self._data, self._rows, self._fit_params = data, rows, fit_params
-        self._keys = product(range(len(candidates)), range(len(rows)))
-        self._sets: dict[tuple[Any, int], Any] = {}
-        self._finished: dict[Key, Finished] = {}
-        self._attempted: set[Key] = set()
-        self.seconds = np.full((len(candidates), len(rows)), np.nan)  # NaN for ordinary fits
-        planned = {c: candidate_of(search.estimator, params, fit_params) for c, params in enumerate(candidates)}
-        together = {c: candidate for c, candidate in planned.items() if candidate is not None}
-        cells = cells_of(together, data[0], len(rows), search.max_memory)
+    fit_params: Mapping[str, Any]  # what scikit-learn routes to the estimator
+    candidates: Sequence[Mapping[str, Any]]
+    splits: Sequence[Split]
+    drawn = False  # whether there are candidates and splits
+
+    def __init__(self, estimator: Any, n_jobs: int | None, max_memory: float):
+        self._estimator, self._n_jobs, self._max_memory = estimator, n_jobs, max_memory
+        self._keys: Iterator[Key] = iter(())
+        self._sets: dict[tuple[Hashable, int], TrainingSet] = {}
+        self._finished: dict[Key, Finished | None] = {}
+
+    def plan(self, candidates: Sequence[Mapping[str, Any]], splits: Sequence[Split], X: Any, y: Any) -> None:
+        """Plan the fits of candidates on the training rows of splits: the search asks for them in this order."""
+        self.candidates, self.splits, self.drawn = candidates, splits, True
+        self._X, self._y = X, y
+        self._keys = product(range(len(candidates)), range(len(splits)))
+        self._seconds = np.full((len(candidates), len(splits)), np.nan)  # NaN for ordinary fits
+        planned = {c: candidate_of(self._estimator, params, self.fit_params) for c, params in enumerate(candidates)}
+        cells = cells_of({c: one for c, one in planned.items() if one is not None}, len(splits))
         self._cells = {(c, s): cell for cell in cells for c in cell.candidates for s in cell.splits}
-        if effective_n_jobs(search.n_jobs) > 1:
-            self._train_in_parallel(cells, Parallel(n_jobs=search.n_jobs))
+        if effective_n_jobs(self._n_jobs) > 1:
+            self._train_in_parallel(cells, Parallel(n_jobs=self._n_jobs))
 
     def _train_in_parallel(self, cells: Sequence[Cell], parallel: Parallel) -> None:
         """Train all cells, over processes; each makes its training sets, unless cells share the earlier steps."""
-        sets = {(cell.first.steps_key, s): self._set_arguments(cell, s) for cell in cells for s in cell.splits}
-        shared = {key: arguments for key, arguments in sets.items() if key[0] is not None}
-        if len(shared) * bytes_of_data(self._data[0]) <= self._max_memory:
-            made = parallel(delayed(training_set)(*arguments) for arguments in shared.values())
-            sets.update(zip(shared, made, strict=True))
+        arguments = {(cell.first.steps_key, s): self._set_arguments(cell, s) for cell in cells for s in cell.splits}
+        sets: dict[tuple[Hashable, int], SetOrArguments] = {**arguments}
+        shared = [key for key in sets if key[0] is not None]
+        if shared:  # what reaches the networks of the first one tells the memory of all
+            made = training_set(*arguments[shared[0]])
+            if made is not None and len(shared) * bytes_of_data(made.X) <= self._max_memory:
+                others = parallel(delayed(training_set)(*arguments[key]) for key in shared[1:])
+                sets.update(zip(shared, [made, *others], strict=True))
         for finished in parallel(
-            delayed(train_cell)(
-                cell.candidates, {s: sets[cell.first.steps_key, s] for s in cell.splits}, self._max_memory
+            delayed(train_whole_cell)(
+                cell, {s: sets[cell.first.steps_key, s] for s in cell.splits}, len(self.splits), self._max_memory
             )
             for cell in cells
         ):
             self._finished.update(finished)
-        self._attempted.update(self._cells)
 
-    def _set_arguments(self, cell: Cell, s: int) -> tuple[Any, ...]:
-        return cell.first, *self._data, self._rows[s], self._fit_params
+    def _set_arguments(self, cell: Cell, s: int) -> SetArguments:
+        return cell.first, self._X, self._y, self.splits[s][0], self.fit_params
 
-    def _training_set(self, cell: Cell, s: int) -> Any:
+    def _training_set(self, cell: Cell, s: int) -> TrainingSet | None:
         """Return a training set; earlier steps are fitted once per split and setting."""
         key = cell.first.steps_key, s
         if key in self._sets:
@@ -110,16 +141,21 @@ class PrefittedClones:
         key = next(self._keys, None)
         if key is None:
             return clone(self._estimator)
-        if key in self._cells and key not in self._attempted:
+        if key in self._cells and key not in self._finished:
             cell = self._cells[key]
-            sets = {s: self._training_set(cell, s) for s in cell.splits}
-            self._finished.update(train_cell(cell.candidates, sets, self._max_memory))
-            self._attempted.update(product(cell.candidates, cell.splits))
-        if key not in self._finished:
-            return clone(self._estimator)
-        finished = self._finished.pop(key)
-        self.seconds[key] = finished.seconds
+            make_set = partial(self._training_set, cell)
+            self._finished.update(train_cell(cell, make_set, len(self.splits), self._max_memory))
+        finished = self._finished.pop(key, None)
+        if finished is None:
+            return Ordinary(clone(self._estimator))
+        self._seconds[key] = finished.seconds
         return Prefitted(finished)
+
+    def share_time(self, results: dict[str, Any]) -> None:
+        """Write each fit's share of the time of its cell into the table of results."""
+        for name, over_splits in (("mean_fit_time", np.mean), ("std_fit_time", np.std)):
+            share = over_splits(self._seconds, axis=1)
+            results[name] = np.where(np.isnan(share), results[name], share)
 
     def __reduce__(self) -> Any:
         # Tasks carry the search and its scorers to other processes, which do not need the fits.

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any, Literal, cast
 
 import numpy as np
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
-from sklearn.utils import check_random_state
 
 from ..compat import Interval
 from .base import PopulationSearch
@@ -164,11 +162,5 @@ class MLPRandomizedSearchCV(PopulationSearch, RandomizedSearchCV):
         )
         self.max_memory = max_memory
 
-    def _lists_candidates(self) -> bool:
-        return type(self)._run_search is RandomizedSearchCV._run_search
-
-    def _candidates(self) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]]]:
-        # Drawn here and again by scikit-learn, from one state.
-        seed = check_random_state(None).randint(2**31) if self.random_state is None else self.random_state
-        sampler = ParameterSampler(self.param_distributions, self.n_iter, random_state=copy.deepcopy(seed))
-        return {"random_state": seed}, list(sampler)
+    def _draw_candidates(self) -> list[Mapping[str, Any]]:
+        return list(ParameterSampler(self.param_distributions, self.n_iter, random_state=self.random_state))

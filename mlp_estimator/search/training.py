@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.base import clone
 
 from ..compat import check_method_params, safe_split
 from ..fitting.data import TrainingData
 from ..fitting.jobs import Job, completed, fit_jobs, jobs_of
 from ..fitting.state import warn_of
-from .planning import Candidate
+from .planning import Candidate, Cell
 
 Key = tuple[int, int]  # numbers of a candidate and of a split
 
@@ -53,41 +56,95 @@ def training_set(
 ) -> TrainingSet | None:
     """Return some rows as the network reads them, and fit the earlier steps of a pipeline; None where that fails."""
     began = time.perf_counter()
-    X_part, y_part = safe_split(candidate.estimator, X, y, rows)
-    weights = check_method_params(X, fit_params, rows).values()
     steps: list[tuple[str, Any]] = []
-    if candidate.steps_key is not None:
-        earlier = clone(candidate.estimator)[:-1]
-        try:
+    try:
+        X_part, y_part = safe_split(candidate.estimator, X, y, rows)
+        weights = check_method_params(X, fit_params, rows).values()
+        if candidate.steps_key is not None:
+            earlier = clone(candidate.estimator)[:-1]
             X_part, steps = earlier.fit_transform(X_part, y_part), earlier.steps
-        except Exception:  # each ordinary fit raises it too
-            return None
+    except Exception:  # each ordinary fit raises it too
+        return None
     return TrainingSet(X_part, y_part, next(iter(weights), None), steps, time.perf_counter() - began)
 
 
-Sets = Mapping[int, TrainingSet | tuple[Any, ...] | None]
-"""By the number of a split its training set, or the arguments of ``training_set`` to make it."""
+def bytes_of_data(X: Any) -> float:
+    """Return the memory of data that a network may read; infinity for objects that do not tell their size."""
+    if sparse.issparse(X):
+        return float(X.data.nbytes + 12 * X.nnz)
+    shape = getattr(X, "shape", (math.inf,))
+    return float(getattr(X, "nbytes", 8 * math.prod(shape)))
 
 
-def train_cell(candidates: Mapping[int, Candidate], sets: Sets, max_memory: float) -> dict[Key, Finished]:
-    """Fit all candidates on all sets; scikit-learn fits what is missing from the answer."""
-    began, finished, n_bytes = time.perf_counter(), {}, 0
+def train_cell(
+    cell: Cell, make_set: Callable[[int], TrainingSet | None], n_splits: int, max_memory: float
+) -> dict[Key, Finished | None]:
+    """Fit candidates on all sets of a cell, and take them out of it; scikit-learn makes the fits that are None.
+
+    They are the first ones whose fitted networks, on all splits of the search, stay below ``max_memory``.
+    """
+    candidates = cell.candidates
+    finished: dict[Key, Finished] = {}
     waiting: list[_Fit] = []
-    for s, of_split in sets.items():
-        data = training_set(*of_split) if isinstance(of_split, tuple) else of_split
-        if data is None:
+    n_bytes = seconds = 0.0
+    for s in cell.splits:
+        made = make_set(s)
+        if made is None:
             continue
-        began -= 0.0 if isinstance(of_split, tuple) else data.seconds
-        for fit in _fits(candidates, s, data):
-            waiting.append(fit)
-            n_bytes += sum(job.n_bytes for job in fit.jobs)
-            if n_bytes > max_memory:
-                finished.update(_train(waiting))
-                waiting, n_bytes = [], 0
+        began = time.perf_counter() - made.seconds
+        read = _read(cell.first, made)
+        if read is not None:
+            if candidates is cell.candidates:
+                candidates = dict(islice(candidates.items(), _room(cell.first, read, max_memory / n_splits)))
+            n_bytes += bytes_of_data(read.X)
+            for fit in _fits(candidates, s, made, read):
+                waiting.append(fit)
+                n_bytes += sum(job.n_bytes for job in fit.jobs)
+                if n_bytes > max_memory:
+                    finished.update(_train(waiting))
+                    waiting, n_bytes = [], 0.0
+        seconds += time.perf_counter() - began
+    began = time.perf_counter()
     finished.update(_train(waiting))
+    seconds += time.perf_counter() - began
     for one in finished.values():
-        one.seconds = (time.perf_counter() - began) / len(finished)
+        one.seconds = seconds / len(finished)
+    cell.candidates = {c: candidate for c, candidate in cell.candidates.items() if c not in candidates}
+    return {**dict.fromkeys(product(candidates, cell.splits)), **finished}
+
+
+SetArguments = tuple[Candidate, Any, Any, NDArray[np.integer[Any]], Mapping[str, Any]]
+SetOrArguments = TrainingSet | SetArguments | None
+"""A training set, or the arguments of ``training_set`` to make it."""
+
+
+def train_whole_cell(
+    cell: Cell, sets: Mapping[int, SetOrArguments], n_splits: int, max_memory: float
+) -> dict[Key, Finished | None]:
+    """Fit all candidates of a cell; ``sets`` are those of its splits."""
+
+    def make_set(s: int) -> TrainingSet | None:
+        made = sets[s]
+        return training_set(*made) if isinstance(made, tuple) else made
+
+    finished: dict[Key, Finished | None] = {}
+    while cell.candidates:
+        finished.update(train_cell(cell, make_set, n_splits, max_memory))
     return finished
+
+
+def _read(candidate: Candidate, made: TrainingSet) -> TrainingData | None:
+    """Return a training set as validated and encoded, once for all candidates of a cell; None where that fails."""
+    try:
+        return candidate.network._read(candidate.settings, made.X, made.y, made.weight)
+    except Exception:  # each ordinary fit raises it too
+        return None
+
+
+def _room(candidate: Candidate, read: TrainingData, max_memory: float) -> int:
+    """Return the number of fitted networks that stay below ``max_memory``, at least one."""
+    network = candidate.settings.network(read.X.shape[1], read.targets.n_outputs, bottom=read.bottom)
+    return max(1, int(max_memory // (candidate.settings.n_members * network.layout.size * read.dtype.itemsize)))
 
 
 @dataclass
@@ -101,22 +158,17 @@ class _Fit:
     jobs: list[Job]
 
 
-def _fits(candidates: Mapping[int, Candidate], s: int, data: TrainingSet) -> Iterator[_Fit]:
-    """Yield the fits of candidates on one training set, which is read and validated once."""
-    first = next(iter(candidates.values()))
-    try:
-        read = first.network._read(first.settings, data.X, data.y, data.weight)
-    except Exception:  # each ordinary fit raises it too
-        return
+def _fits(candidates: Mapping[int, Candidate], s: int, made: TrainingSet, read: TrainingData) -> Iterator[_Fit]:
+    """Yield the fits of candidates on one training set."""
     for c, candidate in candidates.items():
         network = estimator = clone(candidate.network)
         if candidate.estimator is not candidate.network:
             estimator = clone(candidate.estimator)
-            estimator.steps = [*data.steps, (estimator.steps[-1][0], network)]
+            estimator.steps = [*made.steps, (estimator.steps[-1][0], network)]
         try:
             # A generator as random_state is cloned for each fit.
             jobs = jobs_of(replace(candidate.settings, random_state=network.random_state), read)
-        except Exception:  # as above
+        except Exception:  # each ordinary fit raises it too
             continue
         yield _Fit((c, s), estimator, network, read, jobs)
 

@@ -6,7 +6,6 @@ All statistics come from all training rows; none uses the target. Recipe and fig
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -157,7 +156,7 @@ class Table:
         """The levels of the categorical columns."""
         return [] if self.encoder is None else list(self.encoder.categories_)
 
-    @cached_property
+    @property
     def piecewise(self) -> Piecewise:
         """The layer that encodes these columns."""
         columns = [column for column in self.numeric.values() if len(column.edges)]

@@ -127,8 +127,6 @@ def train_setting(
     }
     rule = CycleEnd(cycles) if validated else None
     states = completed(fit_jobs(jobs, rule))
-    if any(state.outcome.status == "interrupted" for state in states):
-        raise KeyboardInterrupt
     theta = np.concatenate([state.theta for state in states])
     raw = None
     if folds[0][1] is not None:

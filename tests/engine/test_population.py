@@ -13,7 +13,7 @@ from mlp_estimator.engine.monitor import Monitor
 from mlp_estimator.engine.optimizers import OPTIMIZERS
 from mlp_estimator.engine.population import bytes_of, populations
 from mlp_estimator.engine.runs import Run, Training
-from mlp_estimator.engine.solvers import SOLVERS
+from mlp_estimator.engine.solvers import SOLVERS, interrupt
 
 N_ROWS = 30
 DIFFERENT = [
@@ -141,7 +141,9 @@ def test_an_interrupt_ends_all_members_at_one_update():
         note(loss, theta)
 
     together[1].monitor.note = interrupted
-    SOLVERS["adam"].run(together)
+    with pytest.raises(KeyboardInterrupt):
+        SOLVERS["adam"].run(together)
+    interrupt(together)
     assert {run.outcome.status for run in together} == {"interrupted"}
     reference = runs(DIFFERENT, max_iter=3)
     for run in reference:

@@ -224,3 +224,41 @@ def test_validation_sets_that_cannot_be_used():
         MLPClassifier().fit(X_IRIS, Y_IRIS, X_val=X_IRIS, y_val=Y_IRIS)
     with pytest.raises(ValueError, match=r"y_val has the classes \[7\], which y does not have: \[0 1 2\]"):
         MLPClassifier(early_stopping=True).fit(X_IRIS, Y_IRIS, X_val=X_IRIS, y_val=np.where(Y_IRIS == 2, 7, Y_IRIS))
+
+
+SCORERS_WITHOUT_A_NUMBER = {
+    "None": lambda estimator, X, y: None,
+    "dict": lambda estimator, X, y: {"a": 1.0},
+    "array": lambda estimator, X, y: np.ones(3),
+    "array of one": lambda estimator, X, y: np.ones(1),
+    "text": lambda estimator, X, y: "0.5",
+    "complex": lambda estimator, X, y: 1j,
+}
+
+
+@pytest.mark.parametrize("what", SCORERS_WITHOUT_A_NUMBER)
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_a_scorer_returns_one_number(what, solver):
+    scoring = SCORERS_WITHOUT_A_NUMBER[what]
+    model = MLPClassifier(scoring=scoring, solver=solver, **OPTIONS)
+    with pytest.raises(TypeError, match=r"scoring=.* returned .*, and early stopping needs one number: .*'loss'"):
+        model.fit(X, Y)
+    assert not hasattr(model, "coefs_")
+
+
+@pytest.mark.parametrize("number", [1, np.int64(1), np.float32(0.5), np.array(0.5), True])
+def test_numbers_of_every_type_are_scores(number):
+    model = MLPClassifier(scoring=lambda estimator, X, y: number, **OPTIONS).fit(X, Y)
+    assert model.best_validation_score_ == float(number)
+
+
+@pytest.mark.parametrize("scoring", [
+    "neg_log_loss", "roc_auc_ovr", "neg_brier_score", "d2_log_loss_score", "top_k_accuracy",
+    make_scorer(log_loss, greater_is_better=False, response_method="predict_proba"),
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("n_classes", [1, 2])
+def test_a_scorer_that_misses_a_class_names_the_remedy(scoring, n_classes):
+    model, rows = MLPClassifier(scoring=scoring, **OPTIONS), n_classes > Y_IRIS
+    with pytest.raises(ValueError, match=r"scoring=.* cannot score the validation set: .*scoring='loss'"):
+        model.fit(X_IRIS, Y_IRIS, X_val=X_IRIS[rows], y_val=Y_IRIS[rows])
+    model.set_params(scoring="loss").fit(X_IRIS, Y_IRIS, X_val=X_IRIS[rows], y_val=Y_IRIS[rows])

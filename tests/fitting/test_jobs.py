@@ -132,6 +132,27 @@ def test_an_interrupt_keeps_the_finished_members(monkeypatch):
     assert np.isfinite(model.predict(X_DIAB)).all()
 
 
+def test_an_interrupt_in_one_population_begins_no_other(monkeypatch):
+    from mlp_estimator.engine.losses import SoftmaxCrossEntropy
+    from mlp_estimator.fitting import jobs
+
+    evaluate, calls = SoftmaxCrossEntropy.value_and_grad, []
+
+    def interrupted(self, *arrays):
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return evaluate(self, *arrays)
+
+    monkeypatch.setattr(jobs, "populations", lambda runs: ([run] for run in runs))
+    monkeypatch.setattr(SoftmaxCrossEntropy, "value_and_grad", interrupted)
+    with pytest.warns(UserWarning, match="interrupted"):
+        model = MLPClassifier(**(ENSEMBLE | {"solver": "adam", "batch_size": 75})).fit(X_IRIS, Y_IRIS)
+    assert [len(curve) for curve in model.loss_curve_] == [2] + [0] * (N_MEMBERS - 1)
+    assert np.isfinite(model.loss_).all()
+    assert np.isfinite(model.predict_proba(X_IRIS)).all()
+
+
 PAIRS = [*((MLPClassifier, solver) for solver in CLASSIFIER_SOLVERS), *((MLPRegressor, solver) for solver in SOLVERS)]
 
 

@@ -1,13 +1,24 @@
-"""A run limits BLAS threads by its size and leaves them as they were."""
+"""A run limits BLAS threads by its size and leaves them as they were, also in a forked process."""
 
 from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+import warnings
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from mlp_estimator import MLPRegressor
+from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPRegressor
 from mlp_estimator.engine.losses import SquaredError
+from mlp_estimator.fitting import threads as fitting_threads
 from mlp_estimator.fitting.threads import OneThread
 
 BLAS = ThreadpoolController().select(user_api="blas")
@@ -49,3 +60,123 @@ def test_overlapping_fits_restore_what_the_first_one_found():
         assert set(threads().values()) == {1}
         limit.__exit__()
         assert threads() == before
+
+
+def forked(child):
+    """The exit code of a forked process that runs ``child``; a process that hangs is killed."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            child()
+            code = 0
+        finally:
+            os._exit(code)
+    for _ in range(3600):  # three minutes, on a busy machine
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return "hung"
+
+
+@contextmanager
+def held_in_a_thread(context):
+    """Another thread of Python is in the context."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold():
+        with context:
+            entered.set()
+            leave.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    entered.wait()
+    try:
+        yield
+    finally:
+        leave.set()
+        thread.join()
+
+
+def small_fit(Estimator=MLPRegressor, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        Estimator(random_state=0, **options).fit(np.eye(60)[:, :4], np.arange(60.0) % 3)
+
+
+FITS = [
+    partial(small_fit, max_iter=2),
+    partial(small_fit, solver="lbfgs", max_iter=3),
+    partial(small_fit, MLPClassifier, n_members=2, max_iter=2),
+    partial(small_fit, TabularMLPRegressor, settings=[{"hidden_layer_sizes": (4,)}], n_folds=2, max_iter=2),
+]
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("fit", FITS, ids=str)
+@pytest.mark.parametrize("limit", ["NUMPY_LIMIT", "OTHER_LIMIT"])
+def test_a_forked_process_fits_while_another_thread_holds_a_lock(limit, fit):
+    with held_in_a_thread(getattr(fitting_threads, limit)._lock):
+        assert forked(fit) == 0
+
+
+def test_other_modules_have_no_locks():
+    # A forked process waits forever for a lock of another thread; cached_property has one in Python 3.11.
+    package = Path(fitting_threads.__file__).parents[1]
+    locking = re.compile(r"\b(R?Lock|Condition|Semaphore|Barrier|Queue|cached_property)\b")
+    assert [path for path in package.rglob("*.py") if locking.search(path.read_text())] == [
+        Path(fitting_threads.__file__)
+    ]
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_forked_process_forgets_the_fits_of_other_threads(monkeypatch):
+    def restored():
+        limit.after_fork()
+        assert threads() == before
+
+    def still_limited():
+        limit.after_fork()
+        assert set(threads().values()) == {1}
+        limit.__exit__()
+        assert threads() == before
+
+    with BLAS.limit(limits=2):
+        before, limit = threads(), fitting_threads.OneThread(BLAS)
+        if not all(n == 2 for n in before.values()):
+            pytest.skip("this BLAS cannot be given two threads here")
+        with monkeypatch.context() as patch:  # not by a real thread: some versions of OpenBLAS do not obey it
+            patch.setattr(fitting_threads, "get_ident", lambda: -1)
+            limit.__enter__()
+        assert set(threads().values()) == {1}
+        assert forked(restored) == 0
+        limit.after_fork()
+        assert threads() == before
+        with limit:  # a fit whose callback forks
+            assert forked(still_limited) == 0
+        assert threads() == before
+
+
+@needs_fork
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_forks_at_any_moment_of_a_fit():
+    stop = threading.Event()
+
+    def fit_until_stopped():
+        while not stop.is_set():
+            small_fit(max_iter=1)
+
+    thread = threading.Thread(target=fit_until_stopped)
+    thread.start()
+    try:
+        assert [forked(partial(small_fit, max_iter=2)) for _ in range(15)] == [0] * 15
+    finally:
+        stop.set()
+        thread.join()

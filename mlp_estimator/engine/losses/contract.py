@@ -21,8 +21,8 @@ class Loss:
     Only ``value_and_grad`` is required. Two further methods make more solvers available, and are not defined here:
 
     - ``curvature(y, raw, weight, t)`` multiplies ``t``, an array like ``raw``, in place by the second derivative of the
-      loss with respect to ``raw``, row by row. That matrix must be positive semidefinite. Solvers 'newton-cg' and
-      'trust-krylov' call it.
+      loss with respect to ``raw``, row by row. That matrix must be positive semidefinite. Solver 'newton-cg'
+      calls it.
     - ``residuals(y, raw, r, slope)`` writes residuals r with loss = 1/2 sum weight * r^2, and their derivatives with
       respect to ``raw``, both arrays like ``raw``. Solver 'lm' calls it.
 

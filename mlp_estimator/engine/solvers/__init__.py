@@ -7,14 +7,14 @@ from typing import Literal
 import numpy as np
 
 from ..optimizers import OPTIMIZERS
-from .base import Solver
+from .base import Solver, interrupt
 from .evidence import LevenbergMarquardt
 from .minibatch import Minibatch
 from .scipy_minimize import Minimize
 
-__all__ = ["SOLVERS", "LevenbergMarquardt", "Minibatch", "Minimize", "Solver", "SolverName"]
+__all__ = ["SOLVERS", "LevenbergMarquardt", "Minibatch", "Minimize", "Solver", "SolverName", "interrupt"]
 
-SolverName = Literal["sgd", "adam", "lbfgs", "cg", "newton-cg", "lm", "trust-krylov"]
+SolverName = Literal["sgd", "adam", "lbfgs", "cg", "newton-cg", "lm"]
 
 TINY = float(np.finfo(np.float64).tiny)  # Newton-CG of SciPy 1.12 makes no step with xtol=0
 
@@ -24,5 +24,4 @@ SOLVERS: dict[str, Solver] = {
     "cg": Minimize("cg", "CG", {"maxiter": "max_iter", "gtol": "tol"}),
     "newton-cg": Minimize("newton-cg", "Newton-CG", {"maxiter": "max_iter"}, calls=("curvature",), xtol=TINY),
     "lm": LevenbergMarquardt(),
-    "trust-krylov": Minimize("trust-krylov", "trust-krylov", {"maxiter": "max_iter"}, calls=("curvature",), gtol=0.0),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,14 +13,14 @@ from ..losses import Loss
 from ..members import Array
 from ..monitor import INTERRUPTED, Monitor, Outcome
 from ..objective import Objective
-from ..runs import Run, objective_of
+from ..runs import Run, objective_of, unfinished
 
 
 class Solver(ABC):
     """One way to minimise an objective.
 
-    A solver reports every epoch or iteration to the monitors of its runs. On a keyboard interrupt it leaves the
-    parameters of the last completed update.
+    A solver reports every epoch or iteration to the monitors of its runs. A keyboard interrupt passes through it, and
+    leaves the parameters of the last completed update.
     """
 
     reads: tuple[str, ...] = ()
@@ -41,12 +41,12 @@ class Solver(ABC):
         return all(hasattr(loss, method) for loss in losses for method in self.calls)
 
 
-def interrupt(objective: Objective, runs: Iterable[Run]) -> None:
-    """End the runs that are members of an objective, after a keyboard interrupt."""
-    for m, run in enumerate(runs):
-        if np.isnan(run.monitor.loss):  # before the end of the first epoch or iteration
-            run.monitor.loss = float(objective.value()[m])
-        run.outcome = run.outcome or INTERRUPTED
+def interrupt(runs: Sequence[Run]) -> None:
+    """End the runs that are in training or have not begun, after a keyboard interrupt."""
+    for m in unfinished(runs):
+        if np.isnan(runs[m].monitor.loss):  # before the end of the first epoch or iteration
+            runs[m].monitor.loss = float(objective_of([runs[m]]).value()[0])
+        runs[m].outcome = INTERRUPTED
 
 
 class FullBatch(Solver):
@@ -55,18 +55,13 @@ class FullBatch(Solver):
     dtype = np.float64
 
     def run(self, runs: Sequence[Run]) -> None:
-        interrupted = False
         for run in runs:
             objective = objective_of([run])
             accepted = objective.theta.copy()
-            if not interrupted:  # otherwise runs that have not started are skipped
-                try:
-                    run.attempt(self._minimize, objective, accepted)
-                except KeyboardInterrupt:
-                    interrupted = True
-            np.copyto(objective.theta, accepted)
-            if interrupted:
-                interrupt(objective, [run])
+            try:
+                run.attempt(self._minimize, objective, accepted)
+            finally:
+                np.copyto(objective.theta, accepted)
 
     def _minimize(self, run: Run, objective: Objective, accepted: Array) -> None:
         run.outcome = self.minimize(objective, accepted, run.monitor, run.options)

@@ -16,7 +16,7 @@ from ..optimizers import Optimizer
 from ..runs import Run, objective_of, unfinished
 from ..schedules import Progress, rate, schedule_of
 from ..updates import Update
-from .base import Solver, interrupt
+from .base import Solver
 
 MIN_RATE = 1e-6  # at or below it a plateau stops a run whose schedule lowers the rate on plateaus
 
@@ -70,8 +70,6 @@ class Minibatch(Solver):
                     run.attempt(self._note, loss, objective.n_rows)
                 for run in runs:
                     run.attempt(self._end_epoch)
-        except KeyboardInterrupt:
-            interrupt(objective, runs)
         finally:
             stacked.unstack(optimizers)
 
