@@ -306,9 +306,6 @@ OF_CONVERSIONS = ("could not convert string to float", "inhomogeneous shape")
 KNOWN = {
     "a frame without columns, of which scikit-learn says": "at least one array or dtype is required",
     "a memoryview whose rows a scorer sees": "memoryview: invalid slice key",
-    "a scorer that is not for the estimator": "has none of the following attributes",
-    "a scorer that returns None": "float() argument must be a string or a real number",
-    "sparse y of one dimension": "first_row_or_val",
 }
 """Inputs whose messages do not name the cause yet."""
 

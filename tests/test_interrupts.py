@@ -112,16 +112,12 @@ def interrupt(name, n_times, seed):
     np.testing.assert_array_equal(clone(estimator).fit(X, y).predict(X), complete.predict(X))
 
 
-# An interrupt does not end a search yet: fits under way are scored as if they were finished.
-INTERRUPTIBLE = [name for name in FITS if name != "a search"]
-
-
-@pytest.mark.parametrize("name", INTERRUPTIBLE)
+@pytest.mark.parametrize("name", FITS)
 def test_an_interrupt_leaves_a_fit_or_the_estimator_from_before(name):
     interrupt(name, 2, seed=0)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", INTERRUPTIBLE)
+@pytest.mark.parametrize("name", FITS)
 def test_many_interrupts(name):
     interrupt(name, 25, seed=1)

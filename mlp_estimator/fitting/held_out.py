@@ -115,11 +115,11 @@ def _scorer_score(scoring: Any, predictor: Any, source: Source) -> Callable[[Arr
     def score(_: Array) -> float:
         try:
             value = scorer(predictor, source.X, source.y, **weights)
-        except ValueError as error:
+        except (AttributeError, TypeError, ValueError) as error:
             reason = str(error).rstrip(".")
             raise ValueError(
-                f"scoring={scoring!r} cannot score the validation set: {reason}. Choose scoring='loss', or a set with "
-                "every class."
+                f"scoring={scoring!r} cannot score the validation set: {reason}. Choose scoring='loss', a score "
+                "for such predictions, or a set with every class."
             ) from error
         if np.ndim(value) or np.asarray(value).dtype.kind not in "biuf":
             raise TypeError(

@@ -105,8 +105,11 @@ def labels(name: str, y: Any) -> Any:
     Raises
     ------
     ValueError
-        If a label is missing, or if labels are of several types or of a type that has no order.
+        If a label is missing, if labels are of several types or of a type that has no order, or if they are sparse and
+        have one dimension.
     """
+    if sparse.issparse(y) and y.ndim == 1:
+        raise ValueError(f"{name} is sparse and has one dimension: pass {name}.toarray().")
     dtype = getattr(y, "dtype", None)
     if y is None or (isinstance(dtype, np.dtype) and dtype.kind != "O") or sparse.issparse(y):
         return y

@@ -338,3 +338,9 @@ def test_labels_of_other_types(labels):
     y[:] = [labels[v % 2] for v in Y.tolist()]
     with pytest.raises(ValueError, match=r"y has labels of the type\(s\) .*Labels must be all text, or all integers"):
         made(MLPClassifier).fit(X, y)
+
+
+def test_sparse_labels_of_one_dimension_are_named():
+    y = sparse.coo_array(np.array([0, 1] * 6))
+    with pytest.raises(ValueError, match=r"y is sparse and has one dimension: pass y\.toarray\(\)"):
+        MLPClassifier().fit(np.arange(12.0)[:, None], y)
