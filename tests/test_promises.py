@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
 
-QUICK = {"settings": [{}], "max_iter": 16}  # one setting: the promises do not depend on the number of settings
+QUICK = {"settings": [{}], "n_folds": 4, "max_iter": 16}  # the promises do not depend on the number of networks
 
 
 def read(tables, name, seed):
