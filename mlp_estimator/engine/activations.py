@@ -117,8 +117,7 @@ def tanh(z: Array, out: Array) -> None:
 
 
 def relu(z: Array, out: Array) -> None:
-    # The method clip takes 4.8 us at 256 x 200 in float32; np.maximum with a scalar takes 16.5.
-    z.clip(0.0, np.inf, out=out)
+    kernels.relu(z, out)
 
 
 LEAK = 0.01  # slope of leaky_relu below 0 (Maas, Hannun and Ng 2013)

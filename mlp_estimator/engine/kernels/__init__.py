@@ -20,6 +20,8 @@ PASSES = (
     "move",
     "penalise",
     "add_bias",
+    "sum_over_batch",
+    "relu",
     "relu_error",
     "tanh_error",
     "logistic_error",

@@ -72,6 +72,12 @@ def add_bias(out: Array, b: Array) -> None:
     np.add(out, b, out=out)
 
 
+def relu(z: Array, out: Array) -> None:
+    """Write max(z, 0)."""
+    # The method clip takes 4.8 us at 256 x 200 in float32; np.maximum with a scalar takes 16.5.
+    z.clip(0.0, np.inf, out=out)
+
+
 def relu_slope(a: Array, out: Array, work: Array) -> None:
     """Write 1 where a > 0, else 0: at the kink any value in [0, 1] is a subgradient, and 0 is scikit-learn's."""
     # Cast and product take as long as a product with a boolean mask (8.9 us and 9.3), but need no mask in memory.

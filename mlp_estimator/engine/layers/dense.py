@@ -9,7 +9,6 @@ import numpy as np
 
 from .. import kernels
 from ..batches import Batches, SparseRows, sparse_batches
-from ..kernels.vectorised import sum_over_batch
 from ..layout import Param
 from ..members import Array
 from .contract import Layer, Params
@@ -76,7 +75,7 @@ class Dense(Layer):
         (W, _), (dW, db) = p, dp
         # A batch of one (each row by itself, for a Jacobian) makes outer products, which BLAS takes one by one.
         (np.multiply if x.shape[2] == 1 else np.matmul)(x, d_out.swapaxes(1, 2), out=dW)
-        sum_over_batch(d_out, db)
+        kernels.sum_over_batch(d_out, db)
         if d_in is not None:
             # With one output it is an outer product: 3 us by broadcasting at 100 x 200, 23 to 28 by BLAS.
             (np.multiply if self.width == 1 else np.matmul)(W, d_out, out=d_in)
@@ -128,7 +127,7 @@ class SparseDense(Dense):
         dW, db = dp
         for dW_m, d_m, batch in zip(dW, d_out, _rows_of(x, len(dW)), strict=True):
             np.copyto(dW_m, batch.T @ d_m.T)
-        sum_over_batch(d_out, db)
+        kernels.sum_over_batch(d_out, db)
 
     def tangent(
         self,

@@ -5,8 +5,10 @@ from .layers import (
     dropout_mask,
     logistic_error,
     piecewise,
+    relu,
     relu_error,
     scale_error,
+    sum_over_batch,
     tanh_error,
 )
 from .losses import sigmoid_cross_entropy, softmax_cross_entropy, squared_error
@@ -20,10 +22,12 @@ __all__ = [
     "move",
     "penalise",
     "piecewise",
+    "relu",
     "relu_error",
     "scale_error",
     "sigmoid_cross_entropy",
     "softmax_cross_entropy",
     "squared_error",
+    "sum_over_batch",
     "tanh_error",
 ]

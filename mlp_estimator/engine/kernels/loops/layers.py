@@ -30,6 +30,50 @@ def _add_bias(out, b):
     return True
 
 
+def sum_over_batch(terms, out):
+    _sum_over_batch(terms, out) or vectorised.sum_over_batch(terms, out)
+
+
+@loop
+def _sum_over_batch(terms, out):
+    by_samples = terms.strides[1] == terms.itemsize and out.strides[1] == out.itemsize
+    if not by_samples and terms.strides[2] != terms.itemsize:
+        return False
+    for m in range(len(terms)):
+        if by_samples:
+            total = row(out[m, :, 0])
+            total[:] = 0
+            for j in range(terms.shape[2]):
+                sample = row(terms[m, :, j])
+                for i in range(total.size):
+                    total[i] += sample[i]
+        else:
+            for i in range(terms.shape[1]):
+                feature, summed = row(terms[m, i]), terms.dtype.type(0)
+                for j in range(feature.size):
+                    summed += feature[j]
+                out[m, i, 0] = summed
+    return True
+
+
+def relu(z, out):
+    _relu(z, out) or vectorised.relu(z, out)
+
+
+@loop
+def _relu(z, out):
+    if not alike(z, z, out):
+        return False
+    zero, in_place = z.dtype.type(0), z.ctypes.data == out.ctypes.data
+    for m in range(len(out)):
+        a = line(out, m)
+        if not in_place:
+            a[:] = line(z, of(z, m))
+        for j in range(a.size):  # with a second name for the same memory it would not be SIMD
+            a[j] = zero if a[j] < zero else a[j]
+    return True
+
+
 def relu_error(saved, d_out, d_in, work):
     _relu_error(saved, d_out, d_in) or vectorised.relu_error(saved, d_out, d_in, work)
 
