@@ -56,9 +56,11 @@ def adam(make, option):
 
 
 def move(make, option):
-    rates = make.rng.uniform(size=33).astype(make.dtype) if option else None
-    scaled, averaged = (make.flat(20), make.flat(33)) if option else (None, None)
-    return make.flat(33), make.flat(33), rates, [make.number(), make.number()], scaled, averaged
+    if not option:
+        return make.flat(33), make.flat(33), None, [make.number(), make.number()], None, None
+    n, n_decayed = 5000, 3000  # several blocks, the weights ending within one
+    rates, scaled, averaged = make.rng.uniform(size=n).astype(make.dtype), make.flat(n_decayed), make.flat(n)
+    return make.flat(n), make.flat(n), rates, [make.number(), make.number()], scaled, averaged
 
 
 def penalise(make, option):

@@ -23,6 +23,11 @@ def _adam(grad, mean, square, numbers):
             g[j] = mu / (np.sqrt(v) + epsilon) * scale
 
 
+BLOCK = (
+    2048  # parameters, whose four arrays stay in the first cache while one short loop after the other runs over them
+)
+
+
 def move(theta, step, rates, numbers, scaled, averaged):
     n_decayed = 0 if scaled is None else scaled.shape[1]
     _move(theta, step, rates, table(numbers, theta), n_decayed, averaged)
@@ -32,20 +37,22 @@ def move(theta, step, rates, numbers, scaled, averaged):
 def _move(theta, step, rates, numbers, n_decayed, averaged):
     for m in range(len(theta)):
         decay, memory = numbers[m, 0], numbers[m, 1]
-        at, s = row(theta[m]), row(step[m])
-        if rates is not None:
+        for start in range(0, theta.shape[1], BLOCK):
+            at, s = row(theta[m, start : start + BLOCK]), row(step[m, start : start + BLOCK])
+            if rates is not None:
+                factors = rates[start : start + BLOCK]
+                for j in range(at.size):
+                    s[j] *= factors[j]
+            if start < n_decayed:
+                W = at[: n_decayed - start]
+                for j in range(W.size):
+                    s[j] -= decay * W[j]
             for j in range(at.size):
-                s[j] *= rates[j]
-        if n_decayed:
-            W = at[:n_decayed]
-            for j in range(W.size):
-                s[j] -= decay * W[j]
-        for j in range(at.size):
-            at[j] += s[j]
-        if averaged is not None:
-            average = row(averaged[m])
-            for j in range(at.size):
-                average[j] = at[j] + memory * (average[j] - at[j])
+                at[j] += s[j]
+            if averaged is not None:
+                average = row(averaged[m, start : start + BLOCK])
+                for j in range(at.size):
+                    average[j] = at[j] + memory * (average[j] - at[j])
 
 
 def penalise(theta, grad, scale, scaled):
