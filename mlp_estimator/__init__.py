@@ -8,6 +8,7 @@ from .engine.losses import Loss
 from .regressor import MLPRegressor
 from .search import MLPGridSearchCV, MLPRandomizedSearchCV
 from .tabular import TabularMLPClassifier, TabularMLPRegressor
+from .versions import show_versions
 
 __all__ = [
     "Activation",
@@ -24,5 +25,6 @@ __all__ = [
     "__version__",
     "check_activation",
     "check_loss",
+    "show_versions",
 ]
 __version__ = "0.1.0"

@@ -94,9 +94,9 @@ ENTRIES = {
 SHIFT = '''
 import numpy as np
 
+from .. import kernels
 from ..layout import Param
 from .contract import Layer
-from .dense import sum_over_batch
 
 
 class Shift(Layer):
@@ -114,7 +114,7 @@ class Shift(Layer):
         np.add(x, p[0], out=out)
 
     def backward(self, p, x, out, scratch, d_out, dp, d_in, work):
-        sum_over_batch(d_out, dp[0])
+        kernels.sum_over_batch(d_out, dp[0])
         if d_in is not None:
             np.copyto(d_in, d_out)
 

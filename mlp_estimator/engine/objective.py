@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import kernels
 from .batches import Batches, Data, DenseRows, Rows
 from .layers import Noise
 from .losses import Loss, WithCurvature, WithResiduals
@@ -77,7 +78,7 @@ class Objective:
         self.theta, self.grad = theta, np.empty_like(theta)
         self.alpha: Any = alpha
         decayed = slice(network.layout.n_decayed)
-        self._W, self._dW = theta[:, decayed], self.grad[:, decayed]
+        self._W = theta[:, decayed]
         self._scaled = np.empty_like(self._W)
         self.n_rows = data[0].n_rows
         self.total_weight: Any = for_members([d.total_weight for d in data])
@@ -124,13 +125,11 @@ class Objective:
         """Return the L2 term (M,) and add its gradient to ``grad``."""
         if isinstance(self.alpha, float) and self.alpha == 0.0:
             return 0.0
-        (scale,) = cast((self.alpha / weight,), self._W)
-        np.multiply(self._W, scale, out=self._scaled)
-        np.add(self._dW, self._scaled, out=self._dW)
-        return self._penalty(weight)
+        norms = kernels.penalise(self.theta, self.grad, self.alpha / weight, self._scaled)
+        return self._penalty(weight, norms)
 
-    def _penalty(self, weight: Number) -> Array:
-        return as_vector(0.5 * self.alpha / weight) * squared_norm(self._W)
+    def _penalty(self, weight: Number, norms: Array) -> Array:
+        return as_vector(0.5 * self.alpha / weight) * norms
 
     def _over_all_rows(self) -> Array:
         """Evaluate all rows, in chunks through the same memory."""
@@ -169,7 +168,7 @@ class Objective:
 
     def value(self) -> Array:
         """Return the objective (M,) over all rows by a forward sweep; ``grad`` does not change."""
-        return self.loss_without_penalty() + self._penalty(self.total_weight)
+        return self.loss_without_penalty() + self._penalty(self.total_weight, squared_norm(self._W))
 
     def curvature_product(self, v: Array, out: Array) -> None:
         """Write the Gauss-Newton product J' H J v + alpha v, over all rows and divided like f, to out (M, P).

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from . import kernels
 from .members import Array, cast, for_members
 
 
@@ -127,16 +128,7 @@ class Adam(Optimizer):
         t, root = self.n_steps, (1.0 - self.beta_2) ** 0.5
         rate = self.learning_rate * (1.0 - self.beta_2**t) ** 0.5 / (1.0 - self.beta_1**t)
         numbers = self.beta_1, self.beta_2, self.epsilon / root, -rate * (1.0 - self.beta_1) / root
-        beta_1, beta_2, epsilon, scale = cast(numbers, grad)
-        np.multiply(self.mean, beta_1, out=self.mean)
-        np.add(self.mean, grad, out=self.mean)
-        np.square(grad, out=grad)
-        np.multiply(self.square, beta_2, out=self.square)
-        np.add(self.square, grad, out=self.square)
-        np.sqrt(self.square, out=grad)
-        np.add(grad, epsilon, out=grad)
-        np.divide(self.mean, grad, out=grad)
-        np.multiply(grad, scale, out=grad)
+        kernels.adam(grad, self.mean, self.square, numbers)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam}

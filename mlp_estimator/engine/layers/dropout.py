@@ -7,7 +7,8 @@ from typing import Self
 
 import numpy as np
 
-from ..members import Array, Number, cast, for_members
+from .. import kernels
+from ..members import Array, Number, for_members
 from .contract import Diagonal, Layer, Noise, Params, Scratch
 
 
@@ -24,7 +25,6 @@ class Dropout(Diagonal):
     def __init__(self, rate: Number, shared: bool = False):
         self.rate = rate  # of all members, if they share the mask
         self.shared = shared
-        self._rate = rate if isinstance(rate, float) else rate[:, :, None]
 
     @property
     def kind(self) -> Hashable:
@@ -42,10 +42,8 @@ class Dropout(Diagonal):
         (mask,) = scratch
         for mask_m, rng in zip(mask, noise.generators, strict=not self.shared):
             rng.random(dtype=mask.dtype, out=mask_m.T)
-        rate = self._rate * noise.factor
-        rate, scale = cast((rate, 1.0 / (1.0 - rate)), mask)
-        np.greater_equal(mask, rate, out=mask)
-        np.multiply(mask, scale, out=mask)
+        rate = self.rate * noise.factor
+        kernels.dropout_mask(mask, rate, 1.0 / (1.0 - rate))
 
     def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
         np.multiply(x, scratch[0], out=out)

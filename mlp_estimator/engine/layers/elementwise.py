@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-import numpy as np
-
 from ..activations import Activation
 from ..members import Array
 from .contract import Diagonal, Params
@@ -40,5 +38,4 @@ class Elementwise(Diagonal):
         work: Array | None,
     ) -> None:
         if d_in is not None and work is not None:
-            self.activation.slope(out if self.in_place else x, d_in, work)
-            np.multiply(d_in, d_out, out=d_in)
+            self.activation._error(out if self.in_place else x, d_out, d_in, work)

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from .. import kernels
 from ..members import Array
 from .contract import Encoding, Params
 
@@ -28,31 +29,22 @@ class Piecewise(Encoding):
     """
 
     def __init__(self, edges: Sequence[Array], mean: Array | None = None):
-        stops = np.cumsum([len(e) - 1 for e in edges]).tolist()
-        self._places = [slice(stop - len(e) + 1, stop) for e, stop in zip(edges, stops, strict=True)]
-        self._lower, width, self._low, self._high = (
-            np.concatenate(parts)[:, None] for parts in zip(*(_bins(np.asarray(e)) for e in edges), strict=True)
-        )
-        self._slope = 1.0 / width
-        self._mean = np.zeros_like(self._lower) if mean is None else np.asarray(mean, self._lower.dtype)[:, None]
+        self._features = np.repeat(np.arange(len(edges)), [len(e) - 1 for e in edges])
+        bins = [np.concatenate(parts) for parts in zip(*(_bins(np.asarray(e)) for e in edges), strict=True)]
+        lower, width, low, high = bins
+        self._bins = np.stack([lower, 1.0 / width, low, high, np.zeros_like(lower) if mean is None else mean])
 
     @property
     def kind(self) -> Hashable:
         return ("piecewise", id(self))
 
     def n_out(self, n_in: int) -> int:
-        return n_in + len(self._lower)
+        return n_in + len(self._features)
 
     def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
         n_in = x.shape[1]
         np.copyto(out[:, :n_in], x)
-        encoded = out[:, n_in:]
-        for k, place in enumerate(self._places):
-            np.subtract(x[:, k : k + 1], self._lower[place], out=encoded[:, place])
-        np.multiply(encoded, self._slope, out=encoded)
-        np.maximum(encoded, self._low, out=encoded)
-        np.minimum(encoded, self._high, out=encoded)
-        np.subtract(encoded, self._mean, out=encoded)
+        kernels.piecewise(x, self._features, self._bins, out[:, n_in:])
 
 
 def _bins(edges: Array) -> tuple[Array, Array, Array, Array]:

@@ -6,10 +6,10 @@ from collections.abc import Hashable
 
 import numpy as np
 
+from .. import kernels
 from ..layout import Param
 from ..members import Array
 from .contract import Layer, Params, Scratch
-from .dense import sum_over_batch
 
 
 class Scale(Layer):
@@ -52,10 +52,7 @@ class Scale(Layer):
         work: Array | None,
     ) -> None:
         (s,), (products,) = p, scratch
-        np.multiply(x, d_out, out=products)
-        sum_over_batch(products, dp[0])
-        if d_in is not None:
-            np.multiply(s, d_out, out=d_in)
+        kernels.scale_error(s, x, d_out, dp[0], d_in, products)
 
     def tangent(
         self,

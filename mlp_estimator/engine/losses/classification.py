@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
+from .. import kernels
+from ..kernels.vectorised import weigh
 from ..members import Array
-from .contract import Loss, weigh, weighted_sum
-
-
-@lru_cache(maxsize=16)
-def _class_codes(n_classes: int) -> NDArray[np.integer[Any]]:
-    """Return the codes 0 .. K - 1 as a column, to compare a row of targets with."""
-    return np.arange(n_classes)[:, None]
+from .contract import Loss
 
 
 class SigmoidCrossEntropy(Loss):
@@ -29,13 +23,8 @@ class SigmoidCrossEntropy(Loss):
     link = "logistic"
 
     def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
-        terms = np.logaddexp(0.0, raw, out=work[:, 1:])
-        np.multiply(raw, y, out=d_raw)
-        np.subtract(terms, d_raw, out=terms)
-        expit(raw, out=d_raw)
-        np.subtract(d_raw, y, out=d_raw)
-        weigh(d_raw, weight)
-        return weighted_sum(terms, weight)
+        value: Array = kernels.sigmoid_cross_entropy(y, raw, weight, d_raw, work)
+        return value
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
         p = expit(raw)
@@ -63,20 +52,8 @@ class SoftmaxCrossEntropy(Loss):
     label_smoothing: float = 0.0
 
     def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
-        row, hit = work[:, :1], work[:, 1:]
-        self._shifted_exp(raw, d_raw, row)
-        np.add.reduce(d_raw, axis=-2, keepdims=True, out=row)
-        np.divide(d_raw, row, out=d_raw)
-        # 1[y = k], written out: a comparison takes 2 us at 10 x 200, three fancy indexings 13.
-        np.equal(y, _class_codes(raw.shape[-2]), out=hit)
-        if self.label_smoothing:
-            np.multiply(hit, 1.0 - self.label_smoothing, out=hit)
-            np.add(hit, self.label_smoothing / raw.shape[-2], out=hit)
-        np.subtract(d_raw, hit, out=d_raw)
-        weigh(d_raw, weight)
-        np.log(row, out=row)
-        np.multiply(hit, raw, out=hit)
-        return weighted_sum(row, weight) - weighted_sum(hit, weight)
+        value: Array = kernels.softmax_cross_entropy(y, raw, weight, d_raw, work, self.label_smoothing)
+        return value
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
         p = np.empty_like(raw)
@@ -90,13 +67,6 @@ class SoftmaxCrossEntropy(Loss):
         np.exp(out, out=out)
         np.divide(out, np.add.reduce(out, axis=-2, keepdims=True), out=out)
         np.maximum(out, float(np.finfo(out.dtype).tiny), out=out)  # log(p) is finite
-
-    @staticmethod
-    def _shifted_exp(raw: Array, out: Array, row: Array) -> None:
-        """Shift ``raw`` to a maximum of 0 over the classes, and write its exponential."""
-        np.maximum.reduce(raw, axis=-2, keepdims=True, out=row)
-        np.subtract(raw, row, out=raw)
-        np.exp(raw, out=out)
 
 
 CLASSIFICATION: dict[str, type[Loss]] = {

@@ -153,16 +153,3 @@ class WithResiduals(Protocol):
 def half_max_exponent(dtype: np.dtype[Any]) -> float:
     """Return half of the largest exponent: exp of it is far from any mean of data, and far from an overflow."""
     return float(np.log(np.finfo(dtype).max)) / 2
-
-
-def weigh(array: Array, weight: Array | None) -> None:
-    """Weight the rows of (M, k, B) in place."""
-    if weight is not None:
-        np.multiply(array, weight, out=array)
-
-
-def weighted_sum(terms: Array, weight: Array | None) -> Array:
-    """Sum (M, k, B) to (M,), rows weighted; ``terms`` is overwritten."""
-    weigh(terms, weight)
-    total: Array = np.add.reduce(terms, axis=(-2, -1))
-    return total

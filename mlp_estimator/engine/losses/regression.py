@@ -11,8 +11,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from scipy.special import xlogy
 
+from .. import kernels
+from ..kernels.vectorised import weigh, weighted_sum
 from ..members import Array
-from .contract import Loss, half_max_exponent, weigh, weighted_sum
+from .contract import Loss, half_max_exponent
 
 
 def _halves(array: Array) -> tuple[Array, Array]:
@@ -31,10 +33,8 @@ class SquaredError(Loss):
     """Half squared error, summed over outputs: 1/2 sum_k (raw_k - y_k)^2."""
 
     def value_and_grad(self, y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
-        np.subtract(raw, y, out=d_raw)
-        squares = np.square(d_raw, out=work[:, 1:])
-        weigh(d_raw, weight)
-        return 0.5 * weighted_sum(squares, weight)
+        value: Array = kernels.squared_error(y, raw, weight, d_raw, work)
+        return value
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
         weigh(t, weight)

@@ -180,6 +180,5 @@ class _Steps:
         factor = self.schedule.regularisation(progress.fraction)
         if self._noise is not None:
             self._noise.factor = factor
-        if self._update.decay is not None:
-            self._update.decay.factor = factor
+        self._update.decay_factor = factor
         progress.n_epochs += self._step

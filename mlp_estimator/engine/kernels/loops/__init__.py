@@ -1,0 +1,33 @@
+"""The loop forms: each pass reads and writes its memory once. ``vectorised.py`` says what it computes."""
+
+from .layers import (
+    add_bias,
+    dropout_mask,
+    logistic_error,
+    piecewise,
+    relu,
+    relu_error,
+    scale_error,
+    sum_over_batch,
+    tanh_error,
+)
+from .losses import sigmoid_cross_entropy, softmax_cross_entropy, squared_error
+from .parameters import adam, move, penalise
+
+__all__ = [
+    "adam",
+    "add_bias",
+    "dropout_mask",
+    "logistic_error",
+    "move",
+    "penalise",
+    "piecewise",
+    "relu",
+    "relu_error",
+    "scale_error",
+    "sigmoid_cross_entropy",
+    "softmax_cross_entropy",
+    "squared_error",
+    "sum_over_batch",
+    "tanh_error",
+]

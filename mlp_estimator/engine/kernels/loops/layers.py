@@ -1,0 +1,181 @@
+"""Loops over the arrays of a layer (M, n, B). Those with gaps, and orders that differ, take the NumPy form."""
+
+from __future__ import annotations
+
+from .. import vectorised
+from .compiler import alike, gapless, line, loop, of, row, table
+
+
+def add_bias(out, b):
+    _add_bias(out, b) or vectorised.add_bias(out, b)
+
+
+@loop
+def _add_bias(out, b):
+    by_samples = out.strides[1] == out.itemsize and b.strides[1] == b.itemsize
+    if not by_samples and out.strides[2] != out.itemsize:
+        return False
+    for m in range(len(out)):
+        if by_samples:
+            bias = row(b[m, :, 0])
+            for j in range(out.shape[2]):
+                sample = row(out[m, :, j])
+                for i in range(sample.size):
+                    sample[i] += bias[i]
+        else:
+            for i in range(out.shape[1]):
+                feature = row(out[m, i])
+                for j in range(feature.size):
+                    feature[j] += b[m, i, 0]
+    return True
+
+
+def sum_over_batch(terms, out):
+    _sum_over_batch(terms, out) or vectorised.sum_over_batch(terms, out)
+
+
+@loop
+def _sum_over_batch(terms, out):
+    by_samples = terms.strides[1] == terms.itemsize and out.strides[1] == out.itemsize
+    if not by_samples and terms.strides[2] != terms.itemsize:
+        return False
+    for m in range(len(terms)):
+        if by_samples:
+            total = row(out[m, :, 0])
+            total[:] = 0
+            for j in range(terms.shape[2]):
+                sample = row(terms[m, :, j])
+                for i in range(total.size):
+                    total[i] += sample[i]
+        else:
+            for i in range(terms.shape[1]):
+                feature, summed = row(terms[m, i]), terms.dtype.type(0)
+                for j in range(feature.size):
+                    summed += feature[j]
+                out[m, i, 0] = summed
+    return True
+
+
+def relu(z, out):
+    _relu(z, out) or vectorised.relu(z, out)
+
+
+@loop
+def _relu(z, out):
+    if not alike(z, z, out):
+        return False
+    zero, in_place = z.dtype.type(0), z.ctypes.data == out.ctypes.data
+    for m in range(len(out)):
+        a = line(out, m)
+        if not in_place:
+            a[:] = line(z, of(z, m))
+        for j in range(a.size):  # with a second name for the same memory it would not be SIMD
+            a[j] = zero if a[j] < zero else a[j]
+    return True
+
+
+def relu_error(saved, d_out, d_in, work):
+    _relu_error(saved, d_out, d_in) or vectorised.relu_error(saved, d_out, d_in, work)
+
+
+@loop
+def _relu_error(a, d_out, d_in):
+    if not alike(a, d_out, d_in):
+        return False
+    zero, one = a.dtype.type(0), a.dtype.type(1)
+    for m in range(len(d_in)):
+        f, d, error = line(a, of(a, m)), line(d_out, m), line(d_in, m)
+        for j in range(error.size):
+            error[j] = (one if f[j] > zero else zero) * d[j]
+    return True
+
+
+def tanh_error(saved, d_out, d_in, work):
+    _tanh_error(saved, d_out, d_in) or vectorised.tanh_error(saved, d_out, d_in, work)
+
+
+@loop
+def _tanh_error(a, d_out, d_in):
+    if not alike(a, d_out, d_in):
+        return False
+    one = a.dtype.type(1)
+    for m in range(len(d_in)):
+        f, d, error = line(a, of(a, m)), line(d_out, m), line(d_in, m)
+        for j in range(error.size):
+            error[j] = (one - f[j] * f[j]) * d[j]
+    return True
+
+
+def logistic_error(saved, d_out, d_in, work):
+    _logistic_error(saved, d_out, d_in) or vectorised.logistic_error(saved, d_out, d_in, work)
+
+
+@loop
+def _logistic_error(a, d_out, d_in):
+    if not alike(a, d_out, d_in):
+        return False
+    one = a.dtype.type(1)
+    for m in range(len(d_in)):
+        f, d, error = line(a, of(a, m)), line(d_out, m), line(d_in, m)
+        for j in range(error.size):
+            error[j] = (one - f[j]) * f[j] * d[j]
+    return True
+
+
+def dropout_mask(mask, rate, scale):
+    _dropout_mask(mask, table((rate, scale), mask)) or vectorised.dropout_mask(mask, rate, scale)
+
+
+@loop
+def _dropout_mask(mask, numbers):
+    if not gapless(mask):
+        return False
+    zero = mask.dtype.type(0)
+    for m in range(len(mask)):
+        rate, scale, u = numbers[m, 0], numbers[m, 1], line(mask, m)
+        for j in range(u.size):
+            u[j] = scale if u[j] >= rate else zero
+    return True
+
+
+def piecewise(x, features, bins, out):
+    _piecewise(x, features, bins, out) or vectorised.piecewise(x, features, bins, out)
+
+
+@loop
+def _piecewise(x, features, bins, out):
+    if x.strides[1] != x.itemsize or out.strides[1] != out.itemsize:
+        return False
+    lower, slope, low, high, mean = bins[0], bins[1], bins[2], bins[3], bins[4]
+    for m in range(len(out)):
+        for j in range(out.shape[2]):
+            sample, encoded = row(x[of(x, m), :, j]), row(out[m, :, j])
+            for t in range(encoded.size):
+                u = (sample[features[t]] - lower[t]) * slope[t]
+                u = low[t] if u < low[t] else u
+                encoded[t] = (high[t] if u > high[t] else u) - mean[t]
+    return True
+
+
+def scale_error(s, x, d_out, ds, d_in, products):
+    _scale_error(s, x, d_out, ds, d_in) or vectorised.scale_error(s, x, d_out, ds, d_in, products)
+
+
+@loop
+def _scale_error(s, x, d_out, ds, d_in):
+    if x.strides[1] != x.itemsize or d_out.strides[1] != d_out.itemsize or ds.strides[1] != ds.itemsize:
+        return False
+    if d_in is not None and (d_in.strides[1] != d_in.itemsize or s.strides[1] != s.itemsize):
+        return False
+    for m in range(len(d_out)):
+        total = row(ds[m, :, 0])
+        total[:] = 0
+        for j in range(d_out.shape[2]):
+            a, d = row(x[of(x, m), :, j]), row(d_out[m, :, j])
+            for i in range(total.size):
+                total[i] += a[i] * d[i]
+            if d_in is not None:
+                factor, error = row(s[m, :, 0]), row(d_in[m, :, j])
+                for i in range(total.size):
+                    error[i] = factor[i] * d[i]
+    return True

@@ -1,0 +1,226 @@
+"""The NumPy forms: each line of a derivation is a pass over memory. Signatures and meaning hold for the loops too.
+
+Arrays of parameters are (M, P), those of a layer (M, n, B) in either order of memory. Numbers are one float for all
+members or a column (M, 1). Derivations: ``docs/derivations.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from ..members import Array, Number, cast, squared_norm
+
+
+def adam(grad: Array, mean: Array, square: Array, numbers: Sequence[Number]) -> None:
+    """M <- beta_1 m + g, v <- beta_2 v + g^2, and the gradient becomes the step scale * m / (sqrt(v) + epsilon)."""
+    beta_1, beta_2, epsilon, scale = cast(numbers, grad)
+    np.multiply(mean, beta_1, out=mean)
+    np.add(mean, grad, out=mean)
+    np.square(grad, out=grad)
+    np.multiply(square, beta_2, out=square)
+    np.add(square, grad, out=square)
+    np.sqrt(square, out=grad)
+    np.add(grad, epsilon, out=grad)
+    np.divide(mean, grad, out=grad)
+    np.multiply(grad, scale, out=grad)
+
+
+def move(
+    theta: Array,
+    step: Array,
+    rates: Array | None,
+    numbers: Sequence[Number],
+    scaled: Array | None,
+    averaged: Array | None,
+) -> None:
+    """Theta <- theta + rates * step - decay * W, and averaged <- memory * averaged + (1 - memory) * theta.
+
+    ``numbers`` are decay and memory. W are the first parameters of theta, as many as ``scaled`` has, an array to
+    compute in; without it nothing decays. theta changes in one call, which an interrupt does not divide.
+    """
+    decay, memory = cast(numbers, theta)
+    if rates is not None:
+        np.multiply(step, rates, out=step)
+    if scaled is not None:
+        n_decayed = scaled.shape[1]
+        np.multiply(theta[:, :n_decayed], decay, out=scaled)
+        np.subtract(step[:, :n_decayed], scaled, out=step[:, :n_decayed])
+    np.add(theta, step, out=theta)
+    if averaged is not None:
+        np.subtract(averaged, theta, out=step)
+        np.multiply(step, memory, out=step)
+        np.add(theta, step, out=averaged)
+
+
+def penalise(theta: Array, grad: Array, scale: Number, scaled: Array) -> Array:
+    """Add scale * W to the gradient and return the squared norms (M,) of W; W in theta is as wide as ``scaled``."""
+    (scale,) = cast((scale,), theta)
+    W, dW = theta[:, : scaled.shape[1]], grad[:, : scaled.shape[1]]
+    np.multiply(W, scale, out=scaled)
+    np.add(dW, scaled, out=dW)
+    return squared_norm(W)
+
+
+def add_bias(out: Array, b: Array) -> None:
+    """Add b (M, n, 1) to each sample."""
+    np.add(out, b, out=out)
+
+
+def relu(z: Array, out: Array) -> None:
+    """Write max(z, 0)."""
+    # The method clip takes 4.8 us at 256 x 200 in float32; np.maximum with a scalar takes 16.5.
+    z.clip(0.0, np.inf, out=out)
+
+
+def relu_slope(a: Array, out: Array, work: Array) -> None:
+    """Write 1 where a > 0, else 0: at the kink any value in [0, 1] is a subgradient, and 0 is scikit-learn's."""
+    # Cast and product take as long as a product with a boolean mask (8.9 us and 9.3), but need no mask in memory.
+    np.greater(a, 0.0, out=out)
+
+
+def tanh_slope(a: Array, out: Array, work: Array) -> None:
+    """Write 1 - a^2."""
+    np.square(a, out=out)
+    np.subtract(1.0, out, out=out)
+
+
+def logistic_slope(a: Array, out: Array, work: Array) -> None:
+    """Write (1 - a) a."""
+    np.subtract(1.0, a, out=out)
+    np.multiply(out, a, out=out)
+
+
+def error_by(slope: Callable[[Array, Array, Array], object]) -> Callable[[Array, Array, Array, Array], None]:
+    """Return the pass (saved, d_out, d_in, work) that writes slope * d_out to d_in."""
+
+    def error(saved: Array, d_out: Array, d_in: Array, work: Array) -> None:
+        slope(saved, d_in, work)
+        np.multiply(d_in, d_out, out=d_in)
+
+    return error
+
+
+relu_error, tanh_error, logistic_error = map(error_by, (relu_slope, tanh_slope, logistic_slope))
+
+
+def dropout_mask(mask: Array, rate: Number, scale: Number) -> None:
+    """Replace uniform numbers by ``scale`` where they are at least ``rate``, else by 0."""
+    rate, scale = (_of_batch(number) for number in cast((rate, scale), mask))
+    np.greater_equal(mask, rate, out=mask)
+    np.multiply(mask, scale, out=mask)
+
+
+def _of_batch(number: Number) -> Number:
+    """Return a number that broadcasts against (M, n, B)."""
+    return number[:, :, None] if isinstance(number, np.ndarray) else number
+
+
+def piecewise(x: Array, features: NDArray[np.integer[Any]], bins: Array, out: Array) -> None:
+    """Write clip((x - lower) * slope, low, high) - mean; component t reads feature ``features[t]`` of x.
+
+    ``bins`` (5, n_components) has lower, slope, low, high and mean. The components of a feature follow one another.
+    """
+    lower, slope, low, high, mean = bins[:, :, None]
+    for k, place in enumerate(_stretches(features.tobytes())):
+        np.subtract(x[:, k : k + 1], lower[place], out=out[:, place])
+    np.multiply(out, slope, out=out)
+    np.maximum(out, low, out=out)
+    np.minimum(out, high, out=out)
+    np.subtract(out, mean, out=out)
+
+
+@lru_cache(maxsize=8)
+def _stretches(features: bytes) -> list[slice]:
+    """Return the components of each feature, which lie side by side."""
+    stops = np.cumsum(np.bincount(np.frombuffer(features, np.intp))).tolist()
+    return [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+
+
+def scale_error(s: Array, x: Array, d_out: Array, ds: Array, d_in: Array | None, products: Array) -> None:
+    """Write the gradient of the factors s (M, n, 1), the sums of x * d_out, and d_in = s * d_out."""
+    np.multiply(x, d_out, out=products)
+    sum_over_batch(products, ds)
+    if d_in is not None:
+        np.multiply(s, d_out, out=d_in)
+
+
+@lru_cache(maxsize=32)
+def _ones(n_rows: int, dtype: np.dtype[Any]) -> Array:
+    return np.ones((n_rows, 1), dtype)
+
+
+def sum_over_batch(terms: Array, out: Array) -> None:
+    """Sum (M, n, B) to (M, n, 1) as a product: 2.4 us at 256 x 200 where add.reduce takes 10.7, einsum 4.4."""
+    if terms.shape[2] == 1:
+        np.copyto(out, terms)
+    else:
+        np.matmul(terms, _ones(terms.shape[2], terms.dtype), out=out)
+
+
+def weigh(array: Array, weight: Array | None) -> None:
+    """Weight the rows of (M, k, B) in place."""
+    if weight is not None:
+        np.multiply(array, weight, out=array)
+
+
+def weighted_sum(terms: Array, weight: Array | None) -> Array:
+    """Sum (M, k, B) to (M,), rows weighted; ``terms`` is overwritten."""
+    weigh(terms, weight)
+    total: Array = np.add.reduce(terms, axis=(-2, -1))
+    return total
+
+
+@lru_cache(maxsize=16)
+def _class_codes(n_classes: int) -> NDArray[np.integer[Any]]:
+    """Return the codes 0 .. K - 1 as a column, to compare a row of targets with."""
+    return np.arange(n_classes)[:, None]
+
+
+def softmax_cross_entropy(
+    y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array, smoothing: float
+) -> Array:
+    """Return the sums of log sum_k e^raw_k - sum_k hit_k raw_k, and write the gradient e^raw_k / sum - hit_k.
+
+    hit is (1 - smoothing) 1[y = k] + smoothing / K. ``raw`` is shifted to a maximum of 0 over the classes.
+    """
+    row, hit = work[:, :1], work[:, 1:]
+    np.maximum.reduce(raw, axis=-2, keepdims=True, out=row)
+    np.subtract(raw, row, out=raw)
+    np.exp(raw, out=d_raw)
+    np.add.reduce(d_raw, axis=-2, keepdims=True, out=row)
+    np.divide(d_raw, row, out=d_raw)
+    # 1[y = k], written out: a comparison takes 2 us at 10 x 200, three fancy indexings 13.
+    np.equal(y, _class_codes(raw.shape[-2]), out=hit)
+    if smoothing:
+        np.multiply(hit, 1.0 - smoothing, out=hit)
+        np.add(hit, smoothing / raw.shape[-2], out=hit)
+    np.subtract(d_raw, hit, out=d_raw)
+    weigh(d_raw, weight)
+    np.log(row, out=row)
+    np.multiply(hit, raw, out=hit)
+    return weighted_sum(row, weight) - weighted_sum(hit, weight)
+
+
+def sigmoid_cross_entropy(y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
+    """Return the sums of log(1 + e^raw) - y raw, and write the gradient 1 / (1 + e^-raw) - y."""
+    terms = np.logaddexp(0.0, raw, out=work[:, 1:])
+    np.multiply(raw, y, out=d_raw)
+    np.subtract(terms, d_raw, out=terms)
+    expit(raw, out=d_raw)
+    np.subtract(d_raw, y, out=d_raw)
+    weigh(d_raw, weight)
+    return weighted_sum(terms, weight)
+
+
+def squared_error(y: Array, raw: Array, weight: Array | None, d_raw: Array, work: Array) -> Array:
+    """Return the sums of (raw - y)^2 / 2, and write the gradient raw - y."""
+    np.subtract(raw, y, out=d_raw)
+    squares = np.square(d_raw, out=work[:, 1:])
+    weigh(d_raw, weight)
+    return 0.5 * weighted_sum(squares, weight)
