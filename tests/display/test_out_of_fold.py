@@ -41,6 +41,7 @@ def test_residuals_with_the_interval_that_covers_them():
     assert "80% of the residuals" in [text.get_text() for text in display.ax_.get_legend().get_texts()]
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_fits_without_such_predictions():
     X, y = (array[:60] for array in load_diabetes(return_X_y=True))
     for model in (
