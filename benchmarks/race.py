@@ -1,6 +1,7 @@
 """Time of whole fits compared with scikit-learn, PyTorch, JAX and the bare matrix products.
 
-    python benchmarks/race.py [--threads 1] [--repeats 7] [--cases tiny,digits] [--peers sklearn,torch] [--json FILE]
+    python benchmarks/race.py [--threads 1] [--repeats 7] [--cases tiny,digits] [--peers sklearn,torch]
+                              [--kernels numpy,numba] [--json FILE]
 
 Each peer runs in a separate process, pinned to ``--threads`` cores and BLAS threads (JAX respects the cores only) and
 without OPENBLAS_* overrides, so that every library chooses its kernels for the CPU. In that process this package and
@@ -11,12 +12,18 @@ with ``out=``) it is our time over theirs. All use the same data, sizes, batches
 our time is that of ``fit``. Compared with scikit-learn, X is float64 even if we compute in float32. Compared with
 PyTorch (eager, fused Adam) and JAX (jit, an epoch as a scan), all data are float32.
 
+The case ``grid`` is a grid search on iris as a population (``MLPGridSearchCV``) against ``GridSearchCV`` over
+scikit-learn's MLP; ``tabular`` is a fit of ``TabularMLPClassifier`` against scikit-learn's gradient boosting, both with
+their defaults. They have no other peers. ``--kernels`` names the forms of our kernels, by default both where Numba is
+installed; each has a line.
+
 Peers that are not installed are skipped (extra ``bench``; without a GPU, install the CPU builds).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import importlib.util
 import itertools
@@ -36,6 +43,7 @@ CASES = {  # rows, columns, classes (0: regression), hidden layers, batch, epoch
     "image": (60000, 784, 10, (256, 128), 200, 2),
     "regression": (20000, 20, 0, (100, 100), 200, 3),
 }
+GRID = {"hidden_layer_sizes": [(25,), (100,)], "alpha": [1e-5, 1e-4, 1e-3], "learning_rate_init": [1e-3, 1e-2]}
 ALPHA, RATE = 1e-4, 1e-3
 
 
@@ -69,16 +77,40 @@ def fit_with(module, case, dtype=None, x_dtype="float64"):
     return lambda: model.fit(X, y)
 
 
-def ours(case, dtype, x_dtype):
-    import mlp_estimator
+def grid_search(Search, Classifier, **options):
+    from sklearn.datasets import load_iris
+    from sklearn.preprocessing import scale
 
-    return fit_with(mlp_estimator, case, dtype, x_dtype)
+    X, y = load_iris(return_X_y=True)
+    search = Search(Classifier(random_state=0, **options), GRID, n_jobs=1)
+    return lambda: search.fit(scale(X), y)
+
+
+def ours(case, dtype, x_dtype):
+    import mlp_estimator as m
+
+    if case == "grid":
+        return grid_search(m.MLPGridSearchCV, m.MLPClassifier, dtype=dtype)
+    if case == "tabular":
+        return lambda: m.TabularMLPClassifier(random_state=0).fit(*table())
+    return fit_with(m, case, dtype, x_dtype)
 
 
 def sklearn(case):
-    import sklearn.neural_network
+    import sklearn.ensemble
+    import sklearn.model_selection
+    import sklearn.neural_network as m
 
-    return fit_with(sklearn.neural_network, case)
+    if case == "grid":
+        return grid_search(sklearn.model_selection.GridSearchCV, m.MLPClassifier)
+    if case == "tabular":
+        return lambda: sklearn.ensemble.HistGradientBoostingClassifier(random_state=0).fit(*table())
+    return fit_with(m, case)
+
+
+def table():
+    X, y = data("table")
+    return X[:1000], y[:1000]
 
 
 def torch(case):
@@ -196,6 +228,7 @@ def bare(case, dtype="float32"):
 
 
 PEERS = {"sklearn": sklearn, "torch": torch, "jax": jax, "bare": bare}
+ONLY_SKLEARN = {"grid": ("float64", "float32"), "tabular": ("float32",)}  # further cases, and our types in them
 COLUMNS = {  # heading: (peer, our dtype, whether the ratio is our time over theirs)
     "sklearn, float64": ("sklearn", "float64", False),
     "sklearn, ours float32": ("sklearn", "float32", False),
@@ -232,14 +265,24 @@ def versions():
         if importlib.util.find_spec(name):
             found[name] = importlib.metadata.version(name)
     blas = [f"{i['internal_api']} {i['version']} {i.get('architecture')}" for i in threadpool_info()]
-    return found | {"blas": sorted(set(blas)), "machine": platform.machine(), "cores": os.cpu_count()}
+    return found | {"blas": sorted(set(blas)), "machine": processor(), "cores": os.cpu_count()}
+
+
+def processor():
+    """Return the name of the CPU and the widest vectors it has."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
+        lines = dict(line.split(":", 1) for line in file.read().replace("\t", "").splitlines() if ":" in line)
+        widest = next((name for name in ("avx512f", "avx2", "avx") if name in lines.get("flags", "").split()), "")
+        return f"{lines.get('model name', '').strip()} {widest}"
+    return platform.machine()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--cases", default=",".join([*CASES, *ONLY_SKLEARN]))
+    parser.add_argument("--kernels", default="numpy,numba" if importlib.util.find_spec("numba") else "numpy")
     parser.add_argument("--peers", default=",".join(PEERS))
     parser.add_argument("--json")
     parser.add_argument("--one", nargs=3, metavar=("PEER", "DTYPE", "CASE"), help="print one comparison as JSON")
@@ -255,17 +298,23 @@ def main():
     peers = [peer for peer in args.peers.split(",") if peer == "bare" or importlib.util.find_spec(peer)]
     columns = {heading: column for heading, column in COLUMNS.items() if column[0] in peers}
     results = {}
-    print(f"{'median of ' + str(args.repeats):<14}" + "".join(f"{heading:>24}" for heading in columns))
-    for case in args.cases.split(","):
-        results[case], line = {}, f"{case:<14}"
+    print(", ".join(f"{name} {version}" for name, version in versions().items()))
+    print(f"{'median of ' + str(args.repeats):<18}" + "".join(f"{heading:>24}" for heading in columns))
+    for case, kernels in itertools.product(args.cases.split(","), args.kernels.split(",")):
+        name = f"{case} {kernels}"
+        results[name], line = {}, f"{name:<18}"
         for heading, (peer, dtype, inverse) in columns.items():
+            if case in ONLY_SKLEARN and (peer != "sklearn" or dtype not in ONLY_SKLEARN[case]):
+                line += f"{'':>24}"
+                continue
+            pinned["MLP_ESTIMATOR_KERNELS"] = kernels
             command = [sys.executable, __file__, "--repeats", str(args.repeats), "--one", peer, dtype, case]
             answer = subprocess.run(
                 command, env=os.environ | pinned, preexec_fn=lambda: os.sched_setaffinity(0, cores),
                 capture_output=True, text=True, check=True,
             )  # fmt: skip
             ratios = sorted(1 / r if inverse else r for r in json.loads(answer.stdout.splitlines()[-1]))
-            results[case][heading] = ratios
+            results[name][heading] = ratios
             line += f"{ratios[len(ratios) // 2]:>24.2f}"
         print(line, flush=True)
     if args.json:

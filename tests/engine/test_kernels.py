@@ -6,10 +6,13 @@ import inspect
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from samples import X_IRIS, Y_IRIS
 
+from mlp_estimator import MLPClassifier
 from mlp_estimator.engine import kernels
 from mlp_estimator.engine.kernels import PASSES, vectorised
 
@@ -211,3 +214,34 @@ def test_numba_is_used_where_it_is_installed(loops):
         == run(PROGRAM, MLP_ESTIMATOR_KERNELS="numba").stdout.split()
         == ["numba", "loops.parameters"]
     )
+
+
+FIT = """
+import warnings
+from sklearn.datasets import load_iris
+from mlp_estimator import MLPClassifier
+warnings.simplefilter("ignore")
+options = dict(weight_decay=0.01, dropout=0.2, n_members=2, batch_size=40, max_iter=20, random_state=0)
+model = MLPClassifier((9, 8), activation=("relu", "tanh"), **options).fit(*load_iris(return_X_y=True))
+print(*(float(w) for member in range(2) for layer in model.coefs_ for w in layer[member].ravel()))
+"""
+
+
+def test_whole_fits_agree_and_repeat(loops):
+    forms = {form: [run(FIT, MLP_ESTIMATOR_KERNELS=form).stdout.split() for _ in range(2)] for form in kernels.FORMS}
+    for first, second in forms.values():
+        assert first == second
+        assert len(first) > 100
+    of_numpy, of_numba = (np.array(runs[0], float) for runs in forms.values())
+    np.testing.assert_allclose(of_numba, of_numpy, rtol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_fits_in_threads_are_the_serial_ones():
+    def weights(seed):
+        return MLPClassifier((9,), max_iter=10, batch_size=30, random_state=seed).fit(X_IRIS, Y_IRIS).coefs_[0]
+
+    serial = [weights(seed) for seed in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        for alone, beside_others in zip(serial, pool.map(weights, range(40)), strict=True):
+            np.testing.assert_array_equal(alone, beside_others)
