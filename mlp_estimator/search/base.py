@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Self, cast
 
 from numpy.typing import ArrayLike
+from sklearn.base import is_classifier
 from sklearn.model_selection import check_cv
+from sklearn.utils import indexable
 
 from ..compat import BaseSearchCV
 from ..fitting.features import MatrixLike
 from ..parameters import DOC_LINK
 from .planning import network_in
-from .prefitted import PrefittedClones
+from .prefitted import Drawn, PrefittedClones
 
 
 class PopulationSearch(BaseSearchCV):
@@ -26,7 +29,7 @@ class PopulationSearch(BaseSearchCV):
 
     n_jobs: int | None
     max_memory: float
-    _checked_cv_orig: Any  # scikit-learn's
+    cv: Any
     _clones: PrefittedClones | None = None  # while a fit runs
     _doc_link_module = "mlp_estimator"
     _doc_link_template = DOC_LINK
@@ -60,7 +63,10 @@ class PopulationSearch(BaseSearchCV):
         if network_in(estimator)[0] is None or type(self)._run_search is not PopulationSearch._run_search:
             super().fit(X, y, **params)
             return self
-        self._clones = PrefittedClones(estimator, self.n_jobs, self.max_memory)
+        cv = self.cv
+        if isinstance(cv, Iterator):
+            self.cv = list(cv)  # as scikit-learn does; it can be read once only
+        self._clones = PrefittedClones(estimator, partial(self._draw, X, y), self.n_jobs, self.max_memory)
         # A copy has the tags and metadata requests by which scikit-learn chooses splitter, scorers and routes.
         self.estimator = copy.copy(estimator)
         self.estimator.__sklearn_clone__ = self._clones
@@ -68,37 +74,38 @@ class PopulationSearch(BaseSearchCV):
             super().fit(X, y, **params)
         finally:
             del self.estimator.__sklearn_clone__, self._clones  # scorers keep this copy
-            self.estimator = estimator
+            self.estimator, self.cv = estimator, cv
         return self
 
-    # Hooks of scikit-learn's ``fit``, in the order of their calls. Its own checks come first.
+    # What follows is called by scikit-learn's ``fit``, in this order. Its checks come before ``_draw``.
 
     def _get_routed_params_for_fit(self, params: Mapping[str, Any]) -> Any:
         routed = cast(Any, super())._get_routed_params_for_fit(params)
         if self._clones is not None:
-            self._clones.fit_params = routed.estimator.fit
+            self._clones.routed = routed
         return routed
 
-    def _check_input_parameters(self, X: Any, y: Any, split_params: Mapping[str, Any]) -> None:
-        cast(Any, super())._check_input_parameters(X, y, split_params)
-        if self._clones is None:
-            return
+    def _draw(self, X: Any, y: Any) -> Drawn | None:
+        """Draw candidates and splits, before scikit-learn does; None where that fails, and fails again there."""
+        assert self._clones is not None
         try:
             candidates = self._draw_candidates()
-            splits = [(train, test) for train, test in self._checked_cv_orig.split(X, y, **split_params)]
-        except Exception:  # scikit-learn draws them again, and raises it
-            return
-        self._clones.plan(candidates, splits, X, y)
+            X, y = indexable(X, y)
+            splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+            splits = [(train, test) for train, test in splitter.split(X, y, **self._clones.routed.splitter.split)]
+        except Exception:
+            return None
+        return Drawn(candidates, splits, X, y)
 
     def _run_search(self, evaluate_candidates: Callable[..., dict[str, Any]], *, callback_ctx: Any = None) -> None:
         clones = self._clones
-        if clones is None or not clones.drawn:
-            cast(Any, super())._run_search(evaluate_candidates, callback_ctx=callback_ctx)
-            return
 
-        def evaluate(_: Any, **options: Any) -> dict[str, Any]:
-            results = evaluate_candidates(clones.candidates, cv=check_cv(clones.splits), **options)
+        def evaluate(candidates: Any, **options: Any) -> dict[str, Any]:
+            if clones is None or clones.drawn is None:
+                return evaluate_candidates(candidates, **options)
+            results = evaluate_candidates(clones.drawn.candidates, cv=check_cv(clones.drawn.splits), **options)
             clones.share_time(results)
             return results
 
-        cast(Any, super())._run_search(evaluate, callback_ctx=callback_ctx)
+        context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}  # from scikit-learn 1.9 on
+        cast(Any, super())._run_search(evaluate, **context)

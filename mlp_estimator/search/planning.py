@@ -73,7 +73,8 @@ def network_in(estimator: Any) -> tuple[Any, str]:
         except Exception:  # malformed steps, which the pipeline reports itself
             return None, ""
         prefix = f"{name}__"
-    return (last, prefix) if hasattr(last, "_population_settings") else (None, "")
+    is_network = hasattr(last, "_population_settings") and not isinstance(last, type)
+    return (last, prefix) if is_network else (None, "")
 
 
 def candidate_of(estimator: Any, params: Mapping[str, Any], fit_params: Mapping[str, Any]) -> Candidate | None:

@@ -8,7 +8,8 @@ a fit could not be trained in a cell, the clone is an ordinary one.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from typing import Any
@@ -33,6 +34,16 @@ from .training import (
 )
 
 Split = tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]  # training and test rows
+
+
+@dataclass
+class Drawn:
+    """What the fits of a search are made of."""
+
+    candidates: Sequence[Mapping[str, Any]]
+    splits: Sequence[Split]
+    X: Any
+    y: Any
 
 
 class Prefitted:
@@ -75,24 +86,29 @@ class Ordinary:
 class PrefittedClones:
     """Stands in for the estimator that a search clones: each clone is the next fit that the search asks for."""
 
-    fit_params: Mapping[str, Any]  # what scikit-learn routes to the estimator
-    candidates: Sequence[Mapping[str, Any]]
-    splits: Sequence[Split]
-    drawn = False  # whether there are candidates and splits
+    routed: Any  # the metadata of each object of the search
+    drawn: Drawn | None = None
 
-    def __init__(self, estimator: Any, n_jobs: int | None, max_memory: float):
-        self._estimator, self._n_jobs, self._max_memory = estimator, n_jobs, max_memory
+    def __init__(self, estimator: Any, draw: Callable[[], Drawn | None], n_jobs: int | None, max_memory: float):
+        self._estimator, self._draw, self._n_jobs, self._max_memory = estimator, draw, n_jobs, max_memory
         self._keys: Iterator[Key] = iter(())
         self._sets: dict[tuple[Hashable, int], TrainingSet] = {}
         self._finished: dict[Key, Finished | None] = {}
 
-    def plan(self, candidates: Sequence[Mapping[str, Any]], splits: Sequence[Split], X: Any, y: Any) -> None:
-        """Plan the fits of candidates on the training rows of splits: the search asks for them in this order."""
-        self.candidates, self.splits, self.drawn = candidates, splits, True
-        self._X, self._y = X, y
+    def __call__(self) -> PrefittedClones:
+        """Return the first clone, of which the search makes the others; it has checked all input before."""
+        self.drawn = self._draw()
+        if self.drawn is not None:
+            self._plan(self.drawn)
+        return self
+
+    def _plan(self, drawn: Drawn) -> None:
+        candidates, splits = drawn.candidates, drawn.splits
         self._keys = product(range(len(candidates)), range(len(splits)))
         self._seconds = np.full((len(candidates), len(splits)), np.nan)  # NaN for ordinary fits
-        planned = {c: candidate_of(self._estimator, params, self.fit_params) for c, params in enumerate(candidates)}
+        planned = {
+            c: candidate_of(self._estimator, params, self.routed.estimator.fit) for c, params in enumerate(candidates)
+        }
         cells = cells_of({c: one for c, one in planned.items() if one is not None}, len(splits))
         self._cells = {(c, s): cell for cell in cells for c in cell.candidates for s in cell.splits}
         if effective_n_jobs(self._n_jobs) > 1:
@@ -110,14 +126,15 @@ class PrefittedClones:
                 sets.update(zip(shared, [made, *others], strict=True))
         for finished in parallel(
             delayed(train_whole_cell)(
-                cell, {s: sets[cell.first.steps_key, s] for s in cell.splits}, len(self.splits), self._max_memory
+                cell, {s: sets[cell.first.steps_key, s] for s in cell.splits}, self._seconds.shape[1], self._max_memory
             )
             for cell in cells
         ):
             self._finished.update(finished)
 
     def _set_arguments(self, cell: Cell, s: int) -> SetArguments:
-        return cell.first, self._X, self._y, self.splits[s][0], self.fit_params
+        assert self.drawn is not None
+        return cell.first, self.drawn.X, self.drawn.y, self.drawn.splits[s][0], self.routed.estimator.fit
 
     def _training_set(self, cell: Cell, s: int) -> TrainingSet | None:
         """Return a training set; earlier steps are fitted once per split and setting."""
@@ -132,10 +149,6 @@ class PrefittedClones:
             self._sets[key] = made
         return made
 
-    def __call__(self) -> PrefittedClones:
-        """Return the first clone, of which the search makes the others."""
-        return self
-
     def __sklearn_clone__(self) -> Any:
         """Return the next fit, or an ordinary clone where scikit-learn must fit; after them the clone for the refit."""
         key = next(self._keys, None)
@@ -144,7 +157,7 @@ class PrefittedClones:
         if key in self._cells and key not in self._finished:
             cell = self._cells[key]
             make_set = partial(self._training_set, cell)
-            self._finished.update(train_cell(cell, make_set, len(self.splits), self._max_memory))
+            self._finished.update(train_cell(cell, make_set, self._seconds.shape[1], self._max_memory))
         finished = self._finished.pop(key, None)
         if finished is None:
             return Ordinary(clone(self._estimator))

@@ -134,9 +134,10 @@ with config_context(enable_metadata_routing=True):
         "steps": (
             make_pipeline(
                 StandardScaler().set_fit_request(sample_weight=True),
-                clone(NETWORK).set_fit_request(sample_weight=False).set_score_request(sample_weight=True),
+                clone(NETWORK).set_fit_request(sample_weight=False),
             ),
-            {"cv": GroupKFold(3)}, {"sample_weight": WEIGHT, "groups": GROUPS},
+            {"cv": GroupKFold(3), "scoring": get_scorer("accuracy").set_score_request(sample_weight=True)},
+            {"sample_weight": WEIGHT, "groups": GROUPS},
         ),
     }  # fmt: skip
 
