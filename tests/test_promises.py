@@ -14,7 +14,8 @@ from sklearn.model_selection import train_test_split
 
 from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
 
-# The promises do not depend on the number and the size of the networks.
+# Few small networks, for speed. Their mean is clearly better than each of them: what is out of fold is by one of them,
+# so that intervals are wider and scores lower than they would have to be.
 QUICK = {"settings": [{"hidden_layer_sizes": (32, 32)}], "n_folds": 4, "max_iter": 16}
 
 
@@ -34,7 +35,7 @@ def test_intervals_cover_new_rows_of_real_tables(tables, name):
         X, X_test, y, y_test, _ = read(tables, name, seed)
         low, high = TabularMLPRegressor(**QUICK, random_state=seed).fit(X, y).predict_interval(X_test, coverage=0.9)
         covered.append(np.mean((low <= y_test) & (y_test <= high)))
-    assert 0.88 <= np.mean(covered) <= 0.93
+    assert 0.88 <= np.mean(covered) <= 0.95
 
 
 @pytest.mark.slow
@@ -42,10 +43,9 @@ def test_intervals_cover_new_rows_of_real_tables(tables, name):
     "name",
     ["abalone", "california_housing", "cpu_act", "elevators", "phoneme", "satimage", "spambase", "telco_churn"],
 )
-def test_the_out_of_fold_score_is_that_of_new_rows(tables, name):
+def test_the_out_of_fold_score_is_not_optimistic(tables, name):
     X, X_test, y, y_test, regression = read(tables, name, 0)
     model = (TabularMLPRegressor if regression else TabularMLPClassifier)(**QUICK, random_state=0).fit(X, y)
-    # The mean of all members is a little better than one, and than the score of one.
     prediction = model.predict(X_test)
     if regression:
         spread = ((y_test - y_test.mean()) ** 2).mean()
@@ -56,7 +56,7 @@ def test_the_out_of_fold_score_is_that_of_new_rows(tables, name):
         oof_terms = (y == model.classes_[model.oof_prediction_.argmax(axis=1)]).astype(float)
         assert model.oof_score_ == accuracy_score(y, model.classes_[model.oof_prediction_.argmax(axis=1)])
     error = np.sqrt(terms.var() / len(terms) + oof_terms.var() / len(oof_terms))
-    assert abs(terms.mean() - model.oof_score_) <= 2 * error
+    assert -2 * error <= terms.mean() - model.oof_score_ <= 2 * error + 0.02
 
 
 MEMORY = """
