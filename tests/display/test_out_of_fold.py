@@ -48,7 +48,7 @@ def test_fits_without_such_predictions():
         TabularMLPRegressor(**FAST).fit(X, y, X_val=X, y_val=y),
         TabularMLPRegressor(**FAST).fit(X, np.column_stack([y, y])),
         TabularMLPRegressor(**FAST, loss="gaussian_nll").fit(X, y),
-        MLPClassifier((3,), solver="lbfgs").fit(X, y > 100),
+        MLPClassifier((3,), solver="lbfgs", alpha=1.0, random_state=0).fit(X, y > 100),
     ):
         with pytest.raises(ValueError, match="needs out-of-fold predictions of a single target"):
             OutOfFoldDisplay.from_estimator(model)
