@@ -5,6 +5,7 @@ from __future__ import annotations
 import joblib
 import numpy as np
 import pytest
+from samples import since_scikit_learn
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -77,6 +78,7 @@ class Recorder:
         return context.task_name == "setting" and context.task_id == self.stop_at
 
 
+@since_scikit_learn("1.9", "callbacks")
 def test_each_setting_is_a_task_of_a_callback_that_may_end_the_fit():
     recorder = Recorder()
     model = TabularMLPRegressor(**FAST, random_state=0).set_callbacks(recorder).fit(X_DIAB, Y_DIAB)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn
 from problems import CLASSIFIER_SOLVERS
-from samples import X_CANCER, X_DIAB, X_IRIS, Y_CANCER, Y_DIAB, Y_IRIS, put
+from samples import X_CANCER, X_DIAB, X_IRIS, Y_CANCER, Y_DIAB, Y_IRIS, put, since_scikit_learn
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
@@ -253,7 +253,8 @@ def test_numbers_of_every_type_are_scores(number):
 
 
 @pytest.mark.parametrize("scoring", [
-    "neg_log_loss", "roc_auc_ovr", "neg_brier_score", "d2_log_loss_score", "top_k_accuracy",
+    "neg_log_loss", "roc_auc_ovr", "neg_brier_score", "top_k_accuracy",
+    pytest.param("d2_log_loss_score", marks=since_scikit_learn("1.8", "this scorer")),
     make_scorer(log_loss, greater_is_better=False, response_method="predict_proba"),
 ], ids=str)  # fmt: skip
 @pytest.mark.parametrize("n_classes", [1, 2])
