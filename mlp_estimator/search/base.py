@@ -19,6 +19,7 @@ from sklearn.utils import indexable
 
 from ..compat import BaseSearchCV
 from ..fitting.features import MatrixLike
+from ..fitting.state import restored_on_error
 from ..parameters import DOC_LINK
 from .planning import network_in
 from .prefitted import Drawn, PrefittedClones
@@ -71,7 +72,8 @@ class PopulationSearch(BaseSearchCV):
         self.estimator = copy.copy(estimator)
         self.estimator.__sklearn_clone__ = self._clones
         try:
-            super().fit(X, y, **params)
+            with restored_on_error(vars(self)):
+                super().fit(X, y, **params)
         finally:
             del self.estimator.__sklearn_clone__, self._clones  # scorers keep this copy
             self.estimator, self.cv = estimator, cv
