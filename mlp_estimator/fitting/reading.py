@@ -118,7 +118,7 @@ def labels(name: str, y: Any) -> Any:
     objects = np.asarray(y, dtype=object) if dtype is None and array.dtype.kind == "U" else array
     if objects.dtype.kind != "O":
         return array
-    missing = _missing(objects)
+    missing = np.atleast_1d(_missing(objects))
     if missing.any():
         row = int(np.argwhere(missing)[0, 0])
         raise ValueError(

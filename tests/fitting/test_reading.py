@@ -346,3 +346,8 @@ def test_sparse_labels_of_one_dimension_are_named():
         pytest.skip("sparse arrays have two dimensions before SciPy 1.13")
     with pytest.raises(ValueError, match=r"y is sparse and has one dimension: pass y\.toarray\(\)"):
         MLPClassifier().fit(np.arange(12.0)[:, None], y)
+
+
+def test_a_missing_label_alone_is_named():
+    with pytest.raises(ValueError, match=r"y contains NaN or None: 1 missing label"):
+        MLPClassifier().fit([[0.0]], np.array(None))
