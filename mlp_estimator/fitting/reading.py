@@ -66,7 +66,7 @@ def _check_frame(name: str, frame: Any, dtypes: Any) -> None:
 def _is_text(array: NDArray[Any]) -> bool:
     if array.dtype.kind == "O":
         return any(isinstance(value, str | bytes) for value in array.ravel())
-    return array.dtype.kind in "UST"
+    return array.dtype.kind in "UST" and array.size > 0
 
 
 def _text_error(name: str, array: NDArray[Any], columns: list[str]) -> ValueError:
@@ -82,10 +82,10 @@ def _floats(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
         return array.astype(np.float64)
     except OverflowError:
         raise ValueError(f"Input {name} contains an integer too large for float64: scale {name}.") from None
-    except TypeError:
+    except TypeError as error:
         missing = _missing(array)
         if not missing.any():
-            raise
+            raise TypeError(f"{name} has an entry that is no number: {error}.") from None
         return _floats(name, np.where(missing, np.nan, array))
 
 
