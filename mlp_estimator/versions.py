@@ -20,8 +20,10 @@ def show_versions() -> None:
     >>> from mlp_estimator import show_versions
     >>> show_versions()  # doctest: +SKIP
     """
+    from . import __version__  # the package imports this module
+
     sklearn.show_versions()  # type: ignore[attr-defined, no-untyped-call]
     form = form_of_process()
     print("\nmlp_estimator:")
-    print(f"      version: {importlib.metadata.version('mlp-estimator')}")
+    print(f"      version: {__version__}")
     print(f"      kernels: {form} {importlib.metadata.version(form)}")
