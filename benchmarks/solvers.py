@@ -1,10 +1,10 @@
-"""Solvers on small regression tables: time to an objective, regularisation by evidence, intervals, and a figure.
+"""Solvers on small regression tables: time to an objective, regularisation by evidence, and intervals.
 
-    python benchmarks/solvers.py FOLDER [--picture docs/solvers.png]
+    python benchmarks/solvers.py FOLDER
 
 FOLDER holds the tables with a ``load.py`` whose ``load(name)`` returns X, y, splits and a dict of facts. X and y are
-standardised; networks have one hidden layer of 20 tanh units. Set OPENBLAS_NUM_THREADS=1. The figure (extra ``plot``)
-shows the training loss of each solver against time.
+standardised; networks have one hidden layer of 20 tanh units. Set OPENBLAS_NUM_THREADS=1.
+``examples/solvers.py`` draws the training losses.
 """
 
 from __future__ import annotations
@@ -140,40 +140,12 @@ def exact_products(load):
     Evaluations.curvature_product = products["gauss-newton"]
 
 
-def picture(load, path):
-    import matplotlib.pyplot as plt
-
-    solvers = {
-        "lm": {"max_iter": 300}, "lbfgs": {"max_iter": 3000}, "newton-cg": {"max_iter": 200}, "cg": {"max_iter": 3000},
-        "adam": {"max_iter": 400, "learning_rate_init": 0.01, "n_iter_no_change": 400},
-        "sgd": {"max_iter": 400, "learning_rate_init": 0.05, "n_iter_no_change": 400},
-    }  # fmt: skip
-    figure, axes = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
-    for axis, name in zip(axes, ("energy", "concrete", "power_plant"), strict=True):
-        X, y, _, _ = load(name)
-        X, y = scale(X.astype(float)), scale(y)
-        timed(X, y, solver="lm", max_iter=2)  # imports, caches
-        for solver, options in solvers.items():
-            _, losses, seconds = timed(
-                X, y, solver=solver, random_state=0, alpha=0.1, max_fun=10**6, tol=1e-7, **options
-            )
-            axis.plot(seconds, losses, label=solver, linewidth=1.5)
-        axis.set(xscale="log", yscale="log", xlabel="seconds", title=f"{name}: {len(y)} x {X.shape[1]}")
-    axes[0].set_ylabel("best training loss so far")
-    axes[0].legend(fontsize=8)
-    figure.savefig(path, dpi=110)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder")
-    parser.add_argument("--picture")
     args = parser.parse_args()
     spec = importlib.util.spec_from_file_location("load", Path(args.folder) / "load.py")
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
-    if args.picture:
-        picture(tables.load, args.picture)
-    else:
-        for measure in (reach, evidence, intervals, exact_products):
-            measure(tables.load)
+    for measure in (reach, evidence, intervals, exact_products):
+        measure(tables.load)
