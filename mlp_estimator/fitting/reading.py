@@ -79,14 +79,11 @@ def _text_error(name: str, array: NDArray[Any], columns: list[str]) -> ValueErro
 def _floats(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
     """Return objects as numbers, missing values as NaN."""
     try:
-        return array.astype(np.float64)
+        return np.where(_missing(array), np.nan, array).astype(np.float64)
     except OverflowError:
         raise ValueError(f"Input {name} contains an integer too large for float64: scale {name}.") from None
     except TypeError as error:
-        missing = _missing(array)
-        if not missing.any():
-            raise TypeError(f"{name} has an entry that is no number: {error}.") from None
-        return _floats(name, np.where(missing, np.nan, array))
+        raise TypeError(f"{name} has an entry that is no number: {error}.") from None
 
 
 def is_missing(value: Any) -> bool:

@@ -356,5 +356,6 @@ def test_a_missing_label_alone_is_named():
 def test_empty_text_and_objects_that_are_no_numbers():
     with pytest.raises(ValueError, match=r"arrays of bytes/strings"):
         MLPRegressor().fit(np.empty((0, 3), "U1"), [])
-    with pytest.raises(TypeError, match=r"y has an entry that is no number: .*'complex'"):
-        MLPRegressor().fit([[0.0], [1.0]], np.array([1j, 2], dtype=object))
+    for other in (2, None):
+        with pytest.raises(TypeError, match=r"y has an entry that is no number: .*'complex'"):
+            MLPRegressor().fit([[0.0], [1.0]], np.array([1j, other], dtype=object))
