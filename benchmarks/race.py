@@ -204,27 +204,31 @@ def jax(case):
     return run
 
 
-def bare(case, dtype="float32"):
+def products(sizes, batch, n_batches, dtype="float32", n_members=1):
+    """Return a run of the products of a fit: forward, weight gradient and input gradient of each layer."""
     import numpy as np
 
-    n, d, n_classes, hidden, batch, epochs = CASES[case]
-    sizes = [d, *hidden, n_outputs(n_classes)]
     rng = np.random.default_rng(0)
-    W = [rng.standard_normal((a, b)).astype(dtype) / a**0.5 for a, b in itertools.pairwise(sizes)]
-    a = [rng.standard_normal((width, batch)).astype(dtype) for width in sizes]
-    a[0] = np.ascontiguousarray(a[0].T).T
+    W = [rng.standard_normal((n_members, a, b)).astype(dtype) / a**0.5 for a, b in itertools.pairwise(sizes)]
+    a = [rng.standard_normal((n_members, width, batch)).astype(dtype) for width in sizes]
+    a[0] = np.ascontiguousarray(a[0].swapaxes(1, 2)).swapaxes(1, 2)  # as rows of X are gathered
     delta, dW = [np.ones_like(x) for x in a], [np.empty_like(w) for w in W]
 
     def run():
-        for _ in range(epochs * -(-n // batch)):
+        for _ in range(n_batches):
             for i, w in enumerate(W):
-                np.matmul(w.T, a[i], out=a[i + 1])
+                np.matmul(w.swapaxes(1, 2), a[i], out=a[i + 1])
             for i in reversed(range(len(W))):
-                np.matmul(a[i], delta[i + 1].T, out=dW[i])
+                np.matmul(a[i], delta[i + 1].swapaxes(1, 2), out=dW[i])
                 if i:
                     np.matmul(W[i], delta[i + 1], out=delta[i])
 
     return run
+
+
+def bare(case):
+    n, d, n_classes, hidden, batch, epochs = CASES[case]
+    return products([d, *hidden, n_outputs(n_classes)], batch, epochs * -(-n // batch))
 
 
 PEERS = {"sklearn": sklearn, "torch": torch, "jax": jax, "bare": bare}

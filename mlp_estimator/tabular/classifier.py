@@ -110,7 +110,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         Targets of the training rows, as positions in `classes_`.
 
     oof_score_ : float
-        Accuracy of the out-of-fold predictions.
+        Accuracy of the out-of-fold predictions. Optimistic where a small table has little signal, since each network
+        keeps the epoch that is best on its held-out rows.
 
     temperature_ : float
         Temperature of the probabilities; above 1 the members were too confident.

@@ -114,7 +114,8 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         Targets of the training rows, in `dtype`.
 
     oof_score_ : float
-        R2 of the out-of-fold predictions; for several quantiles their mean D2 pinball score.
+        R2 of the out-of-fold predictions; for several quantiles their mean D2 pinball score. Optimistic where a small
+        table has little signal, since each network keeps the epoch that is best on its held-out rows.
 
     settings_ : list of Setting
         The settings of the portfolio.
