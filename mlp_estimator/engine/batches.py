@@ -27,14 +27,17 @@ class Data:
     Y: NDArray[Any]  # (n, K), or (n, 1) class codes
     weight: NDArray[Any] | None = None  # (n,)
     rows: NDArray[np.integer[Any]] | None = None
-    order: NDArray[np.integer[Any]] = field(init=False, repr=False)  # the numbers of the rows
     n_rows: int = field(init=False)
     total_weight: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.order = np.arange(self.X.shape[0]) if self.rows is None else self.rows
-        self.n_rows = len(self.order)
-        self.total_weight = float(self.n_rows if self.weight is None else self.weight[self.order].sum())
+        weight = self.weight if self.rows is None or self.weight is None else self.weight[self.rows]
+        self.n_rows = self.X.shape[0] if self.rows is None else len(self.rows)
+        self.total_weight = float(self.n_rows if weight is None else weight.sum())
+
+    def order(self) -> NDArray[np.integer[Any]]:
+        """Return the numbers of the rows, in an array for the caller to shuffle."""
+        return np.arange(self.n_rows) if self.rows is None else self.rows.copy()
 
     def stretch(self, start: int, stop: int) -> Rows:
         """Return consecutive rows."""

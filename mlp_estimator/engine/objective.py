@@ -150,7 +150,7 @@ class Objective:
         """Return the batch of all rows, which is gathered again only after another batch was."""
         batch = self._batch(self.n_rows)
         if batch is not self._loaded:
-            batch.gather([d.order for d in self.data])
+            batch.gather([d.stretch(0, self.n_rows) for d in self.data])
             self._loaded = batch
         return batch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -178,6 +178,8 @@ def _per_layer(name: str, value: Any, n_hidden: int, single: bool) -> tuple[Any,
     """Return one entry per hidden layer; a ``single`` value is that of all."""
     if single:
         return (value,) * n_hidden
+    if not isinstance(value, Iterable):
+        raise ValueError(f"{name}={value!r}: give one entry for each hidden layer, or a single one for all.")
     entries = tuple(value)
     if len(entries) != n_hidden:
         raise ValueError(

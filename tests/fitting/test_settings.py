@@ -188,3 +188,10 @@ def test_a_batch_larger_than_the_data_is_clipped():
 def test_n_members_is_a_positive_int(bad):
     with pytest.raises(ValueError, match="n_members"):
         MLPRegressor(n_members=bad).fit(X_DIAB, Y_DIAB)
+
+
+@pytest.mark.parametrize("activation", [None, 3, ("relu", "relu"), "reul"])
+def test_a_wrong_activation_between_fit_and_predict(activation):
+    model = MLPClassifier((3,), max_iter=2, random_state=0).fit(X, Y)
+    with pytest.raises(ValueError, match="activation"):
+        model.set_params(activation=activation).predict(X)

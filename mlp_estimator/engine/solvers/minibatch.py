@@ -38,12 +38,18 @@ class Minibatch(Solver):
         )
 
     def run(self, runs: Sequence[Run]) -> None:
-        orders = [run.data.order for run in runs]
-        streams: dict[Hashable, np.random.RandomState] = {}
+        orders: list[Order] = []
+        streams: dict[Hashable, tuple[np.random.RandomState, Order]] = {}
         for run in runs:
             run.attempt(self._prepare_optimizer)
-            if run.stream is not None:  # the runs of a stream share a generator, within this population only
-                run.training.rng = streams.setdefault(run.stream, copy.deepcopy(run.training.rng))
+            if run.stream is None:
+                orders.append(run.data.order())
+                continue
+            # The runs of a stream share a generator and an order, within this population only.
+            if run.stream not in streams:
+                streams[run.stream] = copy.deepcopy(run.training.rng), run.data.order()
+            run.training.rng, order = streams[run.stream]
+            orders.append(order)
         while going := unfinished(runs):
             runs, orders = [runs[m] for m in going], [orders[m] for m in going]
             self._train(objective_of(runs), runs, orders)
@@ -85,20 +91,18 @@ class Minibatch(Solver):
 
     @staticmethod
     def _shuffle(runs: Sequence[Run], orders: list[Order]) -> None:
-        """Put the rows of each run in a new order; the runs of a stream share it.
+        """Shuffle the rows of each run; the runs of a stream share them.
 
         A batch of all rows does not depend on the order. Drawing one takes a tenth of an epoch of 150 rows, so that it
         is left pending.
         """
-        drawn: dict[Hashable, Order] = {}
-        for m, run in enumerate(runs):
+        shuffled: set[int] = set()
+        for run, order in zip(runs, orders, strict=True):
             if run.batch_size == run.data.n_rows:
                 run.training.pending.append(run.batch_size)
-                continue
-            stream = run.stream or m
-            if stream not in drawn:
-                drawn[stream] = orders[m][run.training.rng.permutation(len(orders[m]))]
-            orders[m] = drawn[stream]
+            elif id(order) not in shuffled:
+                run.training.rng.shuffle(order)
+                shuffled.add(id(order))
 
     def _epoch(
         self, objective: Objective, update: Update, orders: list[Order], runs: Sequence[Run]
@@ -110,10 +114,10 @@ class Minibatch(Solver):
         for _ in range(n_passes):
             if runs[0].options["shuffle"]:
                 self._shuffle(runs, orders)
-            order = orders[0] if len(objective.data) == 1 else np.stack(orders)
+            # A batch of all rows needs no gathering in a new order: its sums are the same.
+            order = None if batch_size == n else orders[0] if len(objective.data) == 1 else np.stack(orders)
             for start in range(0, n, batch_size):
-                # A batch of all rows needs no gathering in a new order: its sums are the same.
-                rows = order[..., start : start + batch_size] if batch_size < n else None
+                rows = None if order is None else order[..., start : start + batch_size]
                 steps.advance()
                 value = objective.value_and_grad(rows)
                 if value is None:  # all weights of these rows are 0
