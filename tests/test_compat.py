@@ -45,5 +45,10 @@ def test_the_supported_versions_are_the_same_everywhere():
     assert set(versions) == {pins["scikit-learn"] for pins in pinned}
     assert project["requires-python"] == f">={pythons[0]}"
     readme = " ".join((ROOT / "README.md").read_text().split())
-    assert f"Python {pythons[0]} to {pythons[-1]}, scikit-learn {versions[0]} to {versions[-1]}" in readme
-    assert f"NumPy {lowest['numpy']} or newer and SciPy {lowest['scipy']} or newer" in readme
+    for row in (
+        f"| Python | {pythons[0]} to {pythons[-1]} |",
+        f"| scikit-learn | {versions[0]} to {versions[-1]} |",
+        f"| NumPy | {lowest['numpy']} or newer |",
+        f"| SciPy | {lowest['scipy']} or newer |",
+    ):
+        assert row in readme
