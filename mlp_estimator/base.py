@@ -195,7 +195,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
     def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, NDArray[Any]]:
         X, y = numbers("X", X), (numbers if is_regressor(self) else labels)("y", y)
         X, y = validate_data(self, X, y, reset=reset, **self._target_validation, **self._features.validation)
-        if y.ndim == 2 and y.shape[1] == 1 and not sparse.issparse(y):
+        if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return X, y
 
