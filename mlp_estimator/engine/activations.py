@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from . import kernels
-from .kernels.vectorised import error_by, logistic_slope, relu_slope, tanh_slope
+from .kernels.vectorised import error_by, logistic_slope, mish_slope, relu_slope, tanh_slope
 from .members import Array
 
 
@@ -136,13 +136,13 @@ def leaky_relu_slope(z: Array, out: Array, work: Array) -> None:
 
 def elu(z: Array, out: Array) -> None:
     # z above 0, e^z - 1 below (Clevert, Unterthiner and Hochreiter 2016): the larger of the two, since e^z - 1 >= z.
-    np.minimum(z, 0.0, out=out)
+    z.clip(-np.inf, 0.0, out=out)
     np.expm1(out, out=out)
     np.maximum(z, out, out=out)
 
 
 def elu_slope(z: Array, out: Array, work: Array) -> None:
-    np.minimum(z, 0.0, out=out)
+    z.clip(-np.inf, 0.0, out=out)
     np.exp(out, out=out)
 
 
@@ -152,8 +152,8 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 def selu(z: Array, out: Array) -> None:
     # scale (max(z, 0) + alpha (e^min(z, 0) - 1)); the second term is saved in z.
-    np.maximum(z, 0.0, out=out)
-    np.minimum(z, 0.0, out=z)
+    z.clip(0.0, np.inf, out=out)
+    z.clip(-np.inf, 0.0, out=z)
     np.expm1(z, out=z)
     np.multiply(z, SELU_ALPHA, out=z)
     np.add(out, z, out=out)
@@ -203,32 +203,7 @@ def silu_slope(z: Array, out: Array, work: Array) -> None:
 
 def mish(z: Array, out: Array) -> None:
     """Write z tanh(log(1 + e^z)) (Misra 2020)."""
-    # With s = (1 + e^z)^2, tanh(log(1 + e^z)) is 1 - 2 / (s + 1). From z = 20 on that is 1 in float64 too.
-    np.minimum(z, 20.0, out=out)
-    np.exp(out, out=out)
-    np.add(out, 1.0, out=out)
-    np.square(out, out=out)
-    np.add(out, 1.0, out=out)
-    np.divide(-2.0, out, out=out)
-    np.add(out, 1.0, out=out)
-    np.multiply(out, z, out=out)
-
-
-def mish_slope(z: Array, out: Array, work: Array) -> None:
-    # With e = e^z and n = e (e + 2), tanh(log(1 + e)) is n / (n + 2), and the slope of mish is
-    # 1 + (4 z e (1 + e) / (n + 2) - 2) / (n + 2). From z = 20 on the slope is 1, also in float64.
-    np.minimum(z, 20.0, out=out)
-    np.exp(out, out=out)
-    np.add(out, 1.0, out=work)
-    np.multiply(work, out, out=work)
-    np.add(out, work, out=out)
-    np.add(out, 2.0, out=out)
-    np.multiply(work, z, out=work)
-    np.multiply(work, 4.0, out=work)
-    np.divide(work, out, out=work)
-    np.subtract(work, 2.0, out=work)
-    np.divide(work, out, out=work)
-    np.add(work, 1.0, out=out)
+    kernels.mish(z, out)
 
 
 def softplus(z: Array, out: Array) -> None:
@@ -256,6 +231,6 @@ ACTIVATIONS: dict[str, Activation] = {
     "selu": Activation(selu, selu_slope, saves="input", init=lecun),
     "gelu": Activation(gelu, gelu_slope, saves="input", init=he),
     "silu": Activation(silu, silu_slope, saves="input", init=he),
-    "mish": Activation(mish, mish_slope, saves="input", init=he),
+    "mish": Fused(mish, mish_slope, saves="input", init=he, error_pass="mish_error"),
     "softplus": Activation(softplus, softplus_slope, init=he),
 }

@@ -82,6 +82,10 @@ def relu(make, option):
     return make.layer(5), make.layer(5)
 
 
+def mish(make, option):
+    return make.layer(5), make.layer(5)
+
+
 def error(make, option):
     saved = make.layer(5, shared=option)
     saved[0, 0, 0] = 0.0

@@ -25,6 +25,8 @@ PASSES = (
     "relu_error",
     "tanh_error",
     "logistic_error",
+    "mish",
+    "mish_error",
     "dropout_mask",
     "piecewise",
     "scale_error",

@@ -96,6 +96,39 @@ def logistic_slope(a: Array, out: Array, work: Array) -> None:
     np.multiply(out, a, out=out)
 
 
+def mish(z: Array, out: Array) -> None:
+    """Write z tanh(log(1 + e^z))."""
+    # With s = (1 + e^z)^2, tanh(log(1 + e^z)) is 1 - 2 / (s + 1).
+    bounded_exp(z, out)
+    np.add(out, 1.0, out=out)
+    np.square(out, out=out)
+    np.add(out, 1.0, out=out)
+    np.divide(-2.0, out, out=out)
+    np.add(out, 1.0, out=out)
+    np.multiply(out, z, out=out)
+
+
+def mish_slope(z: Array, out: Array, work: Array) -> None:
+    """Write 1 + (4 z e (1 + e) / (n + 2) - 2) / (n + 2), with e = e^z and n = e (e + 2): tanh(log(1 + e)) = n / (n + 2)."""
+    bounded_exp(z, out)
+    np.add(out, 1.0, out=work)
+    np.multiply(work, out, out=work)
+    np.add(work, out, out=out)
+    np.add(out, 2.0, out=out)
+    np.multiply(work, z, out=work)
+    np.multiply(work, 4.0, out=work)
+    np.divide(work, out, out=work)
+    np.subtract(work, 2.0, out=work)
+    np.divide(work, out, out=work)
+    np.add(work, 1.0, out=out)
+
+
+def bounded_exp(z: Array, out: Array) -> None:
+    """Write e^z, and e^20 from there on: mish(z) is z then, and its slope 1, also in float64."""
+    z.clip(-np.inf, 20.0, out=out)
+    np.exp(out, out=out)
+
+
 def error_by(slope: Callable[[Array, Array, Array], object]) -> Callable[[Array, Array, Array, Array], None]:
     """Return the pass (saved, d_out, d_in, work) that writes slope * d_out to d_in."""
 
@@ -106,7 +139,7 @@ def error_by(slope: Callable[[Array, Array, Array], object]) -> Callable[[Array,
     return error
 
 
-relu_error, tanh_error, logistic_error = map(error_by, (relu_slope, tanh_slope, logistic_slope))
+relu_error, tanh_error, logistic_error, mish_error = map(error_by, (relu_slope, tanh_slope, logistic_slope, mish_slope))
 
 
 def dropout_mask(mask: Array, rate: Number, scale: Number) -> None:

@@ -123,6 +123,43 @@ def _logistic_error(a, d_out, d_in):
     return True
 
 
+def mish(z, out):
+    # The exponentials are NumPy's, which has them as SIMD.
+    vectorised.bounded_exp(z, out)
+    (z.ndim == 3 and _mish(z, out)) or vectorised.mish(z, out)
+
+
+@loop
+def _mish(z, out):
+    if not alike(z, z, out):
+        return False
+    two = z.dtype.type(2)
+    for m in range(len(out)):
+        x, e = line(z, of(z, m)), line(out, m)
+        for j in range(e.size):
+            n = e[j] * (e[j] + two)
+            e[j] = x[j] * n / (n + two)
+    return True
+
+
+def mish_error(saved, d_out, d_in, work):
+    vectorised.bounded_exp(saved, work)
+    _mish_error(saved, d_out, d_in, work) or vectorised.mish_error(saved, d_out, d_in, work)
+
+
+@loop
+def _mish_error(z, d_out, d_in, exponentials):
+    if not alike(z, d_out, d_in) or exponentials.strides != d_in.strides:
+        return False
+    one, two, four = z.dtype.type(1), z.dtype.type(2), z.dtype.type(4)
+    for m in range(len(d_in)):
+        x, d, e, error = line(z, of(z, m)), line(d_out, m), line(exponentials, m), line(d_in, m)
+        for j in range(error.size):
+            share = one / (e[j] * (e[j] + two) + two)
+            error[j] = (one + (four * x[j] * e[j] * (one + e[j]) * share - two) * share) * d[j]
+    return True
+
+
 def dropout_mask(mask, rate, scale):
     _dropout_mask(mask, table((rate, scale), mask)) or vectorised.dropout_mask(mask, rate, scale)
 
