@@ -109,7 +109,8 @@ def mish(z: Array, out: Array) -> None:
 
 
 def mish_slope(z: Array, out: Array, work: Array) -> None:
-    """Write 1 + (4 z e (1 + e) / (n + 2) - 2) / (n + 2), with e = e^z and n = e (e + 2): tanh(log(1 + e)) = n / (n + 2)."""
+    """Write 1 + (4 z e (1 + e) / (n + 2) - 2) / (n + 2), with e = e^z and n = e (e + 2)."""
+    # tanh(log(1 + e)) is n / (n + 2).
     bounded_exp(z, out)
     np.add(out, 1.0, out=work)
     np.multiply(work, out, out=work)
