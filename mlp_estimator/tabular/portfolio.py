@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ..compat import Interval
 from ..engine.activations import ACTIVATIONS
-from ..engine.layers import Dense, Dropout, Elementwise, Initializer, Layer, OneHot, Scale
+from ..engine.layers import Dense, Dropout, Elementwise, Initializer, Layer, OneHot, ScaledDense
 from ..engine.members import Array
 from ..engine.network import Network
 from ..engine.schedules import Progress, Schedule
@@ -65,7 +66,7 @@ class Setting:
         return cls(**values)
 
     def network(self, table: Table, n_numbers: int, n_out: int) -> Network:
-        """Return the network of one member: encoding, scale, hidden layers, output."""
+        """Return the network of one member: encoding, hidden layers, the first one with factors, output."""
         layers: list[Layer] = []
         n_in = n_numbers + len(table.n_levels)
         width = n_in
@@ -76,16 +77,16 @@ class Setting:
         if self.encoding and table.edges:
             layers.append(table.piecewise)
             n_pieces = layers[-1].n_out(width) - width
-        layers.append(Scale(SCALE_RATE))
         n_effective = max(width + ENCODING_WEIGHT * n_pieces, 1.0)
         n_halved = n_pieces
+        affine: Callable[..., Dense] = partial(ScaledDense, scale_rate=SCALE_RATE)
         for n in self.hidden_layer_sizes:
-            layers.append(Dense(n, _normal(n_effective, n_halved), rates=(n_effective**-0.5, BIAS_RATE)))
+            layers.append(affine(n, _normal(n_effective, n_halved), rates=(n_effective**-0.5, BIAS_RATE)))
             layers.append(Elementwise(ACTIVATIONS[self.activation]))
             if self.dropout:
                 layers.append(Dropout(float(self.dropout), shared=True))
-            n_effective, n_halved = float(n), 0
-        layers.append(Dense(n_out, _zeros, rates=(n_effective**-0.5, BIAS_RATE)))
+            n_effective, n_halved, affine = float(n), 0, Dense
+        layers.append(affine(n_out, _zeros, rates=(n_effective**-0.5, BIAS_RATE)))
         return Network(layers, n_in)
 
 

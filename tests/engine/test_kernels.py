@@ -105,11 +105,9 @@ def piecewise(make, option):
     return make.layer(4, shared=option), features, bins, make.layer(4 + 6, shared=option)[:, 4:]
 
 
-def scale_error(make, option):
-    return (
-        make.column(5), make.layer(5, shared=option), make.layer(5), make.column(5),
-        None if option else make.layer(5), make.layer(5),
-    )  # fmt: skip
+def scale_gradients(make, option):
+    weights = make.flat(25).reshape(-1, 5, 5)
+    return make.column(5), weights[: 1 if option else None], make.flat(25).reshape(-1, 5, 5), make.column(5)
 
 
 def softmax_cross_entropy(make, option):
@@ -129,7 +127,7 @@ def squared_error(make, option):
 ARGUMENTS = {name: globals()[name if name in globals() else "error"] for name in PASSES}
 """For each pass a function that makes its arguments; ``option`` switches what may be None, weighted or shared."""
 
-READ_BY_MOST = {"x", "z", "saved", "d_out", "terms", "raw", "s"}
+READ_BY_MOST = {"x", "z", "saved", "d_out", "terms", "raw", "s", "W", "dW"}
 READ = {"adam": {"grad", "mean"}, "move": {"theta", "step"}, "penalise": {"theta", "grad"}, "add_bias": {"out", "b"}}
 READ["dropout_mask"] = {"mask"}
 """Arguments in which a pass may meet a number that is not finite."""

@@ -8,18 +8,18 @@ from problems import along, network_of, relative_error
 
 from mlp_estimator.engine.activations import ACTIVATIONS, glorot
 from mlp_estimator.engine.batches import Data
-from mlp_estimator.engine.layers import LAYERS, Dense, Elementwise, Scale, uniform
+from mlp_estimator.engine.layers import LAYERS, Dense, Elementwise, ScaledDense, uniform
 from mlp_estimator.engine.losses import SquaredError
 from mlp_estimator.engine.network import Network
 from mlp_estimator.engine.objective import Objective
 
 
 @pytest.mark.parametrize("names", [("tanh", "tanh"), ("tanh", "selu"), ("selu", "tanh", "relu"), ("gelu", "logistic")])
-@pytest.mark.parametrize("first", [None, "scale"])
+@pytest.mark.parametrize("first", [None, "scaled_dense"])
 def test_stacks_of_elementwise_layers(names, first):
     # A layer may overwrite its input only where no other layer needs it.
     stack = [Elementwise(ACTIVATIONS[name]) for name in names]
-    network = Network([*([Scale()] if first else []), *stack, Dense(3, uniform(glorot))], 4)
+    network = Network([*([ScaledDense(4, uniform(glorot))] if first else []), *stack, Dense(3, uniform(glorot))], 4)
     rng = np.random.default_rng(0)
     X, Y = rng.normal(size=(9, 4)), rng.normal(size=(9, 3))
     o = Objective(network, SquaredError(), [Data(X, Y)], theta=rng.normal(size=(2, network.layout.size)), alpha=0.1)

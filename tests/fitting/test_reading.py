@@ -351,9 +351,7 @@ def test_sparse_labels_of_one_dimension_are_named():
 @pytest.mark.parametrize("n_rows", [1, 8])
 def test_a_sparse_column_of_labels_gets_the_sentence_of_scikit_learn(n_rows):
     y = sparse.csc_array(np.arange(n_rows)[:, None] % 2)
-    with pytest.raises(
-        TypeError, match=r"Sparse data was passed for y, but dense data is required"
-    ):
+    with pytest.raises(TypeError, match=r"Sparse data was passed for y, but dense data is required"):
         MLPClassifier().fit(np.ones((n_rows, 1)), y)
 
 

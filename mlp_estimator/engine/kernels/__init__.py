@@ -29,7 +29,7 @@ PASSES = (
     "mish_error",
     "dropout_mask",
     "piecewise",
-    "scale_error",
+    "scale_gradients",
     "softmax_cross_entropy",
     "sigmoid_cross_entropy",
     "squared_error",

@@ -176,12 +176,13 @@ def _stretches(features: bytes) -> list[slice]:
     return [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
 
 
-def scale_error(s: Array, x: Array, d_out: Array, ds: Array, d_in: Array | None, products: Array) -> None:
-    """Write the gradient of the factors s (M, n, 1), the sums of x * d_out, and d_in = s * d_out."""
-    np.multiply(x, d_out, out=products)
-    sum_over_batch(products, ds)
-    if d_in is not None:
-        np.multiply(s, d_out, out=d_in)
+def scale_gradients(s: Array, W: Array, dW: Array, ds: Array) -> None:
+    """Write the gradient of the factors s (M, n, 1), the row sums of W * dW, and multiply dW by s.
+
+    dW is the gradient of W without the factors.
+    """
+    np.einsum("mio,mio->mi", W, dW, out=ds[:, :, 0])
+    np.multiply(dW, s, out=dW)
 
 
 @lru_cache(maxsize=32)

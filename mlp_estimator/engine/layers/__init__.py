@@ -13,7 +13,7 @@ from .dropout import Dropout
 from .elementwise import Elementwise
 from .one_hot import OneHot
 from .piecewise import Piecewise
-from .scale import Scale
+from .scaled_dense import ScaledDense
 
 __all__ = [
     "LAYERS",
@@ -26,7 +26,7 @@ __all__ = [
     "OneHot",
     "Params",
     "Piecewise",
-    "Scale",
+    "ScaledDense",
     "Scratch",
     "SparseDense",
     "uniform",
@@ -37,7 +37,7 @@ LAYERS: dict[str, Callable[[], Layer]] = {
     "sparse_dense": lambda: SparseDense(5, uniform(glorot)),
     "elementwise": lambda: Elementwise(ACTIVATIONS["tanh"]),
     "dropout": lambda: Dropout(0.4),
-    "scale": lambda: Scale(rate=6.0),
+    "scaled_dense": lambda: ScaledDense(5, uniform(glorot), scale_rate=6.0),
     "one_hot": lambda: OneHot([2, 3]),
     "piecewise": lambda: Piecewise([np.array([-1.0, 0.0, 0.5]), np.array([0.0, 1.0])]),
 }

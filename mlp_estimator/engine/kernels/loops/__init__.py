@@ -9,7 +9,7 @@ from .layers import (
     piecewise,
     relu,
     relu_error,
-    scale_error,
+    scale_gradients,
     sum_over_batch,
     tanh_error,
 )
@@ -28,7 +28,7 @@ __all__ = [
     "piecewise",
     "relu",
     "relu_error",
-    "scale_error",
+    "scale_gradients",
     "sigmoid_cross_entropy",
     "softmax_cross_entropy",
     "squared_error",

@@ -195,25 +195,20 @@ def _piecewise(x, features, bins, out):
     return True
 
 
-def scale_error(s, x, d_out, ds, d_in, products):
-    _scale_error(s, x, d_out, ds, d_in) or vectorised.scale_error(s, x, d_out, ds, d_in, products)
+def scale_gradients(s, W, dW, ds):
+    _scale_gradients(s, W, dW, ds) or vectorised.scale_gradients(s, W, dW, ds)
 
 
 @loop
-def _scale_error(s, x, d_out, ds, d_in):
-    if x.strides[1] != x.itemsize or d_out.strides[1] != d_out.itemsize or ds.strides[1] != ds.itemsize:
+def _scale_gradients(s, W, dW, ds):
+    if W.strides[2] != W.itemsize or dW.strides[2] != dW.itemsize:
         return False
-    if d_in is not None and (d_in.strides[1] != d_in.itemsize or s.strides[1] != s.itemsize):
-        return False
-    for m in range(len(d_out)):
-        total = row(ds[m, :, 0])
-        total[:] = 0
-        for j in range(d_out.shape[2]):
-            a, d = row(x[of(x, m), :, j]), row(d_out[m, :, j])
-            for i in range(total.size):
-                total[i] += a[i] * d[i]
-            if d_in is not None:
-                factor, error = row(s[m, :, 0]), row(d_in[m, :, j])
-                for i in range(total.size):
-                    error[i] = factor[i] * d[i]
+    for m in range(len(dW)):
+        for i in range(dW.shape[1]):
+            factor, weights, gradients = s[of(s, m), i, 0], row(W[of(W, m), i]), row(dW[m, i])
+            total = dW.dtype.type(0)
+            for o in range(gradients.size):
+                total += weights[o] * gradients[o]
+                gradients[o] *= factor
+            ds[m, i, 0] = total
     return True
