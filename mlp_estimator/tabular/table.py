@@ -171,7 +171,13 @@ class Table:
             return np.zeros((columns.n_rows, 1), np.float32), np.empty((columns.n_rows, 0), np.float32)
         numbers = np.empty((columns.n_rows, n_numbers), np.float32)
         for j, k in enumerate([*with_edges, *without]):
-            numbers[:, j] = self.numeric[k].transform(columns.values[k])
+            try:
+                numbers[:, j] = self.numeric[k].transform(columns.values[k])
+            except (TypeError, ValueError) as error:  # a column of objects
+                name = f"x{k}" if columns.names is None else columns.names[k]
+                raise ValueError(
+                    f"Column {name!r} was numeric in fit, and now has an entry that is no number: {error}."
+                ) from None
         flagged = [k for k, column in self.numeric.items() if column.had_missing]
         for j, k in enumerate(flagged, start=len(self.numeric)):
             values = columns.values[k]

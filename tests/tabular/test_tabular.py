@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from datetime import date
 from unittest import SkipTest
 
 import joblib
@@ -90,6 +91,14 @@ def test_predictions_meet_new_levels_missing_values_and_another_order_of_columns
     assert np.isfinite(model.predict(new)).all()
     np.testing.assert_array_equal(model.predict(new[new.columns[::-1]]), model.predict(new))
     assert model.predict(new.head(1)).shape == (1,)
+
+
+@pytest.mark.parametrize("entry", ["many", date(2026, 1, 1), 1j])
+def test_a_numeric_column_does_not_turn_into_another(entry):
+    X = np.arange(24.0).reshape(12, 2)
+    model = TabularMLPClassifier(**FAST, random_state=0).fit(X, [0, 1] * 6)
+    with pytest.raises(ValueError, match=r"Column 'x1' was numeric in fit, and now has an entry that is no number: .*"):
+        model.predict([[1.0, None], [2.0, entry]])
 
 
 @pytest.mark.parametrize(
