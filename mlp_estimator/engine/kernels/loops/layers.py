@@ -184,12 +184,14 @@ def piecewise(x, features, bins, out):
 def _piecewise(x, features, bins, out):
     if x.strides[1] != x.itemsize or out.strides[1] != out.itemsize:
         return False
-    lower, slope, low, high, mean = bins[0], bins[1], bins[2], bins[3], bins[4]
+    lower, slope, low, high, mean = row(bins[0]), row(bins[1]), row(bins[2]), row(bins[3]), row(bins[4])
     for m in range(len(out)):
         for j in range(out.shape[2]):
             sample, encoded = row(x[of(x, m), :, j]), row(out[m, :, j])
             for t in range(encoded.size):
-                u = (sample[features[t]] - lower[t]) * slope[t]
+                encoded[t] = sample[features[t]]
+            for t in range(encoded.size):  # without an index from memory it is SIMD
+                u = (encoded[t] - lower[t]) * slope[t]
                 u = low[t] if u < low[t] else u
                 encoded[t] = (high[t] if u > high[t] else u) - mean[t]
     return True
