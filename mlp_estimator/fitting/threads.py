@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import ExitStack
+from collections.abc import Sequence
 from threading import RLock, get_ident
 from typing import Any
 
@@ -17,27 +17,30 @@ of one at 3 to 4 million, 0.7 at 17 million."""
 
 
 class OneThread:
-    """Limit some libraries to one thread while at least one fit is in this context.
+    """Limit some libraries to one thread while at least one fit is under way.
 
     The number of threads is a property of the process, and fits may overlap in Python threads: the first fit that
-    enters sets the limit, the last one that leaves restores it.
+    begins sets the limit, the last one that ends restores it. To end a fit twice, or one that has not begun, changes
+    nothing.
     """
 
     def __init__(self, libraries: ThreadpoolController):
         self._libraries = libraries
         self._lock = RLock()
-        self._fits: list[int] = []  # the Python thread of each
+        self._fits: dict[object, int] = {}  # the Python thread of each
         self._limiter: Any = None
 
-    def __enter__(self) -> None:
+    def begin(self, fit: object) -> None:
+        """A fit begins."""
         with self._lock:
-            if not self._fits:
+            self._fits[fit] = get_ident()
+            if self._limiter is None:
                 self._limiter = self._libraries.limit(limits=1)
-            self._fits.append(get_ident())
 
-    def __exit__(self, *exception: object) -> None:
+    def end(self, fit: object) -> None:
+        """A fit ends."""
         with self._lock:
-            self._fits.remove(get_ident())
+            self._fits.pop(fit, None)
             self._restore()
 
     def _restore(self) -> None:
@@ -48,8 +51,34 @@ class OneThread:
     def after_fork(self) -> None:
         """Forget the other threads, which a forked process does not have: their fits, and the lock if one held it."""
         self._lock = RLock()
-        self._fits = [thread for thread in self._fits if thread == get_ident()]
+        self._fits = {fit: thread for fit, thread in self._fits.items() if thread == get_ident()}
         self._restore()
+
+
+class LimitedThreads:
+    """The context of a fit under some limits. A keyboard interrupt may come at any moment of it."""
+
+    def __init__(self, limits: Sequence[OneThread]):
+        self._limits = limits
+
+    def __enter__(self) -> None:
+        try:
+            for limit in self._limits:
+                limit.begin(self)
+        except BaseException:
+            self._end()
+            raise
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            self._end()
+        except KeyboardInterrupt:
+            self._end()
+            raise
+
+    def _end(self) -> None:
+        for limit in self._limits:
+            limit.end(self)
 
 
 def _limits() -> tuple[OneThread, OneThread]:
@@ -68,11 +97,8 @@ if hasattr(os, "register_at_fork"):  # not on Windows
         os.register_at_fork(after_in_child=_limit.after_fork)
 
 
-def limited_threads(network: Network, batch_size: int) -> ExitStack:
+def limited_threads(network: Network, batch_size: int) -> LimitedThreads:
     """Return a context that limits BLAS threads to a suitable number for sweeps over batches of this size."""
     largest = max(math.prod(param.shape) for layer in network.layout.params for param in layer)
-    context = ExitStack()
-    context.enter_context(OTHER_LIMIT)
-    if 2 * largest * batch_size < MIN_FLOP_FOR_THREADS:
-        context.enter_context(NUMPY_LIMIT)
-    return context
+    small = 2 * largest * batch_size < MIN_FLOP_FOR_THREADS
+    return LimitedThreads([OTHER_LIMIT, NUMPY_LIMIT] if small else [OTHER_LIMIT])

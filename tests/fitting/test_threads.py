@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -19,7 +20,7 @@ from threadpoolctl import ThreadpoolController
 from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPRegressor
 from mlp_estimator.engine.losses import SquaredError
 from mlp_estimator.fitting import threads as fitting_threads
-from mlp_estimator.fitting.threads import OneThread
+from mlp_estimator.fitting.threads import LimitedThreads, OneThread
 
 BLAS = ThreadpoolController().select(user_api="blas")
 
@@ -54,12 +55,40 @@ def test_overlapping_fits_restore_what_the_first_one_found():
     with BLAS.limit(limits=2):
         before = threads()
         limit = OneThread(BLAS)
-        limit.__enter__()  # one fit
-        limit.__enter__()  # another, in another thread of Python
-        limit.__exit__()  # the first one ends first
+        limit.begin("one fit")
+        limit.begin("another, in another thread of Python")
+        limit.end("one fit")
         assert set(threads().values()) == {1}
-        limit.__exit__()
+        limit.end("another, in another thread of Python")
         assert threads() == before
+
+
+def test_an_interrupt_at_any_line_leaves_no_limit():
+    limit, n_lines, n_interrupts = OneThread(BLAS), 0, 0
+
+    def trace(frame, event, argument):
+        nonlocal n_lines
+        if frame.f_code.co_filename != fitting_threads.__file__ or frame.f_code.co_name == "__exit__":
+            return trace
+        n_lines += event == "line"
+        if event == "line" and n_lines == last:
+            raise KeyboardInterrupt
+        return trace
+
+    with BLAS.limit(limits=2):
+        before = threads()
+        for last in range(1, 40):
+            n_lines, tracer = 0, sys.gettrace()
+            try:
+                sys.settrace(trace)
+                with LimitedThreads([limit]):
+                    pass
+            except KeyboardInterrupt:
+                n_interrupts += 1
+            finally:
+                sys.settrace(tracer)
+            assert threads() == before, last
+    assert 10 < n_interrupts < 39  # all lines, and then none
 
 
 def forked(child):
@@ -145,7 +174,7 @@ def test_a_forked_process_forgets_the_fits_of_other_threads(monkeypatch):
     def still_limited():
         limit.after_fork()
         assert set(threads().values()) == {1}
-        limit.__exit__()
+        limit.end("this thread's")
         assert threads() == before
 
     with BLAS.limit(limits=2):
@@ -154,13 +183,14 @@ def test_a_forked_process_forgets_the_fits_of_other_threads(monkeypatch):
             pytest.skip("this BLAS cannot be given two threads here")
         with monkeypatch.context() as patch:  # not by a real thread: some versions of OpenBLAS do not obey it
             patch.setattr(fitting_threads, "get_ident", lambda: -1)
-            limit.__enter__()
+            limit.begin("another thread's")
         assert set(threads().values()) == {1}
         assert forked(restored) == 0
         limit.after_fork()
         assert threads() == before
-        with limit:  # a fit whose callback forks
-            assert forked(still_limited) == 0
+        limit.begin("this thread's")  # a fit whose callback forks
+        assert forked(still_limited) == 0
+        limit.end("this thread's")
         assert threads() == before
 
 
