@@ -131,6 +131,8 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         classes: Any = None,
     ) -> Self:
         raises_interrupt = vars(self).pop("_raises_interrupt", False)
+        if partial and hasattr(self, "coefs_"):  # scikit-learn validates the parameters of the first call only
+            cast(Any, self)._validate_params()
         with restored_on_error(vars(self)):
             settings = Settings.of(self._parameters())
             validated = any(part is not None for part in validation)

@@ -195,3 +195,10 @@ def test_a_wrong_activation_between_fit_and_predict(activation):
     model = MLPClassifier((3,), max_iter=2, random_state=0).fit(X, Y)
     with pytest.raises(ValueError, match="activation"):
         model.set_params(activation=activation).predict(X)
+
+
+@pytest.mark.parametrize("wrong", [{"hidden_layer_sizes": None}, {"learning_rate": "fast"}, {"alpha": -1.0}])
+def test_parameters_are_checked_in_each_call_of_partial_fit(wrong):
+    model = MLPClassifier((3,), random_state=0).partial_fit(X, Y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=f"'{next(iter(wrong))}' parameter"):
+        model.set_params(**wrong).partial_fit(X, Y)
