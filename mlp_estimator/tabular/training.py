@@ -136,8 +136,8 @@ def train_setting(
             raw[validation] = predict(network, params, data.X, identity_link, rows=validation)
         if not np.isfinite(raw).all():
             raise ValueError(
-                "The out-of-fold predictions are not finite, because training diverged: lower learning_rate_init, which "
-                f"is {setting.learning_rate_init:g} in this setting."
+                "The out-of-fold predictions are not finite, because training diverged: lower learning_rate_init, "
+                f"which is {setting.learning_rate_init:g} in this setting."
             )
     curves = [state.validation_scores or [] for state in states]
     progress = tuple(_mean_best([curve[:end] for curve in curves]) for end in ends[1:])
