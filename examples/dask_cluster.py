@@ -40,13 +40,16 @@ def main():
         n_iter_no_change=30,
         random_state=0,
     )
+    # Two threads that talk over TCP as machines would, and need no time to start.
+    local = LocalCluster(
+        n_workers=2,
+        threads_per_worker=1,
+        processes=False,
+        protocol="tcp",
+        dashboard_address=":0",
+    )
     # Remote: Client("tcp://scheduler.example:8786")
-    with (
-        LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=":0"
-        ) as cluster,
-        Client(cluster) as client,
-    ):
+    with local as cluster, Client(cluster) as client:
         # The data are sent to the workers once.
         with joblib.parallel_config("dask", scatter=[X, y]):
             search = MLPGridSearchCV(network, grid, cv=3, n_jobs=2).fit(X, y)
@@ -63,5 +66,5 @@ def main():
     plt.show()
 
 
-if __name__ == "__main__":  # the workers import this file
+if __name__ == "__main__":  # worker processes would import this file
     main()

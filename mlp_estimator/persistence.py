@@ -59,6 +59,12 @@ class Persistent(BaseEstimator):
         attributes = {name: _restored(value, types) for name, value in state.items() if name != VERSION}
         cast(Any, super()).__setstate__(attributes)
 
+    def __dask_tokenize__(self) -> Any:
+        """Return what Dask names tasks by. The fields of the dataclass would be the same after each fit."""
+        from dask.base import normalize_token
+
+        return normalize_token((type(self), self.__getstate__()))
+
 
 def _plain(value: Any, types: tuple[type, ...]) -> Any:
     """Return a value with a dict for each object of these types in it."""

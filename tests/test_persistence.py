@@ -144,3 +144,15 @@ def test_joblib_writes_the_same():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         same_predictions(model, joblib.load(file))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dask_tells_networks_with_the_same_parameters_apart(kind):
+    tokenize = pytest.importorskip("dask.base").tokenize
+    model = fitted(kind)
+    assert tokenize(copy.deepcopy(model)) == tokenize(model)
+    assert tokenize(clone(model)) != tokenize(model)
+    other = copy.deepcopy(model)
+    for weights in other._thetas if kind.startswith("a raw table") else other.coefs_:
+        weights += 1
+    assert tokenize(other) != tokenize(model)

@@ -105,7 +105,10 @@ def test_a_cluster_trains_the_settings():
     distributed = pytest.importorskip("dask.distributed")
     model = TabularMLPRegressor(**FAST, random_state=0)
     expected = model.fit(X_DIAB, Y_DIAB).predict(X_DIAB)
-    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    # Threads, which start and end at once on a busy machine; messages over TCP are pickled as those to processes are.
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+    )
     with cluster, distributed.Client(cluster), joblib.parallel_config("dask"):
         np.testing.assert_array_equal(clone(model).fit(X_DIAB, Y_DIAB).predict(X_DIAB), expected)
 
