@@ -25,6 +25,8 @@ from .intervals import interval
 from .mixture import mixture_weights
 from .training import Fold, Trained
 
+MOST_NOISE = 1e3  # a predicted standard deviation, in those of y
+
 
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
 class TabularMLPRegressor(ScoredRegressor, TabularMLP):
@@ -191,8 +193,10 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
             center, scale = np.zeros_like(mean), mean.copy()
             if loss.link == "identity":
                 center, scale = mean, np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=sample_weight))
-        if not np.isfinite([mean, scale]).all():
-            raise ValueError("y is too large: its variance does not fit into float64. Divide y by a constant.")
+        # Predicted variances have the type of the predictions.
+        dtype = np.dtype(self.dtype if loss.gives_variance else np.float64)
+        if not np.isfinite([mean, scale]).all() or scale.max() > np.sqrt(np.finfo(dtype).max) / MOST_NOISE:
+            raise ValueError(f"y is too large: its variance does not fit into {dtype}. Divide y by a constant.")
         scale[~(scale > np.finfo(float).eps * np.abs(mean))] = 1.0
 
         def encode(y: NDArray[Any]) -> NDArray[Any]:

@@ -160,6 +160,17 @@ def test_targets_that_cannot_be_read(options, y, message):
         TabularMLPRegressor(**FAST, **options).fit(X, y)
 
 
+@pytest.mark.parametrize(
+    ("loss", "scale", "dtype"), [("gaussian_nll", 1e20, "float32"), ("absolute_error", 1e160, "float64")]
+)
+def test_targets_whose_variance_is_too_large(loss, scale, dtype):
+    model = TabularMLPRegressor(**FAST, loss=loss, dtype=dtype)
+    with pytest.raises(ValueError, match=f"y is too large: its variance does not fit into {dtype}"):
+        model.fit(X_DIAB, scale * Y_DIAB)
+    model.set_params(random_state=0).fit(X_DIAB, scale**0.5 * Y_DIAB)
+    assert np.isfinite(model.predict(X_DIAB)).all()
+
+
 def test_validation_targets_that_cannot_be_read():
     X, y = X_DIAB[:60], Y_DIAB[:60]
     for loss, y_val, message in [("poisson", -y, "non-negative targets"), ("squared_error", 1e200 * y, "too large")]:
