@@ -11,32 +11,45 @@ ROOT = Path(__file__).parents[1]
 PEERS = {"scikit-learn": 2, "PyTorch": 3, "JAX": 4}  # columns of the table
 
 
+FORMS = ["NumPy only", "compiled by Numba"]  # of ours: the two numbers of each pair
+
+
 def main():
-    """One group of bars for each case: a peer's time over ours."""
+    """One panel for each form of ours, one group of bars for each case: a peer's time over ours."""
     text = (ROOT / "benchmarks" / "README.md").read_text()
-    section = text[text.index("## The race") :]
+    section = text[text.index("## The race") : text.index("### Time of a batch")]
     rows = [
         line.strip("| \n").split(" | ")
         for line in section.splitlines()
         if re.match(r"\| \w+: ", line)
     ]
-    fig, ax = plt.subplots(figsize=(7.5, 4), layout="constrained")
-    for k, (peer, column) in enumerate(PEERS.items()):
-        ratios = [float(row[column].split()[0]) for row in rows]
-        places = [i + 0.27 * (k - 1) for i in range(len(rows))]
-        ax.barh(
-            places,
-            ratios,
-            height=0.25,
-            label=peer,
-            color=["#f89939", "#ee4c2c", "#5e97f6"][k],
-        )
-    ax.axvline(1, color="black", linewidth=1.5, label="mlp_estimator")
+    fig, axes = plt.subplots(1, 2, figsize=(9.5, 4), sharey=True, layout="constrained")
+    for form, ax in enumerate(axes):
+        for k, (peer, column) in enumerate(PEERS.items()):
+            ratios = [float(row[column].split(" / ")[form]) for row in rows]
+            places = [i + 0.27 * (k - 1) for i in range(len(rows))]
+            ax.barh(
+                places,
+                ratios,
+                height=0.25,
+                label=peer,
+                color=["#f89939", "#ee4c2c", "#5e97f6"][k],
+            )
+        ax.axvline(1, color="black", linewidth=1.5, label="mlp_estimator")
+        ax.set(xlim=(0, 5.8), title=f"mlp_estimator, {FORMS[form]}")
+        ax.title.set_fontsize(10)
     labels = [row[0].replace(": ", "\n", 1) for row in rows]
-    ax.set_yticks(range(len(rows)), labels, fontsize=8)
-    ax.invert_yaxis()
-    ax.set(xlabel="time of a whole fit / that of mlp_estimator in float32, one core")
-    fig.legend(loc="outside upper center", ncols=4, frameon=False)
+    axes[0].set_yticks(range(len(rows)), labels, fontsize=8)
+    axes[0].invert_yaxis()
+    fig.supxlabel(
+        "time of a whole fit / that of mlp_estimator in float32, one core", fontsize=10
+    )
+    fig.legend(
+        *axes[0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=4,
+        frameon=False,
+    )
     fig.savefig(ROOT / "docs" / "race.png", dpi=110)
 
 
