@@ -186,6 +186,8 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         """Validate and encode a validation set of the user."""
         validated, y = self._validate(X, y, reset=False)
         readable, Y = self._features.transform(validated), data.targets.encode(y)
+        if sparse.issparse(data.X) and not sparse.issparse(readable):
+            readable = type(data.X)(readable)  # the bottom layer reads sparse rows
         check_range("X_val", readable, data.dtype)
         sample_weight = weights(sample_weight, readable, data.dtype)
         weight = data.targets.weigh(Y, sample_weight)

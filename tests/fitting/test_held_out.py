@@ -110,6 +110,22 @@ def test_scorers_see_frames_sparse_matrices_and_labels():
     assert model.best_validation_score_ > 0.9
 
 
+@pytest.mark.parametrize("scoring", [None, "loss", "roc_auc"])
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    "containers", [(sparse.csr_array, np.array), (sparse.csc_matrix, np.array), (np.array, sparse.coo_array)]
+)
+def test_a_validation_set_may_be_dense_where_x_is_sparse(containers, solver, scoring):
+    model, both = (
+        MLPClassifier(solver=solver, scoring=scoring, **OPTIONS),
+        [containers[0](X[TRAIN]), containers[1](X[TEST])],
+    )
+    curves = []
+    for of_x, of_validation in (both, [X[TRAIN], X[TEST]]):
+        curves.append(model.fit(of_x, Y[TRAIN], X_val=of_validation, y_val=Y[TEST]).validation_scores_)
+    np.testing.assert_allclose(*curves, rtol=1e-6)
+
+
 def test_quantiles_stop_early_by_their_loss():
     model = MLPRegressor(loss="quantile", quantile=[0.1, 0.9], scoring="loss", **OPTIONS)
     model.fit(X_DIAB[:300], Y_DIAB[:300], X_val=X_DIAB[300:], y_val=Y_DIAB[300:])
