@@ -21,7 +21,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .callbacks import PartTasks, fit_tasks
 from .compat import CallbackSupportMixin, fit_method_with_callbacks
-from .engine.batches import Data
 from .engine.losses import LOSSES, Loss
 from .engine.members import Array
 from .engine.network import Network, perceptron
@@ -30,10 +29,10 @@ from .engine.runs import Training
 from .engine.schedules import Progress
 from .fitting.data import HeldOut, Source, Targets, TrainingData
 from .fitting.features import Features, MatrixLike, NumericFeatures, float_type
-from .fitting.held_out import check_validation_set
+from .fitting.held_out import check_validation_set, held_out_set
 from .fitting.jobs import completed, fit_jobs, jobs_of
 from .fitting.predicting import finite, identity_link, predict, unchanged
-from .fitting.reading import check_range, check_total, labels, numbers, weights
+from .fitting.reading import check_range, labels, numbers, weights
 from .fitting.settings import Settings, resolve_activations
 from .fitting.state import ESTIMATES, FitState, attributes_of, fitted_sizes, restored_on_error, stored_weights, warn_of
 from .parameters import Parameters
@@ -135,9 +134,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
             cast(Any, self)._validate_params()
         with restored_on_error(vars(self)):
             settings = Settings.of(self._parameters())
-            validated = any(part is not None for part in validation)
-            if validated:
-                check_validation_set(settings, *validation)
+            validated = check_validation_set(settings, *validation)
             resume = hasattr(self, "coefs_") and (partial or self.warm_start)
             data = self._read(settings, X, y, sample_weight, resume=resume, partial=partial, classes=classes)
             if validated:
@@ -186,15 +183,9 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         """Validate and encode a validation set of the user."""
         validated, y = self._validate(X, y, reset=False)
         readable, Y = self._features.transform(validated), data.targets.encode(y)
-        if sparse.issparse(data.X) and not sparse.issparse(readable):
-            readable = type(data.X)(readable)  # the bottom layer reads sparse rows
         check_range("X_val", readable, data.dtype)
-        sample_weight = weights(sample_weight, readable, data.dtype)
-        weight = data.targets.weigh(Y, sample_weight)
-        check_total(weight, data.dtype)
-        if weight is not None and not weight.any():
-            raise ValueError("No sample of the validation set has a weight above zero, class weights included.")
-        return HeldOut(Data(readable, Y, weight), lambda: Source(X, y, sample_weight))
+        weight = weights(sample_weight, readable, data.dtype)
+        return held_out_set(data, readable, Y, weight, lambda: Source(X, y, weight))
 
     def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, NDArray[Any]]:
         X, y = numbers("X", X), (numbers if is_regressor(self) else labels)("y", y)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import train_test_split
 
@@ -17,6 +19,7 @@ from ..engine.network import Network
 from ..engine.objective import Objective
 from .data import HeldOut, Metric, Source, TrainingData
 from .predicting import predict
+from .reading import check_total
 from .settings import Settings
 from .state import weight_attributes
 
@@ -28,6 +31,19 @@ def check_validation_set(settings: Settings, X: Any, y: Any, sample_weight: Any)
     if X is not None and not settings.early_stopping:
         raise ValueError("X_val is only used with early_stopping=True: set it, or leave X_val out.")
     return X is not None
+
+
+def held_out_set(
+    data: TrainingData, X: Any, Y: NDArray[Any], sample_weight: NDArray[Any] | None, source: Callable[[], Source]
+) -> HeldOut:
+    """Return a validation set of the user, given as it was read."""
+    if sparse.issparse(data.X) and not sparse.issparse(X):
+        X = type(data.X)(X)  # the bottom layer reads sparse rows
+    weight = data.targets.weigh(Y, sample_weight)
+    check_total(weight, data.dtype)
+    if weight is not None and not weight.any():
+        raise ValueError("No sample of the validation set has a weight above zero, class weights included.")
+    return HeldOut(Data(X, Y, weight), source)
 
 
 def split(data: TrainingData, fraction: float, rng: np.random.RandomState) -> tuple[Data, HeldOut]:

@@ -82,8 +82,8 @@ def _floats(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
         return np.where(_missing(array), np.nan, array).astype(np.float64)
     except OverflowError:
         raise ValueError(f"Input {name} contains an integer too large for float64: scale {name}.") from None
-    except TypeError as error:
-        raise TypeError(f"{name} has an entry that is no number: {error}.") from None
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} has an entry that is no number: {str(error).rstrip('.')}.") from None
 
 
 def is_missing(value: Any) -> bool:

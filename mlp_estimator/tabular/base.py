@@ -17,14 +17,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..callbacks import PartTasks, fit_tasks
 from ..compat import CallbackSupportMixin, check_targets, fit_method_with_callbacks
-from ..engine.batches import Data
 from ..engine.losses import LOSSES, Loss
 from ..engine.members import Array
 from ..engine.network import Network
 from ..fitting.data import HeldOut, Source, Targets, TrainingData
 from ..fitting.features import MatrixLike
+from ..fitting.held_out import held_out_set
 from ..fitting.predicting import predict
-from ..fitting.reading import check_total, labels, numbers, weights
+from ..fitting.reading import labels, numbers, weights
 from ..fitting.settings import Settings
 from ..fitting.state import restored_on_error, stored_weights
 from .categories import TargetMeans
@@ -251,9 +251,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         array = self._further_array(table, means, columns)
         Y = data.targets.encode(self._targets(y, columns.n_rows))
         weight = weights(sample_weight, array, data.dtype)
-        weighed = data.targets.weigh(Y, weight)
-        check_total(weighed, data.dtype)
-        return HeldOut(Data(array, Y, weighed), lambda: Source(array, y, weight))
+        return held_out_set(data, array, Y, weight, lambda: Source(array, y, weight))
 
     def _members(self, X: Any) -> Array:
         """Return the mixed predictions of each fold's members (M, n, K), by the inverse link of the loss."""

@@ -14,6 +14,7 @@ from sklearn.preprocessing import OrdinalEncoder
 
 from ..engine.layers import Piecewise
 from ..engine.members import Array
+from ..fitting.reading import is_missing
 from .columns import Columns
 
 LARGE = 10_000
@@ -138,7 +139,7 @@ class Table:
                 numbers = values.astype(np.float64)
                 objects[:, j] = [None if number != number else number for number in numbers.tolist()]
             else:
-                objects[:, j] = [None if value is None or value != value else str(value) for value in values]
+                objects[:, j] = [None if is_missing(value) else str(value) for value in values]
         return objects
 
     @property

@@ -348,6 +348,13 @@ def test_sparse_labels_of_one_dimension_are_named():
         MLPClassifier().fit(np.arange(12.0)[:, None], y)
 
 
+def test_entries_that_are_sequences():
+    X = np.empty((2, 1), object)
+    X[:, 0] = [np.zeros(2), np.ones(2)]
+    with pytest.raises(ValueError, match="X has an entry that is no number: setting an array element with a sequence"):
+        MLPRegressor().fit(X, [0.0, 1.0])
+
+
 @pytest.mark.parametrize("n_rows", [1, 8])
 def test_a_sparse_column_of_labels_gets_the_sentence_of_scikit_learn(n_rows):
     y = sparse.csc_array(np.arange(n_rows)[:, None] % 2)

@@ -93,6 +93,13 @@ def test_predictions_meet_new_levels_missing_values_and_another_order_of_columns
     assert model.predict(new.head(1)).shape == (1,)
 
 
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_entries_that_are_sequences_are_categories(frame):
+    X = frame({"point": [[0.0, 1.0], [1.0, 0.0]] * 6})
+    model = TabularMLPClassifier(**FAST, random_state=0).fit(X, [0, 1] * 6)
+    assert [len(levels) for levels in model.categories_] == [2]
+
+
 @pytest.mark.parametrize("entry", ["many", date(2026, 1, 1), 1j])
 def test_a_numeric_column_does_not_turn_into_another(entry):
     X = np.arange(24.0).reshape(12, 2)
