@@ -13,7 +13,7 @@ import traceback
 import warnings
 from contextlib import redirect_stdout, suppress
 from functools import partial
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.utils import check_random_state
 
 from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.engine.activations import ACTIVATIONS
@@ -346,9 +347,23 @@ CALLS = {
 """What is not a method, or takes its arguments by name."""
 
 
+class Pickler(pickle.Pickler):
+    """Leaves out generators that others see, which a call that fails may have drawn from."""
+
+    def __init__(self, file, *generators):
+        super().__init__(file)
+        self.generators = [id(generator) for generator in generators]
+
+    def reducer_override(self, value):
+        return (str, ()) if id(value) in self.generators else NotImplemented
+
+
 def state_of(model):
     """The fitted attributes as bytes."""
-    return pickle.dumps({k: v for k, v in vars(model).items() if k.endswith("_") or k.startswith("_")})
+    file = BytesIO()
+    fitted = {k: v for k, v in vars(model).items() if k.endswith("_") or k.startswith("_")}
+    Pickler(file, check_random_state(None), model.random_state).dump(fitted)
+    return file.getvalue()
 
 
 def offers(model, name):

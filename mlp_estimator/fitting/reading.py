@@ -38,11 +38,21 @@ def numbers(name: str, values: Any) -> Any:
         return values
     if getattr(dtype, "kind", "O") in _NUMERIC:  # of an extension of pandas, whose missing values scikit-learn reads
         return values
-    array = np.asarray(values)
+    array = as_array(name, values)
     if _is_text(array):
         places = range(array.shape[1]) if array.ndim == 2 else ()
         raise _text_error(name, array, [str(k) for k in places if _is_text(array[:, k])])
     return _floats(name, array) if array.dtype.kind == "O" else array
+
+
+def as_array(name: str, values: Any) -> NDArray[Any]:
+    """Return values as NumPy reads them."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError):
+        raise
+    except Exception as error:  # of polars, for integers of 128 bits
+        raise TypeError(f"{name} cannot be read by NumPy: {error}.") from None
 
 
 def _check_frame(name: str, frame: Any, dtypes: Any) -> None:
@@ -53,7 +63,7 @@ def _check_frame(name: str, frame: Any, dtypes: Any) -> None:
     for k, (column, dtype) in enumerate(zip(frame.columns, dtypes, strict=True)):
         if getattr(dtype, "kind", "O") in _NUMERIC:
             continue
-        values = np.asarray(frame.iloc[:, k] if hasattr(frame, "iloc") else frame[column])
+        values = as_array(name, frame.iloc[:, k] if hasattr(frame, "iloc") else frame[column])
         if _is_text(values):
             text.append(repr(column))
             example = values if example is None else example
@@ -110,7 +120,7 @@ def labels(name: str, y: Any) -> Any:
     dtype = getattr(y, "dtype", None)
     if y is None or (isinstance(dtype, np.dtype) and dtype.kind != "O") or sparse.issparse(y):
         return y
-    array = np.asarray(y)
+    array = as_array(name, y)
     # NumPy makes of a NaN among the words of a list the word "nan".
     objects = np.asarray(y, dtype=object) if dtype is None and array.dtype.kind == "U" else array
     if objects.dtype.kind != "O":

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..fitting.reading import is_missing
+from ..fitting.reading import as_array, is_missing
 
 
 @dataclass
@@ -114,7 +114,7 @@ def _frame_column(name: str, column: Any) -> tuple[NDArray[Any], bool]:
     if hasattr(column, "is_null"):  # polars
         missing = column.is_null().to_numpy()
         numeric = dtype.is_numeric()
-        values = column.to_numpy() if numeric else np.array(column.to_list(), dtype=object)
+        values = as_array(f"Column {name!r}", column) if numeric else np.array(column.to_list(), dtype=object)
         category = not numeric
     else:
         missing = column.isna().to_numpy()

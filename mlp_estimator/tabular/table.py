@@ -26,6 +26,9 @@ MAX_BINS, MAX_COLUMNS = 32, 512
 MAX_EXACT = 128
 """Bins of a column with few distinct values in a table of many rows: each distinct value is an edge."""
 
+SMALLEST = 1e-30
+"""Transformed values below it are 0: the distance of two edges is a divisor in float32."""
+
 
 @dataclass
 class NumericColumn:
@@ -61,8 +64,8 @@ class NumericColumn:
         with np.errstate(over="ignore"):
             u = (values.astype(np.float64) - self.median) / self.scale
         u.clip(-1e100, 1e100, out=u)  # whose square is finite
-        squashed: NDArray[np.float32] = np.nan_to_num(u / np.sqrt(1.0 + (u / 3.0) ** 2), nan=0.0).astype(np.float32)
-        return squashed
+        squashed = u / np.sqrt(1.0 + (u / 3.0) ** 2)
+        return np.where(np.abs(squashed) >= SMALLEST, squashed, 0.0).astype(np.float32)
 
 
 def _edges(values: NDArray[np.float32], n_bins: int, n_exact: int) -> NDArray[np.float32]:

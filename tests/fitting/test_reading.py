@@ -355,6 +355,17 @@ def test_entries_that_are_sequences():
         MLPRegressor().fit(X, [0.0, 1.0])
 
 
+def test_numbers_that_numpy_does_not_have():
+    pl = pytest.importorskip("polars", minversion="1.40", reason="earlier versions panic")
+    y = pl.Series([10**30, 0], dtype=pl.Int128)
+    with pytest.raises(TypeError, match=r"y cannot be read by NumPy: .*128"):
+        MLPClassifier().fit([[0.0], [1.0]], y)
+    with pytest.raises(TypeError, match=r"X cannot be read by NumPy: .*128"):
+        MLPClassifier().fit(pl.DataFrame({"a": y}), [0, 1])
+    with pytest.raises(TypeError, match=r"Column 'a' cannot be read by NumPy: .*128"):
+        TabularMLPClassifier().fit(pl.DataFrame({"a": y}), [0, 1])
+
+
 @pytest.mark.parametrize("n_rows", [1, 8])
 def test_a_sparse_column_of_labels_gets_the_sentence_of_scikit_learn(n_rows):
     y = sparse.csc_array(np.arange(n_rows)[:, None] % 2)

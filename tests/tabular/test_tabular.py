@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from datetime import date
 from unittest import SkipTest
 
@@ -192,6 +193,14 @@ def test_values_far_from_all_others_count_as_outliers():
     far, farther = np.array(X[:1]), np.array(X[:1])
     far[0, 0], farther[0, 0] = 1e-280, 1e100
     np.testing.assert_array_equal(model.predict(far), model.predict(farther))
+
+
+def test_values_that_differ_by_the_smallest_numbers():
+    X = np.array([-1.0, -0.5, 0.0, 1e-41, 3e-41, 1e-39, 0.5, 1.0] * 3)[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = TabularMLPClassifier(**FAST, random_state=0).fit(X, [0, 1, 0, 1, 1, 0, 1, 0] * 3)
+        assert np.isfinite(model.predict_proba(X)).all()
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "longdouble", ">f8", "int8"])
