@@ -49,7 +49,7 @@ def as_array(name: str, values: Any) -> NDArray[Any]:
     """Return values as NumPy reads them."""
     try:
         return np.asarray(values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # the last one of arrays in the memory of another device
         raise
     except Exception as error:  # of polars, for integers of 128 bits
         raise TypeError(f"{name} cannot be read by NumPy: {error}.") from None
