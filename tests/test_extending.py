@@ -41,10 +41,12 @@ def softsign_slope(z, out, work):
 class LogCosh(Loss):
     def value_and_grad(self, y, raw, weight, d_raw, work):
         r = np.subtract(raw, y, out=work[:, 1:])
-        np.tanh(r, out=d_raw)
-        weigh(d_raw, weight)
-        np.logaddexp(r, -r, out=r)
+        np.negative(r, out=d_raw)
+        np.logaddexp(r, d_raw, out=r)
         np.subtract(r, np.log(2.0).astype(r.dtype), out=r)
+        np.subtract(raw, y, out=d_raw)
+        np.tanh(d_raw, out=d_raw)
+        weigh(d_raw, weight)
         return weighted_sum(r, weight)
 
     def curvature(self, y, raw, weight, t):
