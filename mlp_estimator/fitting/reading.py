@@ -89,7 +89,7 @@ def _text_error(name: str, array: NDArray[Any], columns: list[str]) -> ValueErro
 def _floats(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
     """Return objects as numbers, missing values as NaN."""
     try:
-        return np.where(_missing(array), np.nan, array).astype(np.float64)
+        return np.where(missing_entries(array), np.nan, array).astype(np.float64)
     except OverflowError:
         raise ValueError(f"Input {name} contains an integer too large for float64: scale {name}.") from None
     except (TypeError, ValueError) as error:
@@ -102,7 +102,8 @@ def is_missing(value: Any) -> bool:
     return value is None or (not same if isinstance(same, bool | np.bool_) else np.ndim(same) == 0)
 
 
-def _missing(array: NDArray[Any]) -> NDArray[np.bool_]:
+def missing_entries(array: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which entries of an array of objects are missing."""
     return np.array([is_missing(value) for value in array.ravel()], dtype=bool).reshape(array.shape)
 
 
@@ -125,7 +126,7 @@ def labels(name: str, y: Any) -> Any:
     objects = np.asarray(y, dtype=object) if dtype is None and array.dtype.kind == "U" else array
     if objects.dtype.kind != "O":
         return array
-    missing = np.atleast_1d(_missing(objects))
+    missing = np.atleast_1d(missing_entries(objects))
     if missing.any():
         row = int(np.argwhere(missing)[0, 0])
         raise ValueError(

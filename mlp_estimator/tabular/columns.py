@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..fitting.reading import as_array, is_missing
+from ..fitting.reading import as_array, missing_entries
 
 
 @dataclass
@@ -134,7 +134,7 @@ def _array_column(k: int, values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     if values.dtype.kind in "biuf":
         return _prepared(f"x{k}", values, None, False)
     values = values.astype(object)
-    missing = np.array([is_missing(value) for value in values], dtype=bool)
+    missing = missing_entries(values)
     try:
         numbers = np.where(missing, np.nan, values).astype(np.float64)
     except OverflowError:

@@ -75,6 +75,10 @@ def _relu(z, out):
     return True
 
 
+# The loops of errors are written out: one that closes over a slope is compiled in each process, since Numba does not
+# find it among the stored ones.
+
+
 def relu_error(saved, d_out, d_in, work):
     _relu_error(saved, d_out, d_in) or vectorised.relu_error(saved, d_out, d_in, work)
 
