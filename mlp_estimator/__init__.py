@@ -27,4 +27,4 @@ __all__ = [
     "check_loss",
     "show_versions",
 ]
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -1,41 +1,39 @@
-"""What the classifier and the regressor share: scikit-learn's contract around a list of jobs.
+"""What the classifier and the regressor share: scikit-learn's contract around a fit.
 
-Read X and y, make jobs, train them, assign the fitted attributes. Fitted parameters live in ``coefs_`` and
-``intercepts_`` and nowhere else: weights that a user reads, changes or pickles there are the ones that predict and that
-further training starts from.
+Read X and y, plan jobs, train them, join their states to a fitted network, assign the fitted attributes. The fitted
+parameters are ``coefs_`` and ``intercepts_``: weights that a user reads, changes or pickles there are the ones that
+predict and that further training starts from.
 """
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from sklearn.base import is_regressor
-from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .callbacks import PartTasks, fit_tasks
 from .compat import CallbackSupportMixin, fit_method_with_callbacks
-from .engine.losses import LOSSES, Loss
 from .engine.members import Array
-from .engine.network import Network, perceptron
-from .engine.optimizers import OPTIMIZERS
-from .engine.runs import Training
-from .engine.schedules import Progress
-from .fitting.data import HeldOut, Source, Targets, TrainingData
-from .fitting.features import Features, MatrixLike, NumericFeatures, float_type
+from .fitting.data import FitData, HeldOut, Source
+from .fitting.features import Matrix, MatrixLike, float_type
+from .fitting.fitted import Fitted, identity_link
 from .fitting.held_out import check_validation_set, held_out_set
-from .fitting.jobs import completed, fit_jobs, jobs_of
-from .fitting.predicting import finite, identity_link, predict, unchanged
-from .fitting.reading import check_range, labels, numbers, weights
-from .fitting.settings import Settings, resolve_activations
-from .fitting.state import ESTIMATES, FitState, attributes_of, fitted_sizes, restored_on_error, stored_weights, warn_of
+from .fitting.jobs import completed, fit_jobs
+from .fitting.plans import Ensemble
+from .fitting.reading import check_range, read_weights
+from .fitting.settings import Settings
+from .fitting.state import ESTIMATES, FitState, arrays_of, attributes_of, records_of, restored_on_error, warn_of
+from .fitting.targets import Encoded, Targets, read_targets
+from .legacy import network_state
 from .parameters import Parameters
+from .persistence import restored
 
 
 class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
@@ -46,15 +44,12 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
     n_outputs_: int
     out_activation_: str
     loss_curve_: list[Any]
-    _loss: Loss
-    _features: ClassVar[Features] = NumericFeatures()
-    """The reader of X. It has no state of its own; an estimator whose reader learns sets the attribute in ``fit``."""
-    _target_validation: ClassVar[Mapping[str, Any]] = {"multi_output": True}
-    """Options of scikit-learn's ``validate_data`` for y."""
-    _stored_types: ClassVar[tuple[type, ...]] = (*LOSSES.values(), *OPTIMIZERS.values(), Training, Progress)
+    _fitted: Fitted
+    _features: ClassVar[Matrix] = Matrix()
+    """The reader of X, which a fit copies."""
 
     @abstractmethod
-    def _read_targets(
+    def _learn_targets(
         self,
         settings: Settings,
         y: NDArray[Any],
@@ -65,7 +60,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         partial: bool,
         classes: Any,
     ) -> Targets:
-        """Encode validated targets, and choose the loss and the weights of rows for them."""
+        """Learn from validated targets, and choose the loss for them."""
 
     @fit_method_with_callbacks
     def fit(
@@ -114,7 +109,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
             or if the loss becomes non-finite in training. A previously fitted estimator does not change then.
         """
         n_epochs = self.max_iter if self.n_members == 1 else None  # members that take turns have epochs of their own
-        with fit_tasks(self, "epoch", n_epochs, X, y, sample_weight) as tasks:
+        with fit_tasks(self, "epoch", n_epochs, X, y, sample_weight, attributes_of) as tasks:
             self._fit(X, y, sample_weight, validation=(X_val, y_val, sample_weight_val), tasks=tasks)
         return self
 
@@ -129,7 +124,6 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         partial: bool = False,
         classes: Any = None,
     ) -> Self:
-        raises_interrupt = vars(self).pop("_raises_interrupt", False)
         if partial and hasattr(self, "coefs_"):  # scikit-learn validates the parameters of the first call only
             cast(Any, self)._validate_params()
         with restored_on_error(vars(self)):
@@ -139,9 +133,9 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
             data = self._read(settings, X, y, sample_weight, resume=resume, partial=partial, classes=classes)
             if validated:
                 data.held_out = self._read_held_out(data, *validation)
-            jobs = jobs_of(settings, data, vars(self) if resume else None, partial=partial)
-            states = completed(fit_jobs(jobs, tasks, keep_interrupted=not raises_interrupt))
-            self._assign(data, states)
+            plan = Ensemble(settings, data, vars(self) if resume else None, partial=partial)
+            states = completed(fit_jobs(plan.jobs(), tasks, keep_interrupted=True))
+            self._assign(data, plan.join(states), states)
             warn_of(states, partial)
         return self
 
@@ -155,50 +149,42 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         resume: bool = False,
         partial: bool = False,
         classes: Any = None,
-    ) -> TrainingData:
+    ) -> FitData:
         """Validate and encode training data."""
-        validated, y = self._validate(X, y, reset=not (resume and hasattr(self, "n_features_in_")))
-        features = self._features.fit(validated)
-        readable = features.transform(validated)
-        dtype = settings.dtype or float_type(self.coefs_[0] if resume else readable)
-        check_range("X", readable, dtype)
-        weight = weights(sample_weight, readable, dtype)
-        targets = self._read_targets(settings, y, weight, dtype, resume=resume, partial=partial, classes=classes)
-        learned = dict(targets.learned)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self, name):
-                learned[name] = getattr(self, name)
-        return TrainingData(
-            X=readable,
+        reset = not (resume and hasattr(self, "n_features_in_"))
+        rows = self._features.read(X, self._validator(reset))
+        y = read_targets("y", y, rows.shape[0], as_labels=not is_regressor(self))
+        dtype = settings.dtype or float_type(self.coefs_[0] if resume else rows)
+        check_range("X", rows, dtype)
+        weight = read_weights(sample_weight, rows, dtype)
+        targets = self._learn_targets(settings, y, weight, dtype, resume=resume, partial=partial, classes=classes)
+        Y = targets.encode(y, dtype)
+        return FitData(
+            X=rows,
+            features=Matrix(self._features.layers, dtype.name),
             targets=targets,
+            encoded=Encoded(Y, targets.weigh(Y, weight), weight),
             dtype=dtype,
-            weight=targets.weigh(targets.Y, weight),
             source=Source(X, y, weight),
-            predictor=self._with_attributes,
-            bottom=features.layers(),
-            learned=learned,
+            predictor=self._predicting,
+            learned={name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if hasattr(self, name)},
         )
 
-    def _read_held_out(self, data: TrainingData, X: Any, y: Any, sample_weight: Any) -> HeldOut:
+    def _read_held_out(self, data: FitData, X: Any, y: Any, sample_weight: Any) -> HeldOut:
         """Validate and encode a validation set of the user."""
-        validated, y = self._validate(X, y, reset=False)
-        readable, Y = self._features.transform(validated), data.targets.encode(y)
-        check_range("X_val", readable, data.dtype)
-        weight = weights(sample_weight, readable, data.dtype)
-        return held_out_set(data, readable, Y, weight, lambda: Source(X, y, weight))
+        rows = cast(Matrix, data.features).read(X, self._validator(reset=False), name="X_val")
+        y = read_targets("y", y, rows.shape[0], as_labels=data.targets.has_labels)
+        weight = read_weights(sample_weight, rows, data.dtype)
+        return held_out_set(data, rows, y, weight, lambda: Source(X, y, weight))
 
-    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, NDArray[Any]]:
-        X, y = numbers("X", X), (numbers if is_regressor(self) else labels)("y", y)
-        X, y = validate_data(self, X, y, reset=reset, **self._target_validation, **self._features.validation)
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return X, y
+    def _validator(self, reset: bool) -> Any:
+        return partial(validate_data, self, reset=reset)
 
-    def _assign(self, data: TrainingData, states: Sequence[FitState]) -> None:
+    def _assign(self, data: FitData, fitted: Fitted, states: Sequence[FitState]) -> None:
         """Set all fitted attributes."""
         for name in (*ESTIMATES, "member_seeds_"):
             vars(self).pop(name, None)
-        vars(self).update({**data.learned, **attributes_of(states)})
+        vars(self).update({**data.learned, **attributes_of(fitted), **records_of(states)})
 
     def _population_settings(self) -> Settings | None:
         """Return the settings if jobs can replace a call of ``fit``, None where ``fit`` itself must run."""
@@ -208,45 +194,27 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         replaced = type(self).fit is not MultilayerPerceptron.fit
         return None if observed or replaced or not settings.solver.incremental else settings
 
-    def _with_attributes(self, attributes: Mapping[str, Any]) -> Self:
-        """Return an estimator that predicts with these fitted attributes."""
+    def _predicting(self, fitted: Fitted) -> Self:
+        """Return an estimator that predicts by these networks, for scorers."""
         predictor = copy.copy(self)
-        vars(predictor).update(attributes)
+        vars(predictor).update(attributes_of(fitted))
         return predictor
 
-    def _network(self, X: Any) -> Network:
-        """Return the fitted network, for X as the bottom layer reads it."""
-        sizes, bottom = (X.shape[1], *fitted_sizes(vars(self))[1:]), self._features.layers()
-        activations, output_bound = resolve_activations(self.activation, len(self.coefs_) - 1)
-        return perceptron(sizes, activations, output_bound, sparse=sparse.issparse(X), bottom=bottom)
-
-    def _predict(
-        self,
-        X: Any,
-        link: Callable[[Array, Array], object] | None = None,
-        *,
-        n_layers: int | None = None,
-        members: bool = False,
-        reduce: Callable[[Array], NDArray[Any]] = unchanged,
-    ) -> NDArray[Any]:
-        """Return predictions (n, K), the means over the members, or those of each of the ``members`` (M, n, K).
-
-        ``link`` replaces the inverse link of the loss, ``n_layers`` cuts the network above so many layers, ``reduce``
-        makes each chunk smaller.
-        """
-        X = self._read_further(X)
-        network = self._network(X)
-        params = network.params(stored_weights(network, vars(self), float_type(self.coefs_[0])))
-        if n_layers is not None:
-            network = Network(network.layers[:n_layers], network.widths[0])
-        return predict(network, params, X, link or self._loss.predict, members=members, reduce=finite(reduce))
-
-    def _read_further(self, X: Any) -> Any:
+    def _networks(self) -> Fitted:
+        """Return the fitted network, with the weights that the attributes hold."""
         check_is_fitted(self, "coefs_")
-        X = validate_data(self, numbers("X", X), reset=False, **self._features.validation)
-        X = self._features.transform(X)
-        check_range("X", X, float_type(self.coefs_[0]))
-        return X
+        return self._fitted.holding(arrays_of(vars(self), self._fitted.groups[0].arrays))
+
+    def _predict(self, X: Any, reduce: Any = None, **options: Any) -> NDArray[Any]:
+        """Return predictions by ``Fitted.predict``."""
+        fitted = self._networks()
+        return fitted.predict(fitted.features.read(X, self._validator(reset=False)), reduce, **options)
+
+    def _predict_decoded(self, X: Any) -> NDArray[Any]:
+        """Return what ``predict`` returns: labels, indicators or numbers."""
+        fitted = self._networks()
+        decided = fitted.predict(fitted.features.read(X, self._validator(reset=False)), fitted.targets.decide)
+        return fitted.targets.decoded(decided)
 
     def hidden_activations(self, X: MatrixLike, layer: int = -1) -> Array:
         """Return the output of a hidden layer, as a representation of the samples.
@@ -282,13 +250,19 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         n_hidden = len(self.coefs_) - 1
         if layer not in range(-n_hidden, n_hidden):
             raise ValueError(f"layer={layer!r} does not exist: the network has {n_hidden} hidden layer(s), from 0 on.")
-        n_layers = 2 * (layer % n_hidden + 1) + len(self._features.layers())
-        activations = self._predict(X, identity_link, n_layers=n_layers, members=True)
+        n_layers = 2 * (layer % n_hidden + 1) + len(self._fitted.features.bottom())
+        activations = self._predict(X, link=identity_link, n_layers=n_layers, members=True)
         return activations[0] if len(activations) == 1 else activations
 
     def __getstate__(self) -> dict[str, Any]:
         # Optimizer state is twice the size of the weights: it is pickled only while partial_fit is in progress.
-        state, training = super().__getstate__(), vars(self).get("_training")
-        if training is not None and not (training[0] if isinstance(training, list) else training).in_progress:
-            del state["_training"]
+        state, of_runs = super().__getstate__(), vars(self).get("_run_state")
+        if of_runs is not None and not (of_runs[0] if isinstance(of_runs, list) else of_runs).in_progress:
+            del state["_run_state"]
+        if "_fitted" in state:  # the weights are stored as attributes
+            (networks,) = state["_fitted"]["groups"]
+            networks["arrays"] = {name: [] for name in networks["arrays"]}
         return state
+
+    def _upgraded(self, state: dict[str, Any]) -> dict[str, Any]:
+        return network_state(state, self._features.layers, restored(state.get("_loss")))

@@ -13,19 +13,26 @@ from .engine.monitor import Monitor
 class PartTasks:
     """Calls the hooks of an estimator's callbacks when a part of the fit begins and ends, such as an epoch.
 
-    ``data`` are X, y and metadata as the user passed them. The fitted attributes of the moment are computed only for
-    hooks that ask for a fitted estimator.
+    ``data`` are X, y and metadata as the user passed them. ``attributes`` returns the fitted attributes of a fitted
+    network; those of the moment are computed only for hooks that ask for a fitted estimator.
     """
 
-    def __init__(self, context: CallbackContext, part: str, estimator: Any, data: Mapping[str, Any]):
-        self._context, self._part = context, part
+    def __init__(
+        self,
+        context: CallbackContext,
+        part: str,
+        estimator: Any,
+        data: Mapping[str, Any],
+        attributes: Callable[[Any], dict[str, Any]],
+    ):
+        self._context, self._part, self._attributes = context, part, attributes
         self._arguments = {"estimator": estimator, **data}
         self._task: CallbackContext | None = None
         self._stopped = False
 
-    def follow(self, monitors: Sequence[Monitor], snapshot: Callable[[], dict[str, Any] | None]) -> None:
-        """Take the function that returns the fitted attributes of the moment."""
-        self._arguments["reconstruction_attributes"] = snapshot
+    def follow(self, monitors: Sequence[Monitor], snapshot: Callable[[], Any]) -> None:
+        """Take the function that returns the fitted network of the moment."""
+        self._arguments["reconstruction_attributes"] = lambda: self._attributes(snapshot())
 
     def begin(self) -> None:
         """Begin the task of a part, unless one is in progress."""
@@ -43,7 +50,13 @@ class PartTasks:
 
 @contextmanager
 def fit_tasks(
-    estimator: Any, part: str, n_parts: int | None, X: Any, y: Any, sample_weight: Any
+    estimator: Any,
+    part: str,
+    n_parts: int | None,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    attributes: Callable[[Any], dict[str, Any]],
 ) -> Iterator[PartTasks | None]:
     """Call the hooks of an estimator's callbacks when its fit begins and ends.
 
@@ -54,5 +67,6 @@ def fit_tasks(
     data = {"X": X, "y": y, "metadata": metadata}
     context = estimator._init_callback_context(max_subtasks=n_parts)
     context.call_on_fit_task_begin(estimator=estimator, **data)
-    yield PartTasks(context, part, estimator, data) if getattr(estimator, "_skl_callbacks", None) else None
+    observed = getattr(estimator, "_skl_callbacks", None)
+    yield PartTasks(context, part, estimator, data, attributes) if observed else None
     context.call_on_fit_task_end(estimator=estimator, reconstruction_attributes={}, **data)

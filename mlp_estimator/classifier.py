@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from .availability import available_unless
@@ -18,15 +16,14 @@ from .compat import Interval, StrOptions, fit_method
 from .engine.losses import CLASSIFICATION
 from .engine.members import Array
 from .engine.solvers import SOLVERS
-from .fitting.class_weight import weigher
-from .fitting.data import Targets, Weigh, unweighted
 from .fitting.features import MatrixLike
-from .fitting.labels import Labels
-from .fitting.predicting import identity_link, log_odds, most_probable, squeeze_outputs
-from .fitting.reading import labels as read_labels
+from .fitting.fitted import identity_link
+from .fitting.reading import read_labels
 from .fitting.settings import Settings
-from .fitting.state import n_fitted
-from .scores import ScoredClassifier, accuracy
+from .fitting.targets import Labels, Targets, learn_classes
+from .fitting.targets.labels import log_odds
+from .fitting.targets.numbers import squeeze_outputs
+from .scores import ScoredClassifier
 
 
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
@@ -244,7 +241,6 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
     class_weight: Literal["balanced"] | dict[Any, float] | list[dict[Any, float]] | None = None
     label_smoothing: float = 0.0
     classes_: NDArray[Any] = field(init=False)
-    _label_binarizer: LabelBinarizer = field(init=False)
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **MultilayerPerceptron._parameter_constraints,
@@ -256,7 +252,7 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
 
-    def _read_targets(
+    def _learn_targets(
         self,
         settings: Settings,
         y: NDArray[Any],
@@ -267,45 +263,24 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
         partial: bool,
         classes: Any,
     ) -> Targets:
-        check_classification_targets(y)
-        if (partial or resume) and hasattr(self, "classes_"):
-            labels = Labels(self.classes_, self._label_binarizer)
-        elif partial:
-            labels = Labels.named(y, classes)
+        if (partial or resume) and hasattr(self, "_fitted"):
+            targets = self._labels
+        elif partial and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit: all that will ever occur.")
         else:
-            labels = Labels.learn(y)
+            targets = learn_classes(y, settings.loss, each_class=False, classes=classes if partial else None)
         if partial:
-            labels.check_continuation(y, classes)
+            targets.check_continuation(y, classes)
         elif resume:
-            labels.check_same(y)
-        if labels.multilabel and self.label_smoothing:
+            targets.check_same(y)
+        if targets.multilabel and self.label_smoothing:
             raise ValueError(
                 "label_smoothing is for classes that exclude each other, but y is a multilabel indicator: "
                 "leave label_smoothing=0."
             )
-        name = "softmax_cross_entropy" if labels.kind == "multiclass" else "sigmoid_cross_entropy"
-        loss = settings.loss(name)
-        smoothing = float(self.label_smoothing)
-        Y = labels.encode(y, dtype, smoothing)
-
-        def encode(y: NDArray[Any]) -> NDArray[Any]:
-            check_classification_targets(y)
-            labels.check_validation(y)
-            return labels.encode(y, dtype, smoothing)
-
-        weigh: Weigh = unweighted
-        if self.class_weight is not None:
-            weigh = weigher(self.class_weight, None if labels.multilabel else labels.classes, Y, sample_weight)
-        return Targets(
-            Y,
-            loss,
-            n_outputs=len(labels.classes) if loss.codes else Y.shape[1],
-            encode=encode,
-            metric=accuracy,
-            weigh=weigh,
-            strata=Y[:, 0] if Y.shape[1] == 1 else None,  # not for multilabel targets
-            learned={"classes_": labels.classes, "_label_binarizer": labels.binarizer},
-        )
+        loss = settings.loss("sigmoid_cross_entropy" if not targets.loss.codes else "softmax_cross_entropy")
+        targets = replace(targets, loss=loss, smoothing=float(self.label_smoothing))
+        return targets.weighted(self.class_weight, y, sample_weight)
 
     @available_unless(MultilayerPerceptron._no_partial_fit)
     @fit_method
@@ -356,11 +331,7 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
         y : ndarray of shape (n_samples,) or (n_samples, n_classes)
             The most probable class of each sample; for multilabel targets an indicator matrix.
         """
-        decided = self._predict(X, reduce=self._decide)
-        if self._multilabel():
-            indicator: NDArray[Any] = self._label_binarizer.inverse_transform(decided)
-            return indicator
-        return self.classes_.take(decided[:, 0], mode="clip")  # a single class has no second
+        return self._predict_decoded(X)
 
     def predict_proba(self, X: MatrixLike) -> Array:
         """Predict class probabilities.
@@ -375,7 +346,7 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
         probability : ndarray of shape (n_samples, n_classes)
             The probability of each class, in the order of `classes_`; for multilabel targets of each label.
         """
-        return self._predict(X) if self._has_class_outputs() else self._of_classes(X).mean(axis=0)
+        return self._predict(X) if self._has_class_outputs() else self._of_two(X).mean(axis=0)
 
     def predict_members(self, X: MatrixLike) -> Array:
         """Predict class probabilities by each member of an ensemble, whose mean is `predict_proba`.
@@ -390,29 +361,27 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
         probability : ndarray of shape (n_members, n_samples, n_classes)
             The probability of each class, in the order of `classes_`; for multilabel targets of each label.
         """
-        return self._predict(X, members=True) if self._has_class_outputs() else self._of_classes(X)
-
-    def _decide(self, probability: Array) -> NDArray[Any]:
-        """Return the code of the class of each sample of a chunk: the probabilities of many classes are large."""
-        return probability if self._multilabel() else most_probable(probability)
-
-    def _multilabel(self) -> bool:
-        return bool(self._label_binarizer.y_type_.startswith("multilabel"))
+        return self._predict(X, members=True) if self._has_class_outputs() else self._of_two(X)
 
     def _has_class_outputs(self) -> bool:
         """Tell whether the network has one output per class or label, not one for two classes."""
-        return getattr(self, "out_activation_", None) != "logistic" or self.n_outputs_ > 1
+        check_is_fitted(self, "coefs_")
+        return self._labels.loss.codes or self._labels.multilabel
 
-    def _of_classes(self, X: Any) -> Array:
+    @property
+    def _labels(self) -> Labels:
+        return cast(Labels, self._fitted.targets)
+
+    def _of_two(self, X: Any) -> Array:
         """Return the probabilities (M, n, 2) of two classes by one output, or (M, n, 1) of a single class."""
         both = self._off_and_on(X)
         return both if len(self.classes_) > 1 else np.ones_like(both[..., :1])
 
     def _off_and_on(self, X: Any) -> Array:
         """Return 1 - p and p of logistic outputs (M, n, 2 K), computed separately so that both are exact."""
-        raw = self._predict(X, identity_link, members=True)
+        raw = self._predict(X, link=identity_link, members=True)
         both = np.concatenate([-raw, raw], axis=2)
-        self._loss.predict(both, both)
+        self._labels.loss.predict(both, both)
         return both
 
     def decision_function(self, X: MatrixLike) -> Array:
@@ -429,12 +398,11 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
             The log-odds of each class or label. For two classes one number, the log-odds of ``classes_[1]``: the raw
             output of a single network.
         """
-        check_is_fitted(self, "coefs_")
-        single = n_fitted(vars(self)) == 1
-        if self.out_activation_ == "softmax":
-            return log_odds(self._predict(X, identity_link) if single else np.log(self._predict(X)))
+        single = self._networks().groups[0].n_members == 1
+        if self._labels.loss.codes:
+            return log_odds(self._predict(X, link=identity_link) if single else np.log(self._predict(X)))
         if single:
-            return squeeze_outputs(self._predict(X, identity_link))
+            return squeeze_outputs(self._predict(X, link=identity_link))
         off, on = np.split(np.log(self._off_and_on(X).mean(axis=0)), 2, axis=1)
         return squeeze_outputs(on - off)
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_is_fitted
 
-from .base import MultilayerPerceptron
 from .classifier import MLPClassifier
 from .engine import activations as functions
 from .engine.losses import (
@@ -27,8 +25,7 @@ from .engine.losses import (
     SoftmaxCrossEntropy,
 )
 from .engine.losses.contract import half_max_exponent
-from .fitting.settings import resolve_activations
-from .fitting.state import n_fitted
+from .fitting.fitted import Fitted, Perceptron
 from .regressor import MLPRegressor
 from .search import MLPGridSearchCV, MLPRandomizedSearchCV
 from .tabular import TabularMLPClassifier, TabularMLPRegressor
@@ -217,45 +214,46 @@ def _nodes_for(table: Mapping[Any, Any], function: Any, what: str) -> Any:
     return table[function]
 
 
-def _raw(g: Graph, model: MultilayerPerceptron) -> str:
+def _raw(g: Graph, fitted: Fitted) -> str:
     """Return the raw output (n, K) of a network, (M, n, K) of several."""
-    activations, _ = resolve_activations(model.activation, len(model.coefs_) - 1)
-    x = g.input
-    for i, (W, b) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
+    (networks,) = fitted.groups
+    x, activations = g.input, cast(Perceptron, networks.recipe).activations
+    for i, (W, b) in enumerate(zip(networks.arrays["W"], networks.arrays["b"], strict=True)):
         x = g("Add", g("MatMul", x, W), b[..., None, :])
         if i < len(activations):
-            x = _nodes_for(ACTIVATIONS, activations[i].apply, f"activation={model.activation!r}")(g, x)
+            activation = activations[i]
+            apply = functions.ACTIVATIONS[activation].apply if isinstance(activation, str) else activation.apply
+            x = _nodes_for(ACTIVATIONS, apply, f"activation={activation!r}")(g, x)
     return x
 
 
-def _linked(g: Graph, model: MultilayerPerceptron, raw: str) -> str:
+def _linked(g: Graph, fitted: Fitted, raw: str) -> str:
     """Return the predictions (n, K) by the inverse link, the means over the members."""
-    loss = model._loss
+    loss = fitted.targets.loss
     link = _nodes_for(LINKS, type(loss).predict, f"The inverse link of {type(loss).__name__}")
     prediction: str = link(g, raw, loss)
-    n_members = n_fitted(vars(model))
+    n_members = fitted.groups[0].n_members
     if n_members > 1:  # a product, because the axes of ReduceMean are an attribute or an input by version
         columns = g("Transpose", prediction, perm=[1, 2, 0])
         prediction = g("Reshape", g("MatMul", columns, np.full((n_members, 1), 1.0 / n_members)), [0, -1])
     return prediction
 
 
-def _n_columns(model: Any) -> int:
+def _n_columns(fitted: Fitted) -> int:
     """Return the number of predicted columns of a regressor."""
-    return int(model.n_outputs_) // (2 if model._loss.gives_variance else 1)
+    return fitted.targets.n_outputs // (2 if fitted.targets.loss.gives_variance else 1)
 
 
 def _regressor_shapes(operator: Any) -> None:
-    model = operator.raw_operator
-    check_is_fitted(model, "coefs_")
-    operator.outputs[0].type.shape = [operator.inputs[0].get_first_dimension(), _n_columns(model)]
+    fitted = operator.raw_operator._networks()
+    operator.outputs[0].type.shape = [operator.inputs[0].get_first_dimension(), _n_columns(fitted)]
 
 
 def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
-    model, g = operator.raw_operator, Graph(scope, container, operator)
-    prediction = _linked(g, model, _raw(g, model))
-    if model._loss.gives_variance:
-        prediction = g("Gather", prediction, np.arange(_n_columns(model)), axis=-1)
+    fitted, g = operator.raw_operator._networks(), Graph(scope, container, operator)
+    prediction = _linked(g, fitted, _raw(g, fitted))
+    if fitted.targets.loss.gives_variance:
+        prediction = g("Gather", prediction, np.arange(_n_columns(fitted)), axis=-1)
     g.set_outputs(prediction)
 
 
@@ -270,11 +268,10 @@ def _classifier_shapes(operator: Any) -> None:
     from skl2onnx.common.data_types import Int64TensorType, StringTensorType
 
     model = operator.raw_operator
-    check_is_fitted(model, "coefs_")
+    targets = model._networks().targets
     n, n_classes = operator.inputs[0].get_first_dimension(), len(model.classes_)
-    if model._multilabel():
-        operator.outputs[0].set_type(Int64TensorType([n, model.n_outputs_]))
-        n_classes = model.n_outputs_
+    if targets.multilabel:
+        operator.outputs[0].set_type(Int64TensorType([n, n_classes]))
     else:
         text = _labels(model).dtype.kind == "U"
         operator.outputs[0].set_type((StringTensorType if text else Int64TensorType)([n]))
@@ -283,13 +280,14 @@ def _classifier_shapes(operator: Any) -> None:
 
 def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     model, g = operator.raw_operator, Graph(scope, container, operator)
-    raw = _raw(g, model)
-    if not model._has_class_outputs():
+    fitted = model._networks()
+    raw = _raw(g, fitted)
+    if not (fitted.targets.loss.codes or fitted.targets.multilabel):  # one output for the second of two classes
         raw = g("Concat", g("Neg", raw), raw, axis=-1)
-    probability = _linked(g, model, raw)
+    probability = _linked(g, fitted, raw)
     if len(model.classes_) == 1:  # the sum of p and 1 - p
         probability = g("MatMul", probability, np.ones((2, 1)))
-    if model._multilabel():
+    if fitted.targets.multilabel:
         label = g("Cast", g("Greater", probability, 0.5), to=g.type_of(np.int64))
     else:
         label = g("Gather", _labels(model), g("ArgMax", probability, axis=1, keepdims=0))

@@ -8,13 +8,34 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 
+from .engine.losses import LOSSES
+from .engine.optimizers import OPTIMIZERS
+from .engine.runs import RunState
+from .engine.schedules import Progress
+from .fitting.features import Matrix, Table
+from .fitting.features.kinds import KINDS
+from .fitting.features.target_means import TargetMeans
+from .fitting.fitted import Fitted, Networks, Perceptron
+from .fitting.member_config import MemberConfig
+from .fitting.targets import TARGETS, Unit
+from .legacy import CLASS
+
 VERSION = "_mlp_estimator_version"
-CLASS = "_mlp_estimator_class"
+
+
+STORED_TYPES: dict[str, type] = {
+    type_.__name__: type_
+    for type_ in (
+        *LOSSES.values(), *OPTIMIZERS.values(), RunState, Progress, Fitted, Networks, Perceptron, MemberConfig, Matrix,
+        Table, TargetMeans, *KINDS.values(), *TARGETS.values(), Unit,
+    )
+}  # fmt: skip
+"""Objects of the package in fitted attributes. They are saved as dicts of their attributes."""
 
 
 class OtherVersionWarning(InconsistentVersionWarning):
@@ -29,18 +50,13 @@ class OtherVersionWarning(InconsistentVersionWarning):
 
 
 class Persistent(BaseEstimator):
-    """An estimator whose saved state has no objects of this package.
-
-    Those of ``_stored_types`` are saved as dicts of their attributes. A user's own objects stay what they are.
-    """
-
-    _stored_types: ClassVar[tuple[type, ...]] = ()
+    """An estimator whose saved state has no objects of this package: a user's own objects stay what they are."""
 
     def __getstate__(self) -> dict[str, Any]:
         from . import __version__  # the package imports this module
 
         state = cast(Any, super()).__getstate__()
-        return {**_plain(state, self._stored_types), VERSION: __version__}
+        return {**_plain(state), VERSION: __version__}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         from . import __version__
@@ -55,9 +71,13 @@ class Persistent(BaseEstimator):
                 ),
                 stacklevel=2,
             )
-        types = {stored.__name__: stored for stored in self._stored_types}
-        attributes = {name: _restored(value, types) for name, value in state.items() if name != VERSION}
+        state = self._upgraded({name: value for name, value in state.items() if name != VERSION})
+        attributes = {name: restored(value) for name, value in state.items()}
         cast(Any, super()).__setstate__(attributes)
+
+    def _upgraded(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Return the state of a file as this version writes it."""
+        return state
 
     def __dask_tokenize__(self) -> Any:
         """Return what Dask names tasks by. The fields of the dataclass would be the same after each fit."""
@@ -66,16 +86,16 @@ class Persistent(BaseEstimator):
         return normalize_token((type(self), self.__getstate__()))
 
 
-def _plain(value: Any, types: tuple[type, ...]) -> Any:
-    """Return a value with a dict for each object of these types in it."""
-    if type(value) in types:
+def _plain(value: Any) -> Any:
+    """Return a value with a dict for each object of the stored types in it."""
+    if STORED_TYPES.get(type(value).__name__) is type(value):
         names = [field.name for field in fields(value)] if is_dataclass(value) else vars(value)
-        attributes = {name: _plain(getattr(value, name), types) for name in names}
+        attributes = {name: _plain(getattr(value, name)) for name in names}
         return {CLASS: type(value).__name__, **attributes}
     if type(value) is dict:
-        return {key: _plain(entry, types) for key, entry in value.items()}
+        return {key: _plain(entry) for key, entry in value.items()}
     if type(value) is list and not _of_numbers(value):
-        return [_plain(entry, types) for entry in value]
+        return [_plain(entry) for entry in value]
     return value
 
 
@@ -84,15 +104,15 @@ def _of_numbers(value: list[Any]) -> bool:
     return bool(value) and isinstance(value[0], float)
 
 
-def _restored(value: Any, types: Mapping[str, type]) -> Any:
+def restored(value: Any) -> Any:
     """Undo ``_plain``."""
     if type(value) is list and not _of_numbers(value):
-        return [_restored(entry, types) for entry in value]
+        return [restored(entry) for entry in value]
     if type(value) is not dict:
         return value
-    entries = {key: _restored(entry, types) for key, entry in value.items()}
+    entries = {key: restored(entry) for key, entry in value.items()}
     if CLASS not in entries:
         return entries
-    restored: Any = object.__new__(types[entries.pop(CLASS)])
-    vars(restored).update(entries)
-    return restored
+    made: Any = object.__new__(STORED_TYPES[entries.pop(CLASS)])
+    vars(made).update(entries)
+    return made

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, ClassVar, Literal, Self, cast, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from .availability import available_unless
 from .base import MultilayerPerceptron
 from .compat import Interval, StrOptions, fit_method
-from .engine.losses import CLASSIFICATION, LOSSES, REGRESSION, Loss, LossName
+from .engine.losses import LOSSES, REGRESSION, Loss, LossName
 from .engine.members import Array
-from .fitting.data import Targets, unweighted
-from .fitting.features import MatrixLike, check_numeric, float_type
-from .fitting.predicting import laplace_variance, squeeze_outputs
-from .fitting.reading import cast as cast_numbers
+from .fitting.features import MatrixLike
 from .fitting.settings import Settings
-from .fitting.state import n_fitted, per_member, theta_of
-from .scores import ScoredRegressor, regression_metric
+from .fitting.state import per_member
+from .fitting.targets import Numbers, Targets
+from .fitting.targets.numbers import squeeze_outputs
+from .scores import ScoredRegressor
 
 
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
@@ -268,9 +266,7 @@ class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
         "quantile": [Interval(Real, 0, 1, closed="neither"), "array-like"],
     }
 
-    _target_validation: ClassVar[Mapping[str, Any]] = {"multi_output": True, "y_numeric": True}
-
-    def _read_targets(
+    def _learn_targets(
         self,
         settings: Settings,
         y: NDArray[Any],
@@ -281,33 +277,7 @@ class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
         partial: bool,
         classes: Any,
     ) -> Targets:
-        loss = settings.loss(self.loss)
-        if type(loss) in CLASSIFICATION.values():
-            raise ValueError(f"loss={self.loss!r} is for class labels: use MLPClassifier, or another loss.")
-        Y = self._encode(y, dtype, loss)
-        if loss.n_outputs > 1 and not loss.gives_variance and Y.shape[1] > 1:
-            raise ValueError(f"Several quantiles are for one target, but y has {Y.shape[1]} columns.")
-        metric = regression_metric(loss) if self.early_stopping and self.scoring is None else None
-
-        def encode(y: NDArray[Any]) -> NDArray[Any]:
-            Y_val = self._encode(y, dtype, loss)
-            if Y_val.shape[1] != Y.shape[1]:
-                raise ValueError(f"y_val has {Y_val.shape[1]} column(s), y has {Y.shape[1]}.")
-            return Y_val
-
-        return Targets(Y, loss, n_outputs=Y.shape[1] * loss.n_outputs, encode=encode, metric=metric, weigh=unweighted)
-
-    def _encode(self, y: Any, dtype: np.dtype[Any], loss: Loss) -> NDArray[Any]:
-        if sparse.issparse(y):
-            raise ValueError("Sparse y is for multilabel classification: give the targets dense, as y.toarray().")
-        check_numeric("y", y)
-        Y = cast_numbers("y", y.reshape(len(y), -1), dtype)
-        if not loss.allows(Y):
-            raise ValueError(
-                f"loss={self.loss!r} is for {loss.domain} targets, but y goes down to {Y.min():g}. "
-                "Use loss='squared_error', or check the target."
-            )
-        return Y
+        return Numbers.learn(y, sample_weight, settings.loss(self.loss), standardise=False)
 
     @available_unless(MultilayerPerceptron._no_partial_fit)
     @fit_method
@@ -379,9 +349,9 @@ class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
            using deep ensembles", NeurIPS 2017.
         """
         if not return_std:
-            return squeeze_outputs(self._means(self._predict(X)))
+            return self._predict_decoded(X)
         members = self._predict(X, members=True)
-        means, variances = self._means(members), self._variances(X, members)
+        means, variances = self._numbers.means(members), self._variances(X, members)
         # Law of total variance: disagreement of the members, and the noise that they model.
         return squeeze_outputs(means.mean(axis=0)), squeeze_outputs(np.sqrt(means.var(axis=0) + variances.mean(axis=0)))
 
@@ -398,34 +368,27 @@ class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
         y : ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_outputs)
             The predictions of the members.
         """
-        return squeeze_outputs(self._means(self._predict(X, members=True)))
+        return squeeze_outputs(self._numbers.means(self._predict(X, members=True)))
 
-    def _means(self, prediction: Array) -> Array:
-        """Return predictions (..., K) without the variances that follow them with some losses."""
-        return np.split(prediction, 2, axis=-1)[0] if self._loss.gives_variance else prediction
+    @property
+    def _numbers(self) -> Numbers:
+        return cast(Numbers, self._fitted.targets)
 
     def _variances(self, X: Any, prediction: Array) -> Array:
         """Return the variances of the noise (M, n, K), by the loss or by the solver."""
-        if self._loss.gives_variance:
-            return np.split(prediction, 2, axis=-1)[1]
+        variances = self._numbers.variances(prediction)
+        if variances is not None:
+            return variances
         if hasattr(self, "_posterior"):
-            return self._laplace(X)
+            fitted, n = self._networks(), len(prediction)
+            rows = fitted.features.read(X, self._validator(reset=False))
+            return fitted.laplace_variance(rows, per_member(self._posterior, n), per_member(self.noise_variance_, n))
         if len(prediction) == 1:
             raise ValueError(
                 "return_std needs a fit that finds the noise: with solver='lm' and alpha='auto', or with "
                 "loss='gaussian_nll'; or several networks, which may disagree: n_members=5."
             )
         return np.zeros_like(prediction)
-
-    def _laplace(self, X: Any) -> Array:
-        X = self._read_further(X)
-        if sparse.issparse(X):
-            X = X.toarray()  # a Jacobian needs dense rows
-        network, fitted = self._network(X), vars(self)
-        estimates = (per_member(value, n_fitted(fitted)) for value in (self._posterior, self.noise_variance_))
-        members = zip(theta_of(network, fitted, np.dtype(np.float64)), *estimates, strict=True)
-        variances = [laplace_variance(network, self._loss, theta[None], X, *found) for theta, *found in members]
-        return np.stack(variances).astype(float_type(self.coefs_[0]))
 
     def __sklearn_tags__(self) -> Any:
         tags = cast(Any, super()).__sklearn_tags__()

@@ -52,7 +52,7 @@ CASES = {
         None,
         "non-negative targets, but y goes down to -1",
     ),
-    "sparse y": (REGRESSOR, {}, X, sparse.csr_array(np.column_stack([Y, Y])), None, "give the targets dense"),
+    "sparse y": (REGRESSOR, {}, X, sparse.csr_array(np.column_stack([Y, Y])), None, r"use y\.toarray\(\)"),
     "no gamma": (
         REGRESSOR,
         {"loss": "gamma"},

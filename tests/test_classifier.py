@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from mlp_estimator import MLPClassifier
 from mlp_estimator.engine.solvers import SOLVERS
-from mlp_estimator.fitting.predicting import log_odds
+from mlp_estimator.fitting.targets.labels import log_odds
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -134,7 +134,7 @@ from sklearn.preprocessing import scale
 
 from mlp_estimator import MLPClassifier, MLPGridSearchCV, MLPRegressor
 from mlp_estimator.engine.layers.shift import Shift
-from mlp_estimator.fitting.features import NumericFeatures
+from mlp_estimator.fitting.features import Matrix
 
 X, y = load_iris(return_X_y=True)
 X = scale(X)
@@ -153,7 +153,7 @@ for solver in ("newton-cg", "bfgs", "adam"):
 
 
 class Shifted(MLPRegressor):
-    _features = NumericFeatures(bottom=(Shift(),))
+    _features = Matrix(layers=(Shift(),))
 
 
 for options in ({"solver": "lbfgs"}, {"solver": "adam"}, {"solver": "lm"}, {"n_members": 3}):

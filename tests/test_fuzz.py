@@ -30,7 +30,7 @@ from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPClassifier, Tab
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.losses import REGRESSION
 from mlp_estimator.engine.solvers import SOLVERS
-from mlp_estimator.tabular import training
+from mlp_estimator.fitting.plans import folds
 
 FUZZ = settings(
     max_examples=int(os.environ.get("MLP_FUZZ_EXAMPLES", "50")),
@@ -405,6 +405,6 @@ def test_networks(example):
 @given(examples(TabularMLPClassifier, TabularMLPRegressor))
 def test_tables(example):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "MIN_STEPS", 4)  # of 1500
-        patch.setattr(training, "MAX_STEPS", 8)
+        patch.setattr(folds, "MIN_STEPS", 4)  # of 1500
+        patch.setattr(folds, "MAX_STEPS", 8)
         run(*example)

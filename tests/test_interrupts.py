@@ -22,7 +22,7 @@ from mlp_estimator import (
     TabularMLPClassifier,
     TabularMLPRegressor,
 )
-from mlp_estimator.tabular import training
+from mlp_estimator.fitting.plans import folds
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that send signals"),
@@ -60,7 +60,7 @@ def interrupt_after(seconds):
 
 @pytest.fixture(autouse=True)
 def short_tabular_fits(monkeypatch):
-    monkeypatch.setattr(training, "MIN_STEPS", 100)  # of 1500
+    monkeypatch.setattr(folds, "MIN_STEPS", 100)  # of 1500
 
 
 def attributes(model):

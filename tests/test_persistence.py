@@ -11,6 +11,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from samples import X_CANCER, X_DIAB, X_IRIS, Y_CANCER, Y_DIAB, Y_IRIS
 from sklearn.base import clone
@@ -94,8 +95,8 @@ def test_copies_predict_alike_and_have_attributes_of_the_same_types(kind, copier
     model = fitted(kind)
     copied = copier(model)
     same_predictions(model, copied)
-    before = {name: type(value) for name, value in vars(model).items() if name != "_training"}
-    assert {name: type(value) for name, value in vars(copied).items() if name != "_training"} == before
+    before = {name: type(value) for name, value in vars(model).items() if name != "_run_state"}
+    assert {name: type(value) for name, value in vars(copied).items() if name != "_run_state"} == before
 
 
 @pytest.mark.filterwarnings("error")
@@ -136,6 +137,27 @@ def test_a_file_of_version_0_1_predicts_and_trains_on():
             np.testing.assert_allclose(ours, theirs, rtol=1e-10)
 
 
+@pytest.mark.filterwarnings("ignore:Trying to unpickle estimator (LabelBinarizer|OrdinalEncoder)")
+def test_a_file_of_version_0_2_predicts_and_trains_on():
+    # Written by version 0.2.0 with scikit-learn 1.9 and NumPy 2.
+    with pytest.warns(InconsistentVersionWarning, match=r"saved by mlp_estimator 0\.2\.0, and"):
+        saved = pickle.loads((Path(__file__).parent / "files" / "saved_by_0_2.pickle").read_bytes())
+    table, models = pd.DataFrame(saved["table"]), saved["models"]
+    assert len(models) == 12
+    for name, expected in saved["predictions"].items():
+        model, X = models[name], saved["X"] if models[name].n_features_in_ == 4 else table
+        X = table[list(model.feature_names_in_)] if hasattr(model, "feature_names_in_") else X
+        predict = model.predict_proba if hasattr(model, "predict_proba") else model.predict
+        np.testing.assert_allclose(predict(X), expected, rtol=1e-5, atol=1e-6, err_msg=name)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
+    np.testing.assert_allclose(models["table of numbers"].predict_interval(table), saved["intervals"], rtol=1e-5)
+    np.testing.assert_array_equal(models["table of classes"].predict_set(table), saved["sets"])
+    stream = models["stream"].partial_fit(saved["X"], saved["labels"])
+    for ours, theirs in zip(stream.coefs_, saved["streams"][0], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10)
+    models["unfitted"].fit(table, saved["labels"])
+
+
 def test_joblib_writes_the_same():
     model = MLPRegressor(**SHORT).fit(X_DIAB, Y_DIAB)
     file = io.BytesIO()
@@ -153,6 +175,6 @@ def test_dask_tells_networks_with_the_same_parameters_apart(kind):
     assert tokenize(copy.deepcopy(model)) == tokenize(model)
     assert tokenize(clone(model)) != tokenize(model)
     other = copy.deepcopy(model)
-    for weights in other._thetas if kind.startswith("a raw table") else other.coefs_:
+    for weights in other._fitted.groups[0].arrays["W"] if kind.startswith("a raw table") else other.coefs_:
         weights += 1
     assert tokenize(other) != tokenize(model)

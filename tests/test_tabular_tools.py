@@ -13,7 +13,7 @@ from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import HalvingGridSearchCV
 
 from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
-from mlp_estimator.tabular.training import CycleEnd
+from mlp_estimator.fitting.plans.folds import StopAtCycleEnd
 
 FAST = {"settings": [{"hidden_layer_sizes": (8,)}, {"hidden_layer_sizes": (4, 4)}], "n_folds": 2, "max_iter": 16}
 X_DIAB, Y_DIAB = (array[:200] for array in load_diabetes(return_X_y=True))
@@ -137,7 +137,7 @@ def epochs_until_the_end(rule, monitors, curves):
 def test_a_population_ends_after_a_cycle_without_improvement_or_if_it_is_losing():
     improving, flat, losing = [-0.9, -0.8, -0.7, -0.6, -0.5], [-0.5, -0.6, -0.6, -0.6, -0.6], [-4, -3.5, -3, -2, -0.5]
     monitors = [Monitor() for _ in range(8)]
-    rule = CycleEnd({2: (1, -2.0), 4: (2, -1.0)})
+    rule = StopAtCycleEnd({2: (1, -2.0), 4: (2, -1.0)})
     rule.follow(monitors, dict)
     # Populations train one after the other: the end of one is not the end of the next.
     assert epochs_until_the_end(rule, monitors[:2], [improving, improving]) == 5

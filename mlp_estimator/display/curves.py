@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..fitting.state import n_fitted, per_member
+from ..fitting.fitted import n_members
+from ..fitting.state import per_member
 from .figure import axes_for
 
 
@@ -130,7 +131,7 @@ class LossCurveDisplay:
         networks = {name: _network(estimator) for name, estimator in estimators.items()}
         curves: list[dict[str, Any]] = [
             {
-                name: per_member(getattr(network, attribute), n_fitted(vars(network)))
+                name: per_member(getattr(network, attribute), n_members({"W": network.coefs_}))
                 for name, network in networks.items()
                 if getattr(network, attribute) is not None
             }

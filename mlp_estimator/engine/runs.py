@@ -26,7 +26,7 @@ from .sweeps import CHUNK_ROWS
 
 
 @dataclass
-class Training:
+class RunState:
     """The state that a resumed run continues from: generators, progress, and the optimizer with its memory."""
 
     rng: np.random.RandomState
@@ -45,9 +45,12 @@ class Training:
             self.rng.permutation(n_rows)
         self.pending = []
 
-    def fork(self, rng: np.random.RandomState) -> Training:
+    def fork(self, rng: np.random.RandomState) -> RunState:
         """Return a copy for another run, with that generator and without an optimizer."""
-        return Training(rng, copy.copy(self.progress), None, copy.deepcopy(self.noise), self.in_progress)
+        return RunState(rng, copy.copy(self.progress), None, copy.deepcopy(self.noise), self.in_progress)
+
+
+Training = RunState  # deprecated: remove in 0.5 - the name in files of version 0.1
 
 
 @dataclass(eq=False)
@@ -62,10 +65,11 @@ class Run:
     batch_size: int  # all rows for solvers without minibatches
     options: Mapping[str, Any]  # the hyperparameters that the solver reads
     monitor: Monitor
-    training: Training
+    state: RunState
     stream: Hashable = None  # equal for runs that draw the same numbers in training, on the same data
+    n_passes: int = 1  # over the rows in an epoch, which ends with a validation
     averaged: Array | None = None  # (1, P), the moving average of theta where it is wanted
-    schedule: Schedule | None = None  # of the learning rate, set by solvers that have one
+    schedule: Schedule | None = None  # of the learning rate, otherwise set by solvers from their options
     outcome: Outcome | None = None
     error: Exception | None = None
 
@@ -89,10 +93,9 @@ class Run:
         # Where rows without weight may fill a batch, that member alone skips the step.
         alone = weight is not None and self.batch_size < self.data.n_rows and not weight.all()
         data = (self.data.n_rows, Y.shape[1], Y.dtype, weight is None, sparse.issparse(X), id(self) if alone else 0)
-        flags = tuple(self.options.get(name) for name in ("shuffle", "nesterovs_momentum", "n_passes"))
-        schedule = self.options.get("learning_rate")
-        if isinstance(schedule, Schedule):
-            flags = (*flags, schedule, self.training.progress.n_planned, self.averaged is not None)
+        scheduled = None if self.schedule is None else (self.schedule, self.state.progress.n_planned)
+        options = (self.options.get("shuffle"), self.options.get("nesterovs_momentum"))
+        flags = (*options, self.n_passes, scheduled, self.averaged is not None)
         clipped = self.options.get("max_grad_norm") is not None
         return (self.network.kind, loss, self.theta.dtype, self.batch_size, data, flags, clipped)
 
@@ -109,7 +112,7 @@ def objective_of(runs: Sequence[Run]) -> Objective:
     one_order = first.batch_size == n_rows or len({run.stream or run for run in runs}) == 1
     shared = one_order and all(run.data is first.data for run in runs)
     networks, alphas = [run.network for run in runs], [run.alpha for run in runs]
-    noise = [rng for run in runs for rng in run.training.noise or ()] or None
+    noise = [rng for run in runs for rng in run.state.noise or ()] or None
     objective = Objective(
         first.network.joined(networks),
         first.loss,

@@ -64,6 +64,22 @@ def one_cycle(done: float) -> float:
     return LAST + (1.0 - LAST) * cosine((done - WARM_UP) / (1.0 - WARM_UP))
 
 
+N_CYCLES = 4
+
+
+def cycles(progress: Progress, power_t: float) -> float:
+    """Rise and fall in four cycles of doubling length, from 0 to 0: (1 - cos(2 pi log2(1 + 15 t))) / 2."""
+    return (1.0 - math.cos(2.0 * math.pi * math.log2(1.0 + (2**N_CYCLES - 1) * progress.fraction))) / 2.0
+
+
+def fade(done: float) -> float:
+    """Stay at 1 for half of the run, then fall to 0 along half a cosine wave: dropout and weight decay."""
+    return 1.0 if done < 0.5 else cosine(2.0 * done - 1.0)
+
+
+CYCLES = Schedule(cycles, budgeted=True, regularisation=fade)
+"""The schedule of the tabular estimators, which is not an option (Holzmueller, Grinsztajn and Steinwart 2024)."""
+
 ScheduleName = Literal["constant", "invscaling", "adaptive", "cosine", "one_cycle"]
 
 SCHEDULES: dict[str, Schedule] = {
@@ -75,10 +91,8 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
-def schedule_of(learning_rate: str | Schedule | Callable[[float], float], ignored: Sequence[str] = ()) -> Schedule:
+def schedule_of(learning_rate: str | Callable[[float], float], ignored: Sequence[str] = ()) -> Schedule:
     """Return the schedule of a name or of a function of the fraction done; ignored ones are constant."""
-    if isinstance(learning_rate, Schedule):
-        return learning_rate
     if isinstance(learning_rate, str):
         return SCHEDULES["constant" if learning_rate in ignored else learning_rate]
     return of_fraction(lambda done: _factor(learning_rate(done)))

@@ -12,17 +12,10 @@ from sklearn.utils import indexable
 
 from ..compat import safe_indexing
 from ..engine.batches import Data
-from ..engine.layers import Layer
-from ..engine.losses import Loss
+from .features import Features
+from .fitted import Fitted
 from .reading import check_total
-
-Weigh = Callable[[NDArray[Any], NDArray[Any] | None], NDArray[Any] | None]
-Metric = Callable[[NDArray[Any], NDArray[Any], NDArray[Any] | None], float]
-
-
-def unweighted(Y: NDArray[Any], sample_weight: NDArray[Any] | None) -> NDArray[Any] | None:
-    """Return the sample weights as the weights of the rows."""
-    return sample_weight
+from .targets import Encoded, Targets
 
 
 @dataclass(eq=False)
@@ -47,39 +40,25 @@ class HeldOut:
     source: Callable[[], Source]
 
 
-@dataclass(frozen=True, eq=False)
-class Targets:
-    """Encoded targets, and the loss for them."""
-
-    Y: NDArray[Any]  # targets (n, K), or class codes (n, 1)
-    loss: Loss
-    n_outputs: int  # of the network
-    encode: Callable[[NDArray[Any]], NDArray[Any]]  # further targets, of a validation set
-    weigh: Weigh  # the weights of rows in the loss, from targets and sample weights
-    metric: Metric | None = None  # the default validation score, for ``scoring=None``
-    strata: NDArray[Any] | None = None  # groups that the early-stopping split keeps in proportion
-    learned: Mapping[str, Any] = field(default_factory=dict)  # fitted attributes that follow from y
-
-
 @dataclass(eq=False)
-class TrainingData:
-    """All that a fit learned by reading X and y; jobs train on it, or on some of its rows."""
+class FitData:
+    """All that a fit read and learned of X and y; jobs train on it, or on some of its rows."""
 
     X: Any  # as the bottom layer reads it
+    features: Features
     targets: Targets
+    encoded: Encoded
     dtype: np.dtype[Any]
-    weight: NDArray[Any] | None  # in the loss, class weights included
     source: Source
-    predictor: Callable[..., Any] | None = None  # from fitted attributes to an estimator, for scorers
-    bottom: tuple[Layer, ...] = ()
-    learned: Mapping[str, Any] = field(default_factory=dict)  # fitted attributes that follow from X and y
+    predictor: Callable[[Fitted], Any] | None = None  # the estimator that scorers see
+    learned: Mapping[str, Any] = field(default_factory=dict)  # number and names of the columns of X
     held_out: HeldOut | None = None  # a validation set of the user
     rows: Data = field(init=False)
 
     def __post_init__(self) -> None:
-        check_total(self.weight, self.dtype)
+        check_total(self.encoded.weight, self.dtype)
         self.rows = self.select(None)
 
     def select(self, rows: NDArray[np.integer[Any]] | None) -> Data:
         """Return some of the rows for the engine; None selects all."""
-        return Data(self.X, self.targets.Y, self.weight, rows)
+        return Data(self.X, self.encoded.Y, self.encoded.weight, rows)

@@ -17,11 +17,11 @@ from ..engine.losses import Loss
 from ..engine.members import Array
 from ..engine.network import Network
 from ..engine.objective import Objective
-from .data import HeldOut, Metric, Source, TrainingData
-from .predicting import predict
+from .data import FitData, HeldOut, Source
+from .fitted import Arrays, Fitted, arrays_by_name, outputs_of
 from .reading import check_total
 from .settings import Settings
-from .state import weight_attributes
+from .targets import Targets
 
 
 def check_validation_set(settings: Settings, X: Any, y: Any, sample_weight: Any) -> bool:
@@ -34,9 +34,11 @@ def check_validation_set(settings: Settings, X: Any, y: Any, sample_weight: Any)
 
 
 def held_out_set(
-    data: TrainingData, X: Any, Y: NDArray[Any], sample_weight: NDArray[Any] | None, source: Callable[[], Source]
+    data: FitData, X: Any, y: NDArray[Any], sample_weight: NDArray[Any] | None, source: Callable[[], Source]
 ) -> HeldOut:
     """Return a validation set of the user, given as it was read."""
+    data.targets.check_further(y)
+    Y = data.targets.encode(y, data.dtype)
     if sparse.issparse(data.X) and not sparse.issparse(X):
         X = type(data.X)(X)  # the bottom layer reads sparse rows
     weight = data.targets.weigh(Y, sample_weight)
@@ -46,24 +48,24 @@ def held_out_set(
     return HeldOut(Data(X, Y, weight), source)
 
 
-def split(data: TrainingData, fraction: float, rng: np.random.RandomState) -> tuple[Data, HeldOut]:
+def split(data: FitData, fraction: float, rng: np.random.RandomState) -> tuple[Data, HeldOut]:
     """Set a fraction of the rows aside, stratified where every class is frequent enough."""
-    n_rows = len(data.targets.Y)
+    n_rows = data.rows.n_rows
     if not 0 < np.ceil(n_rows * fraction) < n_rows:  # as train_test_split rounds
         raise ValueError(
             f"validation_fraction={fraction:g} of {n_rows} sample(s) leaves no rows for "
             f"{'validation' if fraction == 0 else 'training'}: choose another fraction, such as 0.1, or pass X_val and "
             "y_val."
         )
-    rows, options = np.arange(len(data.targets.Y)), {"test_size": fraction, "random_state": rng}
+    rows, options = np.arange(n_rows), {"test_size": fraction, "random_state": rng}
     try:
-        parts = train_test_split(rows, stratify=data.targets.strata, **options)
+        parts = train_test_split(rows, stratify=data.targets.strata(data.encoded.Y), **options)
     except ValueError:  # a class with one member, or more classes than rows in a part
         parts = train_test_split(rows, **options)
     if len(parts[1]) < 2:
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
     for part, name in zip(parts, ("training", "validation"), strict=True):
-        if data.weight is not None and not data.weight[part].any():
+        if data.encoded.weight is not None and not data.encoded.weight[part].any():
             raise ValueError(
                 f"All sample weights in the {name} part of the early-stopping split are zero. Give more samples "
                 "a positive weight, or set early_stopping=False."
@@ -72,25 +74,28 @@ def split(data: TrainingData, fraction: float, rng: np.random.RandomState) -> tu
     return data.select(parts[0]), held_out
 
 
-def score_of(held_out: HeldOut, scoring: Any, data: TrainingData, network: Network) -> Callable[[Array], float]:
-    """Return the validation score as a function of parameters (1, P), by ``scoring``."""
+def score_of(
+    held_out: HeldOut, scoring: Any, data: FitData, network: Network, fitted: Callable[[Arrays], Fitted]
+) -> Callable[[Array], float]:
+    """Return the validation score as a function of parameters (1, P), by ``scoring``.
+
+    ``fitted`` returns what predicts with parameters of the network.
+    """
     theta = np.empty((1, network.layout.size), data.dtype)
     if scoring == "loss":
         return _minus_loss(network, data.targets.loss, held_out.data, theta)
+    predicting = fitted(arrays_by_name(network, theta))  # with views of theta
     if scoring is None:
-        assert data.targets.metric is not None
-        score = _metric_score(data.targets.metric, held_out.data)
+        score = _metric_score(data.targets, held_out.data)
     else:
         assert data.predictor is not None
-        predictor = data.predictor(
-            {**data.learned, **weight_attributes(network, theta, data.targets.loss)}
-        )  # views of theta
-        score = _scorer_score(scoring, predictor, held_out.source())
+        score = _scorer_score(scoring, data.predictor(predicting), held_out.source())
+    X, rows, link = held_out.data.X, held_out.data.rows, data.targets.loss.predict
     params = network.layout.views(theta)
 
     def defined_score(parameters: Array) -> float:
         np.copyto(theta, parameters)
-        prediction = predict(network, params, held_out.data.X, data.targets.loss.predict, rows=held_out.data.rows)
+        prediction = outputs_of(network, params, X, link, rows)[0]
         if not np.isfinite(prediction).all():  # a run that diverges, which the monitor handles
             return float("nan")
         value = score(prediction)
@@ -114,11 +119,11 @@ def _minus_loss(network: Network, loss: Loss, data: Data, theta: Array) -> Calla
     return minus_loss
 
 
-def _metric_score(metric: Metric, data: Data) -> Callable[[Array], float]:
-    """Return the estimator's own score of predictions (n, K)."""
+def _metric_score(targets: Targets, data: Data) -> Callable[[Array], float]:
+    """Return the default score of predictions (n, K)."""
     Y, weight = (array if array is None or data.rows is None else array[data.rows] for array in (data.Y, data.weight))
     assert Y is not None
-    return lambda prediction: float(metric(Y, prediction, weight))
+    return lambda prediction: targets.metric(Y, prediction, weight)
 
 
 def _scorer_score(scoring: Any, predictor: Any, source: Source) -> Callable[[Array], float]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, Protocol
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils import check_random_state
 
 from ..engine.batches import Data
@@ -21,29 +22,30 @@ from ..engine.members import Array
 from ..engine.monitor import Monitor, Observer
 from ..engine.network import Network
 from ..engine.population import bytes_of, populations
-from ..engine.runs import Run, Training
+from ..engine.runs import Run, RunState
 from ..engine.schedules import Progress
 from ..engine.solvers import SOLVERS, Solver, interrupt
-from .data import HeldOut, TrainingData
+from .data import FitData, HeldOut
+from .fitted import Arrays, Fitted, arrays_by_name
 from .held_out import score_of, split
 from .settings import Settings
-from .state import FitState, check_sizes, states_of, weight_attributes
+from .state import FitState
 from .threads import limited_threads
-
-MAX_SEED = np.iinfo(np.int32).max
 
 
 @dataclass(eq=False)
 class Job:
     """One network to train.
 
-    ``seed`` is an int, or a generator that the caller shares. ``start`` continues an earlier fit. ``rows`` and
-    ``held_out`` are set together, or early stopping chooses them.
+    ``fitted`` returns what predicts with parameters of the network, for scorers and callbacks. ``seed`` is an int, or a
+    generator that the caller shares. ``start`` continues an earlier fit. ``rows`` and ``held_out`` are set together, or
+    early stopping chooses them.
     """
 
     settings: Settings
-    data: TrainingData
+    data: FitData
     network: Network
+    fitted: Callable[[Arrays], Fitted]
     seed: Any
     start: FitState | None = None
     partial: bool = False  # one more epoch of an incremental fit
@@ -60,34 +62,23 @@ class Job:
 
 
 class FitObserver(Observer, Protocol):
-    """An observer of a whole fit, which may look at its runs and ask for the fitted attributes of the moment."""
+    """An observer of a whole fit, which may look at its runs and ask for the fitted network of the moment."""
 
-    def follow(self, monitors: Sequence[Monitor], snapshot: Callable[[], dict[str, Any]]) -> None:
-        """Take the records of the runs, and the function that returns these attributes."""
+    def follow(self, monitors: Sequence[Monitor], snapshot: Callable[[], Fitted]) -> None:
+        """Take the records of the runs, and the function that returns the network."""
 
 
-def jobs_of(
-    settings: Settings, data: TrainingData, fitted: Mapping[str, Any] | None = None, *, partial: bool = False
-) -> list[Job]:
-    """Return the jobs of a fit, one per member; ``fitted`` are the attributes that training continues from."""
-    network = settings.network(
-        data.X.shape[1], data.targets.n_outputs, sparse=sparse.issparse(data.X), bottom=data.bottom
-    )
-    n_members = settings.n_members
-    starts: Sequence[FitState | None] = [None] * n_members
-    if fitted is not None:
-        check_sizes(fitted, network, n_members)
-        starts = states_of(fitted, network, data.dtype)
-    ensemble = n_members > 1
-    seeds = [settings.random_state]
-    if ensemble:
-        seeds = [None if start is None else start.seed for start in starts]
-        if None in seeds:
-            seeds = check_random_state(settings.random_state).randint(MAX_SEED, size=n_members).tolist()
-    return [
-        Job(settings, data, network, seed, start, partial=partial, member=ensemble)
-        for seed, start in zip(seeds, starts, strict=True)
-    ]
+_interrupts_are_raised: ContextVar[bool] = ContextVar("interrupts_are_raised", default=False)
+
+
+@contextmanager
+def raised_interrupts() -> Iterator[None]:
+    """Raise keyboard interrupts also of fits that would keep what they have reached, such as those of a search."""
+    token = _interrupts_are_raised.set(True)
+    try:
+        yield
+    finally:
+        _interrupts_are_raised.reset(token)
 
 
 def fit_jobs(
@@ -101,7 +92,7 @@ def fit_jobs(
     prepared = _prepare(jobs)
     runs = [run for run in prepared if isinstance(run, Run)]
     if observer is not None:
-        observer.follow([run.monitor for run in runs], lambda: _snapshot(runs, jobs[0].data))
+        observer.follow([run.monitor for run in runs], lambda: _snapshot(runs, jobs[0]))
         for run in runs:
             run.monitor.observer = observer
     solvers: dict[str, list[Run]] = {}
@@ -112,7 +103,7 @@ def fit_jobs(
         for name, of_solver in solvers.items():
             _train(SOLVERS[name], of_solver)
     except KeyboardInterrupt:
-        if not keep_interrupted:
+        if not keep_interrupted or _interrupts_are_raised.get():
             raise
         interrupt(runs)
     return [_result(job, run) if isinstance(run, Run) else run for job, run in zip(jobs, prepared, strict=True)]
@@ -122,7 +113,7 @@ def _prepare(jobs: Sequence[Job]) -> list[Run | Exception]:
     """Return the run of each job; those that draw the same numbers have one beginning."""
     prepared: list[Run | Exception] = []
     beginnings: dict[Hashable, _Beginning] = {}
-    keys = [_chance(job) for job in jobs]
+    keys = [random_key(job) for job in jobs]
     n_alike = Counter(keys)
     for job, key in zip(jobs, keys, strict=True):
         try:
@@ -148,19 +139,19 @@ def completed(results: Iterable[FitState | Exception]) -> list[FitState]:
 
 @dataclass
 class _Beginning:
-    """What chance decides of a run: initial parameters, generators and the early-stopping split."""
+    """The random choices of a run: initial parameters, generators and the early-stopping split."""
 
     theta: Array  # (1, P)
-    training: Training
+    state: RunState
     rows: Data
     held_out: HeldOut | None
 
     def fork(self) -> _Beginning:
         """Return the same beginning for another run."""
-        return replace(self, theta=self.theta.copy(), training=self.training.fork(self.training.rng))
+        return replace(self, theta=self.theta.copy(), state=self.state.fork(self.state.rng))
 
 
-def _chance(job: Job) -> Hashable:
+def random_key(job: Job) -> Hashable:
     """Equal for jobs that draw the same numbers: those with equal integer seeds, layers and rows."""
     if not isinstance(job.seed, Integral) or job.start is not None:
         return id(job)
@@ -171,37 +162,37 @@ def _chance(job: Job) -> Hashable:
 
 def _begin(job: Job) -> _Beginning:
     """Draw initial parameters, the generator of dropout and the split, in scikit-learn's order."""
-    training = _training(job)
+    state = _run_state(job)
     if job.start is not None:
         theta = job.start.theta
     else:
         theta = np.empty((1, job.network.layout.size), job.data.dtype)
-        job.network.init(theta, [training.rng])
-    if job.network.noisy and training.noise is None:
-        training.noise = [np.random.default_rng(training.rng.randint(2**31))]
+        job.network.init(theta, [state.rng])
+    if job.network.noisy and state.noise is None:
+        state.noise = [np.random.default_rng(state.rng.randint(2**31))]
     rows, held_out = job.rows or job.data.rows, job.held_out
     if job.settings.early_stopping and held_out is None:
         held_out = job.data.held_out
         if held_out is None:
-            rows, held_out = split(job.data, job.settings.validation_fraction, training.rng)
-    return _Beginning(theta, training, rows, held_out)
+            rows, held_out = split(job.data, job.settings.validation_fraction, state.rng)
+    return _Beginning(theta, state, rows, held_out)
 
 
-def _training(job: Job) -> Training:
+def _run_state(job: Job) -> RunState:
     """Return the generator, progress and optimizer to start with."""
-    before = job.start.training if job.start is not None and job.partial else None
+    before = job.start.run_state if job.start is not None and job.partial else None
     if before is None:
         n_seen = 0 if job.start is None else job.start.n_seen
-        return Training(check_random_state(job.seed), Progress(n_seen), in_progress=job.partial)
-    training = copy.deepcopy(before)  # a failed call leaves the state that it continued from
+        return RunState(check_random_state(job.seed), Progress(n_seen), in_progress=job.partial)
+    state = copy.deepcopy(before)  # a failed call leaves the state that it continued from
     if isinstance(job.seed, Integral):
-        training.draw_pending()
+        state.draw_pending()
     else:
-        training.rng = check_random_state(job.seed)  # others see the generator, and may have drawn from it
+        state.rng = check_random_state(job.seed)  # others see the generator, and may have drawn from it
     if not before.in_progress:  # before was a fit, whose schedule is over
-        training.progress.n_epochs = 0
-    training.in_progress = job.partial
-    return training
+        state.progress.n_epochs = 0
+    state.in_progress = job.partial
+    return state
 
 
 def _run(job: Job, begun: _Beginning, stream: Hashable) -> Run:
@@ -222,10 +213,10 @@ def _run(job: Job, begun: _Beginning, stream: Hashable) -> Run:
             monitor.best_loss = start.best_loss
         monitor.n_flat = start.n_flat if job.partial else 0
     if begun.held_out is not None:
-        monitor.validate = score_of(begun.held_out, settings.scoring, data, job.network)
+        monitor.validate = score_of(begun.held_out, settings.scoring, data, job.network, job.fitted)
         if start is not None:  # the baseline is the starting point, scored on the current validation set
             monitor.best_score, monitor.best_theta = monitor.validate(begun.theta), begun.theta.copy()
-    begun.training.progress.n_planned = settings.max_iter
+    begun.state.progress.n_planned = settings.max_iter
     theta = begun.theta.astype(settings.solver.dtype or data.dtype, copy=False)
     alpha = 0.0 if settings.alpha == "auto" else settings.alpha  # the solver estimates it
     return Run(
@@ -237,9 +228,11 @@ def _run(job: Job, begun: _Beginning, stream: Hashable) -> Run:
         batch_size=options.get("batch_size", begun.rows.n_rows),
         options=options,
         monitor=monitor,
-        training=begun.training,
+        state=begun.state,
         stream=stream,
-        averaged=begun.theta.copy() if options.get("averaged") else None,
+        n_passes=settings.n_passes,
+        schedule=settings.schedule,
+        averaged=begun.theta.copy() if settings.averaged else None,
     )
 
 
@@ -255,15 +248,15 @@ def _train(solver: Solver, runs: Sequence[Run]) -> None:
             solver.run(population)
 
 
-def _snapshot(runs: Sequence[Run], data: TrainingData) -> dict[str, Any]:
-    """Return fitted attributes that predict with the parameters of this moment, in a copy."""
-    theta = np.concatenate([run.theta for run in runs]).astype(data.dtype, copy=False)
-    return {**data.learned, **weight_attributes(runs[0].network, theta, data.targets.loss)}
+def _snapshot(runs: Sequence[Run], job: Job) -> Fitted:
+    """Return what predicts with the parameters of this moment, in a copy."""
+    theta = np.concatenate([run.theta for run in runs]).astype(job.data.dtype, copy=False)
+    return job.fitted(arrays_by_name(job.network, theta))
 
 
 def _result(job: Job, run: Run) -> FitState | Exception:
     """Return the state that a run leaves, or its error."""
-    monitor, training, start = run.monitor, run.training, job.start
+    monitor, state, start = run.monitor, run.state, job.start
     if run.error is not None:
         return run.error
     assert run.outcome is not None
@@ -275,17 +268,17 @@ def _result(job: Job, run: Run) -> FitState | Exception:
     except ValueError as error:
         return error
     if monitor.diverged:
-        training.optimizer = None  # its memory is not finite
+        state.optimizer = None  # its memory is not finite
     if not isinstance(job.seed, Integral):
-        training.draw_pending()  # others see the generator
+        state.draw_pending()  # others see the generator
     validated = monitor.validate is not None
     before = start if start is not None else FitState(job.network, None, theta)
     return FitState(
         network=job.network,
         loss=run.loss,
         theta=theta.astype(job.data.dtype, copy=False),
-        training=training,
-        n_seen=training.progress.n_seen,
+        run_state=state,
+        n_seen=state.progress.n_seen,
         loss_curve=[*before.loss_curve, *monitor.loss_curve],
         validation_scores=[*(before.validation_scores or []), *monitor.validation_scores] if validated else None,
         last_loss=monitor.loss,

@@ -19,7 +19,7 @@ _REMEDY = {
 }
 
 
-def numbers(name: str, values: Any) -> Any:
+def read_numbers(name: str, values: Any) -> Any:
     """Return values for scikit-learn's validation of numbers: lists and objects as arrays, anything else unchanged.
 
     Raises
@@ -107,7 +107,7 @@ def missing_entries(array: NDArray[Any]) -> NDArray[np.bool_]:
     return np.array([is_missing(value) for value in array.ravel()], dtype=bool).reshape(array.shape)
 
 
-def labels(name: str, y: Any) -> Any:
+def read_labels(name: str, y: Any) -> Any:
     """Return class labels for scikit-learn's validation: objects of one type as an array of this type.
 
     Raises
@@ -146,11 +146,11 @@ def labels(name: str, y: Any) -> Any:
     )
 
 
-def weights(sample_weight: Any, X: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
+def read_weights(sample_weight: Any, X: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
     """Return validated weights of rows in the type of the computation, None where there are none."""
-    weight = check_sample_weight(numbers("sample_weight", sample_weight), X)
+    weight = check_sample_weight(read_numbers("sample_weight", sample_weight), X)
     if weight is not None:
-        weight = cast("sample_weight", weight, dtype)
+        weight = to_dtype("sample_weight", weight, dtype)
         check_total(weight, dtype)
     return weight
 
@@ -169,7 +169,7 @@ def check_total(weight: NDArray[Any] | None, dtype: np.dtype[Any]) -> None:
         )
 
 
-def cast(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+def to_dtype(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Return an array in a type, in C order, and raise an error if a number does not fit."""
     check_range(name, array, dtype)
     return np.ascontiguousarray(array, dtype)
@@ -194,3 +194,9 @@ def check_range(name: str, X: Any, dtype: np.dtype[Any]) -> None:
         raise ValueError(
             f"Input {name} contains a value too large for {dtype} (absolute value {largest:.3g}): scale {name}{remedy}."
         )
+
+
+def check_numeric(name: str, array: Any) -> None:
+    """Raise an error for dtypes that scikit-learn accepts as numbers: dates, durations, strings of digits."""
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has dtype {array.dtype}, which is not numeric: convert it to numbers first.")

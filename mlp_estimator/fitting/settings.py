@@ -13,7 +13,7 @@ from ..engine.activations import ACTIVATIONS, Activation, glorot
 from ..engine.layers import Layer
 from ..engine.losses import LOSSES, Loss
 from ..engine.network import Network, perceptron
-from ..engine.schedules import SCHEDULES
+from ..engine.schedules import SCHEDULES, Schedule
 from ..engine.solvers import SOLVERS, Solver
 
 Activations = tuple[tuple[Activation, ...], Callable[[int, int], float]]
@@ -44,6 +44,10 @@ class Settings:
     n_members: int
     dtype: np.dtype[Any] | None
     parameters: Mapping[str, Any]
+    # Of the tabular estimators: see ``Run``.
+    n_passes: int = 1
+    schedule: Schedule | None = None
+    averaged: bool = False
 
     @classmethod
     def of(cls, parameters: Mapping[str, Any]) -> Settings:
@@ -156,6 +160,12 @@ def resolve_activations(activation: Any, n_hidden: int) -> Activations:
     if activations:
         return activations, activations[-1].init
     return (), _activation(activation).init if single else glorot
+
+
+def named(activations: Iterable[Activation]) -> list[str | Activation]:
+    """Return the names of activations, of a user's own the activation itself."""
+    names = {activation: name for name, activation in ACTIVATIONS.items()}
+    return [names.get(activation, activation) for activation in activations]
 
 
 def _activation(chosen: Any) -> Activation:

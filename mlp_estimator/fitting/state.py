@@ -6,7 +6,7 @@ With one member a fitted attribute is the value itself, as in scikit-learn; with
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +18,9 @@ from ..engine.losses import Loss
 from ..engine.members import Array
 from ..engine.monitor import CONVERGED, Outcome
 from ..engine.network import Network
-from ..engine.runs import Training
-from .reading import check_range
+from ..engine.runs import RunState
+from .fitted import Fitted, theta_of, widths
+from .fitted import n_members as members_of
 
 WEIGHTS = {"W": "coefs_", "b": "intercepts_"}
 """scikit-learn's names for the parameters of affine layers; a parameter ``name`` of another layer is ``name_``."""
@@ -35,7 +36,7 @@ class FitState:
     network: Network
     loss: Loss | None
     theta: Array  # (1, P)
-    training: Training | None = None  # None where fit ended and the estimator was pickled
+    run_state: RunState | None = None  # None where fit ended and the estimator was pickled
     n_seen: int = 0  # training rows, over all epochs
     loss_curve: list[float] = field(default_factory=list)
     validation_scores: list[float] | None = None
@@ -54,63 +55,32 @@ def attribute_name(param: str) -> str:
     return WEIGHTS.get(param, f"{param}_")
 
 
-def weight_attributes(network: Network, theta: Array, loss: Loss) -> dict[str, Any]:
-    """Return the attributes that prediction reads; the weights are views of theta (M, P)."""
-    attributes: dict[str, Any] = {
-        attribute_name(name): [array[0] if len(theta) == 1 else array for array in arrays]
-        for name, arrays in network.named(theta).items()
+def arrays_of(attributes: Mapping[str, Any], names: Iterable[str]) -> dict[str, list[Array]]:
+    """Return the fitted parameters of these names, as the user may have set them."""
+    return {name: attributes[attribute_name(name)] for name in names}
+
+
+def attributes_of(fitted: Fitted) -> dict[str, Any]:
+    """Return the attributes that follow from a fitted network, which shares its weights with them."""
+    (networks,) = fitted.groups
+    return {
+        **fitted.targets.attributes(),
+        **{attribute_name(name): arrays for name, arrays in networks.arrays.items()},
+        "n_layers_": len(networks.arrays["W"]) + 1,
+        "n_outputs_": fitted.targets.n_outputs,
+        "out_activation_": fitted.targets.loss.link,
+        "_fitted": fitted,
     }
-    return attributes | {
-        "n_layers_": len(attributes["coefs_"]) + 1,
-        "n_outputs_": network.widths[-1],
-        "out_activation_": loss.link,
-        "_loss": loss,
-    }
-
-
-def stored_weights(network: Network, attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> dict[str, list[Array]]:
-    """Return the fitted weights by parameter name, as ``Network.params`` takes them."""
-    return {name: [_cast(array, dtype) for array in attributes[attribute_name(name)]] for name in network.param_names}
-
-
-def _cast(array: Any, dtype: np.dtype[Any]) -> Array:
-    """Return an array of weights, which the user may have set, in a type."""
-    weights: Array = np.asarray(array)
-    if weights.dtype != dtype:
-        check_range("coefs_ or intercepts_", weights, dtype)
-        weights = weights.astype(dtype)
-    return weights
-
-
-def theta_of(network: Network, attributes: Mapping[str, Any], dtype: np.dtype[Any]) -> Array:
-    """Return the fitted parameters as one vector per member, (M, P)."""
-    params = network.params(stored_weights(network, attributes, dtype))
-    theta = np.empty((n_fitted(attributes), network.layout.size), dtype)
-    for views, arrays in zip(network.layout.views(theta), params, strict=True):
-        for view, array in zip(views, arrays, strict=True):
-            np.copyto(view, array)
-    return theta
-
-
-def n_fitted(attributes: Mapping[str, Any]) -> int:
-    """Return the number of members of a fitted network."""
-    first = attributes["coefs_"][0]
-    return 1 if first.ndim == 2 else len(first)
-
-
-def fitted_sizes(attributes: Mapping[str, Any]) -> tuple[int, ...]:
-    """Return the widths of the affine layers of a fitted network, inputs first."""
-    coefs = attributes["coefs_"]
-    return (coefs[0].shape[-2], *(W.shape[-1] for W in coefs))
 
 
 def check_sizes(fitted: Mapping[str, Any], network: Network, n_members: int) -> None:
     """Raise an error for fitted or hand-made weights that do not fit a network of so many members."""
     shapes = [param.shape for layer in network.layout.params for param in layer if param.name == "W"]
     sizes = [shapes[0][0], *(shape[1] for shape in shapes)]
-    if list(fitted_sizes(fitted)) != sizes:
+    arrays = arrays_of(fitted, ["W"])
+    if list(widths(arrays)) != sizes:
         raise ValueError(
-            f"The fitted network has layer sizes {list(fitted_sizes(fitted))}, but the data and hidden_layer_sizes now "
+            f"The fitted network has layer sizes {list(widths(arrays))}, but the data and hidden_layer_sizes now "
             f"ask for {sizes}. Training continues with the same sizes only: set warm_start=False to start afresh."
         )
     intercepts = [np.shape(b)[-1] for b in fitted.get("intercepts_", [])]
@@ -119,10 +89,10 @@ def check_sizes(fitted: Mapping[str, Any], network: Network, n_members: int) -> 
             f"intercepts_ has the lengths {intercepts}, but the layers have {sizes[1:]} units: set both coefs_ and "
             "intercepts_, or neither."
         )
-    if n_fitted(fitted) != n_members:
+    if members_of(arrays) != n_members:
         raise ValueError(
-            f"The fitted ensemble has {n_fitted(fitted)} member(s), but n_members={n_members}. Training continues with "
-            "the same members only: set warm_start=False to start afresh."
+            f"The fitted ensemble has {members_of(arrays)} member(s), but n_members={n_members}. Training continues "
+            "with the same members only: set warm_start=False to start afresh."
         )
 
 
@@ -132,25 +102,21 @@ def one_or_all(values: Sequence[Any]) -> Any:
 
 
 def per_member(value: Any, n_members: int) -> list[Any]:
-    """Undo ``one_or_all``: one entry per member, None for each where the value is not for so many."""
+    """Undo ``one_or_all``: one entry per member, None for each where the value is for another number of them."""
     if n_members == 1:
         return [value]
     return list(value) if isinstance(value, list) and len(value) == n_members else [None] * n_members
 
 
-def attributes_of(states: Sequence[FitState]) -> dict[str, Any]:
-    """Return the fitted attributes of a network, or of an ensemble."""
-    first = states[0]
-    assert first.loss is not None
-    theta = first.theta if len(states) == 1 else np.concatenate([state.theta for state in states])
-    attributes = weight_attributes(first.network, theta, first.loss)
-    attributes |= {
+def records_of(states: Sequence[FitState]) -> dict[str, Any]:
+    """Return the attributes that tell how the networks were trained."""
+    attributes: dict[str, Any] = {
         "n_iter_": max(state.n_iter for state in states),
         "t_": one_or_all([state.n_seen for state in states]),
         "loss_": one_or_all([state.last_loss for state in states]),
         "loss_curve_": one_or_all([state.loss_curve for state in states]),
         "_no_improvement_count": one_or_all([state.n_flat for state in states]),
-        "_training": one_or_all([state.training for state in states]),
+        "_run_state": one_or_all([state.run_state for state in states]),
     }
     for name, values in (
         ("best_loss_", [state.best_loss for state in states]),
@@ -158,7 +124,7 @@ def attributes_of(states: Sequence[FitState]) -> dict[str, Any]:
         ("validation_scores_", [state.validation_scores for state in states]),
     ):
         attributes[name] = None if values[0] is None else one_or_all(values)
-    if first.seed is not None:
+    if states[0].seed is not None:
         attributes["member_seeds_"] = np.array([state.seed for state in states])
     for name in ESTIMATES:
         if all(name in state.outcome.estimates for state in states):
@@ -168,14 +134,15 @@ def attributes_of(states: Sequence[FitState]) -> dict[str, Any]:
 
 def states_of(attributes: Mapping[str, Any], network: Network, dtype: np.dtype[Any]) -> list[FitState]:
     """Return the states that training continues from, one per member of a fitted network."""
-    n_members = n_fitted(attributes)
+    arrays = arrays_of(attributes, network.param_names)
+    n_members, fitted = members_of(arrays), attributes.get("_fitted")
 
     def of_members(name: str) -> list[Any]:
         return per_member(attributes.get(name), n_members)
 
     columns = zip(
-        theta_of(network, attributes, dtype),
-        *(of_members(name) for name in ("_training", "t_", "loss_curve_", "validation_scores_", "best_loss_")),
+        theta_of(network, arrays, dtype),
+        *(of_members(name) for name in ("_run_state", "t_", "loss_curve_", "validation_scores_", "best_loss_")),
         of_members("_no_improvement_count"),
         attributes.get("member_seeds_", [None] * n_members) if n_members > 1 else [None],
         strict=True,
@@ -183,9 +150,9 @@ def states_of(attributes: Mapping[str, Any], network: Network, dtype: np.dtype[A
     return [
         FitState(
             network=network,
-            loss=attributes.get("_loss"),
+            loss=None if fitted is None else fitted.targets.loss,
             theta=theta[None],
-            training=training,
+            run_state=run_state,
             n_seen=n_seen or 0,
             loss_curve=loss_curve or [],
             validation_scores=scores,
@@ -193,7 +160,7 @@ def states_of(attributes: Mapping[str, Any], network: Network, dtype: np.dtype[A
             n_flat=n_flat or 0,
             seed=None if seed is None else int(seed),
         )
-        for theta, training, n_seen, loss_curve, scores, best_loss, n_flat, seed in columns
+        for theta, run_state, n_seen, loss_curve, scores, best_loss, n_flat, seed in columns
     ]
 
 

@@ -6,9 +6,9 @@ trained fits reach it.
 
 from __future__ import annotations
 
-import copy
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Self, cast
 
@@ -19,8 +19,10 @@ from sklearn.utils import indexable
 
 from ..compat import BaseSearchCV
 from ..fitting.features import MatrixLike
+from ..fitting.jobs import raised_interrupts
 from ..fitting.state import restored_on_error
 from ..parameters import DOC_LINK
+from .once import once
 from .planning import network_in
 from .prefitted import Drawn, PrefittedClones
 
@@ -69,13 +71,12 @@ class PopulationSearch(BaseSearchCV):
             self.cv = list(cv)  # as scikit-learn does; it can be read once only
         self._clones = PrefittedClones(estimator, partial(self._draw, X, y), self.n_jobs, self.max_memory)
         # A copy has the tags and metadata requests by which scikit-learn chooses splitter, scorers and routes.
-        self.estimator = copy.copy(estimator)
-        self.estimator.__sklearn_clone__ = self._clones
+        self.estimator = once(estimator, "__sklearn_clone__", self._clones.first)
         try:
             with restored_on_error(vars(self)):
                 super().fit(X, y, **params)
         finally:
-            del self.estimator.__sklearn_clone__, self._clones  # scorers keep this copy
+            del self._clones
             self.estimator, self.cv = estimator, cv
         return self
 
@@ -110,4 +111,5 @@ class PopulationSearch(BaseSearchCV):
             return results
 
         context = {} if callback_ctx is None else {"callback_ctx": callback_ctx}  # from scikit-learn 1.9 on
-        cast(Any, super())._run_search(evaluate, **context)
+        with nullcontext() if clones is None else raised_interrupts():
+            cast(Any, super())._run_search(evaluate, **context)

@@ -10,7 +10,8 @@ import joblib
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from ..fitting.data import TrainingData
+from ..fitting.data import FitData
+from ..fitting.fitted import Fitted
 from ..fitting.settings import Settings
 from ..fitting.state import FitState
 
@@ -27,10 +28,10 @@ class PopulationEstimator(Protocol):
     def _reading_key(self) -> Hashable:
         """Return a key that is equal for estimators that read data alike."""
 
-    def _read(self, settings: Settings, X: Any, y: Any, sample_weight: Any) -> TrainingData:
+    def _read(self, settings: Settings, X: Any, y: Any, sample_weight: Any) -> FitData:
         """Validate and encode training data."""
 
-    def _assign(self, data: TrainingData, states: Sequence[FitState]) -> None:
+    def _assign(self, data: FitData, fitted: Fitted, states: Sequence[FitState]) -> None:
         """Set the fitted attributes."""
 
 

@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
-from .planning import Cell, candidate_of, cells_of, network_in
+from .once import once
+from .planning import Cell, candidate_of, cells_of
 from .training import (
     Finished,
     Key,
     SetArguments,
     SetOrArguments,
-    TrainingSet,
+    SplitData,
     bytes_of_data,
     train_cell,
     train_whole_cell,
@@ -50,37 +51,11 @@ class Prefitted:
     """Stands in for one clone: a finished fit, or its exception."""
 
     def __init__(self, finished: Finished):
-        self._finished: Finished | None = finished
+        self._finished = finished
 
     def set_params(self, **params: Any) -> Any:
-        """Return the estimator that was fitted with these parameters; this object takes its first call of ``fit``."""
-        assert self._finished is not None
-        self._finished.estimator.fit = self
-        return self._finished.estimator
-
-    def __call__(self, X: Any, y: Any = None, **params: Any) -> Any:
-        """Return the fitted estimator, or raise the exception of its fit."""
-        assert self._finished is not None
-        finished, self._finished = self._finished, None
-        del finished.estimator.fit
-        if finished.error is not None:
-            raise finished.error
-        return finished.estimator
-
-
-class Ordinary:
-    """Stands in for one clone that scikit-learn fits: an interrupt ends the search, as it does in a cell."""
-
-    def __init__(self, estimator: Any):
-        self._estimator = estimator
-
-    def set_params(self, **params: Any) -> Any:
-        """Return the estimator with these parameters."""
-        estimator = self._estimator.set_params(**params)
-        network, _ = network_in(estimator)
-        if network is not None:
-            network._raises_interrupt = True  # until the end of its next fit
-        return estimator
+        """Return the estimator that was fitted with these parameters; its next call of ``fit`` returns at once."""
+        return once(self._finished.estimator, "fit", self._finished.result)
 
 
 class PrefittedClones:
@@ -92,10 +67,10 @@ class PrefittedClones:
     def __init__(self, estimator: Any, draw: Callable[[], Drawn | None], n_jobs: int | None, max_memory: float):
         self._estimator, self._draw, self._n_jobs, self._max_memory = estimator, draw, n_jobs, max_memory
         self._keys: Iterator[Key] = iter(())
-        self._sets: dict[tuple[Hashable, int], TrainingSet] = {}
+        self._sets: dict[tuple[Hashable, int], SplitData] = {}
         self._finished: dict[Key, Finished | None] = {}
 
-    def __call__(self) -> PrefittedClones:
+    def first(self, estimator: Any) -> PrefittedClones:
         """Return the first clone, of which the search makes the others; it has checked all input before."""
         self.drawn = self._draw()
         if self.drawn is not None:
@@ -136,7 +111,7 @@ class PrefittedClones:
         assert self.drawn is not None
         return cell.first, self.drawn.X, self.drawn.y, self.drawn.splits[s][0], self.routed.estimator.fit
 
-    def _training_set(self, cell: Cell, s: int) -> TrainingSet | None:
+    def _training_set(self, cell: Cell, s: int) -> SplitData | None:
         """Return a training set; earlier steps are fitted once per split and setting."""
         key = cell.first.steps_key, s
         if key in self._sets:
@@ -160,7 +135,7 @@ class PrefittedClones:
             self._finished.update(train_cell(cell, make_set, self._seconds.shape[1], self._max_memory))
         finished = self._finished.pop(key, None)
         if finished is None:
-            return Ordinary(clone(self._estimator))
+            return clone(self._estimator)
         self._seconds[key] = finished.seconds
         return Prefitted(finished)
 
@@ -171,5 +146,5 @@ class PrefittedClones:
             results[name] = np.where(np.isnan(share), results[name], share)
 
     def __reduce__(self) -> Any:
-        # Tasks carry the search and its scorers to other processes, which do not need the fits.
+        # Tasks carry the search to other processes, which do not need the fits.
         return object.__new__, (PrefittedClones,)

@@ -16,8 +16,9 @@ from scipy import sparse
 from sklearn.base import clone
 
 from ..compat import check_method_params, safe_split
-from ..fitting.data import TrainingData
-from ..fitting.jobs import Job, completed, fit_jobs, jobs_of
+from ..fitting.data import FitData
+from ..fitting.jobs import Job, completed, fit_jobs
+from ..fitting.plans import Ensemble
 from ..fitting.state import warn_of
 from .planning import Candidate, Cell
 
@@ -25,7 +26,7 @@ Key = tuple[int, int]  # numbers of a candidate and of a split
 
 
 @dataclass
-class TrainingSet:
+class SplitData:
     """The training rows of a split as the network reads them, after the earlier steps of a pipeline."""
 
     X: Any
@@ -43,6 +44,12 @@ class Finished:
     error: Exception | None = None
     seconds: float = 0.0
 
+    def result(self, estimator: Any) -> Any:
+        """Return the estimator, or raise the exception."""
+        if self.error is not None:
+            raise self.error
+        return estimator
+
     def __getstate__(self) -> dict[str, Any]:
         try:
             pickle.dumps(self.error)
@@ -53,7 +60,7 @@ class Finished:
 
 def training_set(
     candidate: Candidate, X: Any, y: Any, rows: NDArray[np.integer[Any]], fit_params: Mapping[str, Any]
-) -> TrainingSet | None:
+) -> SplitData | None:
     """Return some rows as the network reads them, and fit the earlier steps of a pipeline; None where that fails."""
     began = time.perf_counter()
     steps: list[tuple[str, Any]] = []
@@ -65,7 +72,7 @@ def training_set(
             X_part, steps = earlier.fit_transform(X_part, y_part), earlier.steps
     except Exception:  # each ordinary fit raises it too
         return None
-    return TrainingSet(X_part, y_part, next(iter(weights), None), steps, time.perf_counter() - began)
+    return SplitData(X_part, y_part, next(iter(weights), None), steps, time.perf_counter() - began)
 
 
 def bytes_of_data(X: Any) -> float:
@@ -77,7 +84,7 @@ def bytes_of_data(X: Any) -> float:
 
 
 def train_cell(
-    cell: Cell, make_set: Callable[[int], TrainingSet | None], n_splits: int, max_memory: float
+    cell: Cell, make_set: Callable[[int], SplitData | None], n_splits: int, max_memory: float
 ) -> dict[Key, Finished | None]:
     """Fit candidates on all sets of a cell, and take them out of it; scikit-learn makes the fits that are None.
 
@@ -114,7 +121,7 @@ def train_cell(
 
 
 SetArguments = tuple[Candidate, Any, Any, NDArray[np.integer[Any]], Mapping[str, Any]]
-SetOrArguments = TrainingSet | SetArguments | None
+SetOrArguments = SplitData | SetArguments | None
 """A training set, or the arguments of ``training_set`` to make it."""
 
 
@@ -123,7 +130,7 @@ def train_whole_cell(
 ) -> dict[Key, Finished | None]:
     """Fit all candidates of a cell; ``sets`` are those of its splits."""
 
-    def make_set(s: int) -> TrainingSet | None:
+    def make_set(s: int) -> SplitData | None:
         made = sets[s]
         return training_set(*made) if isinstance(made, tuple) else made
 
@@ -133,7 +140,7 @@ def train_whole_cell(
     return finished
 
 
-def _read(candidate: Candidate, made: TrainingSet) -> TrainingData | None:
+def _read(candidate: Candidate, made: SplitData) -> FitData | None:
     """Return a training set as validated and encoded, once for all candidates of a cell; None where that fails."""
     try:
         return candidate.network._read(candidate.settings, made.X, made.y, made.weight)
@@ -141,9 +148,9 @@ def _read(candidate: Candidate, made: TrainingSet) -> TrainingData | None:
         return None
 
 
-def _room(candidate: Candidate, read: TrainingData, max_memory: float) -> int:
+def _room(candidate: Candidate, read: FitData, max_memory: float) -> int:
     """Return the number of fitted networks that stay below ``max_memory``, at least one."""
-    network = candidate.settings.network(read.X.shape[1], read.targets.n_outputs, bottom=read.bottom)
+    network = candidate.settings.network(read.X.shape[1], read.targets.n_outputs, bottom=read.features.bottom())
     return max(1, int(max_memory // (candidate.settings.n_members * network.layout.size * read.dtype.itemsize)))
 
 
@@ -154,23 +161,25 @@ class _Fit:
     key: Key
     estimator: Any
     network: Any
-    data: TrainingData
+    data: FitData
+    plan: Ensemble
     jobs: list[Job]
 
 
-def _fits(candidates: Mapping[int, Candidate], s: int, made: TrainingSet, read: TrainingData) -> Iterator[_Fit]:
+def _fits(candidates: Mapping[int, Candidate], s: int, made: SplitData, read: FitData) -> Iterator[_Fit]:
     """Yield the fits of candidates on one training set."""
     for c, candidate in candidates.items():
         network = estimator = clone(candidate.network)
         if candidate.estimator is not candidate.network:
-            estimator = clone(candidate.estimator)
-            estimator.steps = [*made.steps, (estimator.steps[-1][0], network)]
+            name, _ = candidate.estimator.steps[-1]
+            estimator = clone(candidate.estimator).set_params(steps=[*made.steps, (name, network)])
         try:
             # A generator as random_state is cloned for each fit.
-            jobs = jobs_of(replace(candidate.settings, random_state=network.random_state), read)
+            plan = Ensemble(replace(candidate.settings, random_state=network.random_state), read)
+            jobs = plan.jobs()
         except Exception:  # each ordinary fit raises it too
             continue
-        yield _Fit((c, s), estimator, network, read, jobs)
+        yield _Fit((c, s), estimator, network, read, plan, jobs)
 
 
 def _train(fits: list[_Fit]) -> dict[Key, Finished]:
@@ -184,8 +193,8 @@ def _train(fits: list[_Fit]) -> dict[Key, Finished]:
         try:
             states = completed([next(results) for _ in fit.jobs])
             for state in states:
-                state.training = None  # twice the size of the weights, and no training continues from it
-            fit.network._assign(fit.data, states)
+                state.run_state = None  # twice the size of the weights, and no training continues from it
+            fit.network._assign(fit.data, fit.plan.join(states), states)
             warn_of(states)
         except Exception as error:
             finished[fit.key].error = error

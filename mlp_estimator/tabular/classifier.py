@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
-from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
 
 from ..compat import StrOptions
-from ..engine.losses import SoftmaxCrossEntropy
 from ..engine.members import Array
-from ..fitting.class_weight import weigher
-from ..fitting.data import Targets, TrainingData, Weigh, unweighted
 from ..fitting.features import MatrixLike
+from ..fitting.intervals import label_set
+from ..fitting.plans import Folds
+from ..fitting.plans.folds import Trained
 from ..fitting.settings import Settings
+from ..fitting.targets import Targets, learn_classes
 from ..scores import ScoredClassifier
-from .base import TabularMLP, linked
-from .intervals import label_set
-from .mixture import find_temperature, log_loss_of, mixture_weights, sharpen
-from .training import Fold, Trained
+from .base import TabularMLP
 
 
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
@@ -161,61 +155,22 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
     classes_: NDArray[Any] = field(init=False)
     temperature_: float = field(init=False)
 
+    _has_labels = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TabularMLP._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, None],
     }
 
-    def _read_targets(self, y: NDArray[Any], sample_weight: NDArray[Any] | None, settings: Settings) -> Targets:
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
-        Y = codes.reshape(-1, 1)
+    def _loss_parameters(self) -> dict[str, Any]:
+        return {"label_smoothing": 0.0}
 
-        def encode(y: NDArray[Any]) -> NDArray[Any]:
-            y = column_or_1d(y, warn=True)
-            unseen = np.setdiff1d(y, classes)
-            if len(unseen):
-                raise ValueError(f"y_val has the classes {unseen}, which y does not have: {classes}.")
-            return np.searchsorted(classes, y)[:, None]
+    def _learn_targets(self, settings: Settings, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> Targets:
+        labels = learn_classes(y, settings.loss, each_class=True)
+        return labels.weighted(self.class_weight, y, sample_weight)
 
-        weigh: Weigh = unweighted
-        if self.class_weight is not None:
-            weigh = weigher(self.class_weight, classes, Y, sample_weight)
-        learned = {"classes_": classes}
-        return Targets(Y, SoftmaxCrossEntropy(), len(classes), encode, weigh, learned=learned)
-
-    def _split(self, Y: NDArray[Any], n_folds: int, groups: Any, rng: np.random.RandomState) -> list[Fold]:
-        codes, seed = Y[:, 0], rng.randint(2**31 - 1)
-        rare = np.bincount(codes).min() < n_folds
-        splitter: Any = KFold if rare else StratifiedKFold
-        if groups is not None:
-            splitter = GroupKFold if rare else StratifiedGroupKFold
-        folds = splitter(n_folds, shuffle=True, random_state=seed)
-        return list(folds.split(np.empty((len(codes), 1)), codes, groups))
-
-    def _combine(self, trained: Sequence[Trained], data: TrainingData, folds: Sequence[Fold]) -> dict[str, Any]:
-        n = len(trained)
-        raws = [one.raw for one in trained if one.raw is not None]
-        if not raws:
-            return {"mixture_weights_": np.full(n, 1.0 / n), "temperature_": 1.0}
-        codes = data.targets.Y[:, 0]
-        loss = log_loss_of(codes, data.weight)
-        predictions = [linked(raw, data.targets.loss) for raw in raws]
-        weights = mixture_weights(loss, predictions)
-        mixed = np.tensordot(weights, np.stack(predictions), 1)
-        temperature = find_temperature(loss, mixed)
-        probability = sharpen(mixed, temperature).astype(data.dtype)
-        correct = probability.argmax(axis=1) == codes
-        scores = 1.0 - probability[np.arange(len(codes)), codes].astype(np.float64)
-        return {
-            "mixture_weights_": weights,
-            "temperature_": temperature,
-            "oof_prediction_": probability,
-            "oof_target_": codes.astype(np.min_scalar_type(len(probability[0]))),
-            "oof_score_": float(np.average(correct, weights=data.weight)),
-            "_residuals": [np.sort(scores[validation]) for _, validation in folds],
-        }
+    def _attributes(self, plan: Folds, trained: list[Trained]) -> dict[str, Any]:
+        attributes = super()._attributes(plan, trained)
+        return attributes | {"temperature_": attributes["_fitted"].temperature}
 
     def predict_proba(self, X: MatrixLike) -> Array:
         """Predict class probabilities.
@@ -230,7 +185,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         probability : ndarray of shape (n_samples, n_classes)
             The probability of each class, in the order of `classes_`.
         """
-        return sharpen(self._members(X).mean(axis=0), self.temperature_).astype(self.dtype)
+        return self._predict(X)
 
     def predict_members(self, X: MatrixLike) -> Array:
         """Predict class probabilities by the members of each fold.
@@ -245,7 +200,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         probability : ndarray of shape (n_folds, n_samples, n_classes)
             The probabilities by the members of each fold, mixed over the settings, before the temperature.
         """
-        return self._members(X)
+        return self._predict(X, members=True)
 
     def predict(self, X: MatrixLike) -> NDArray[Any]:
         """Predict class labels.
@@ -260,9 +215,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         y : ndarray of shape (n_samples,)
             The most probable class of each sample.
         """
-        codes = self.predict_proba(X).argmax(axis=1)
-        labels: NDArray[Any] = self.classes_.take(codes)
-        return labels
+        return self._predict_decoded(X)
 
     def predict_set(self, X: MatrixLike, coverage: float = 0.9) -> NDArray[np.bool_]:
         """Predict sets of labels that contain the true label with a given frequency.
@@ -286,5 +239,15 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
             If `coverage` is not in (0, 1), or if there are no out-of-fold predictions.
         """
         residuals = self._checked_residuals(coverage)
-        members = np.stack([sharpen(member, self.temperature_) for member in self._members(X)])
-        return label_set(members.astype(np.float64), residuals, coverage)
+        targets, temperature = self._fitted.targets, self._fitted.temperature
+
+        def sets(members: Array) -> NDArray[np.bool_]:
+            return label_set(targets.calibrated(members, temperature).astype(np.float64), residuals, coverage)[None]
+
+        belongs: NDArray[np.bool_] = self._predict(X, sets, members=True)[0]
+        return belongs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = cast(Any, super()).__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

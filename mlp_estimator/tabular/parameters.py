@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ..compat import Interval, StrOptions
+from ..fitting.member_config import NUMBERS, MemberConfig, configs_of
 from ..fitting.settings import Settings
 from ..parameters import DOC_LINK, Parameters
 from ..persistence import Persistent
-from .portfolio import NUMBERS, Setting, settings_of
 
 
 @dataclass(eq=False, repr=False, match_args=False)
@@ -59,14 +59,14 @@ class TabularParameters(Persistent):
     _doc_link_module = "mlp_estimator"
     _doc_link_template = DOC_LINK
 
-    def _portfolio(self) -> list[Setting]:
-        """Return the settings of the members."""
+    def _configs(self) -> list[MemberConfig]:
+        """Return the configurations of the members."""
         defaults = {"hidden_layer_sizes": self.hidden_layer_sizes, "learning_rate_init": self.learning_rate_init}
         numbers = {name: getattr(self, name) for name in ("weight_decay", "dropout", "max_iter")}
         explicit = {name: value for name, value in numbers.items() if not isinstance(value, str)}
-        return settings_of(self.settings, defaults, explicit)
+        return configs_of(self.settings, defaults, explicit)
 
-    def _engine_settings(self, n_settings: int) -> Settings:
+    def _engine_settings(self, n_configs: int) -> Settings:
         """Return what all members share, in the terms of the network estimators."""
         parameters = {
             **Parameters()._parameters(),
@@ -75,7 +75,7 @@ class TabularParameters(Persistent):
             "alpha": 0.0,
             "tol": 0.0,
             "n_iter_no_change": np.inf,
-            "max_time": None if self.max_time is None else self.max_time / n_settings,  # they train one after the other
+            "max_time": None if self.max_time is None else self.max_time / n_configs,  # they train one after the other
             "early_stopping": True,
             "scoring": "loss" if self.scoring is None else self.scoring,
             "dtype": self.dtype,

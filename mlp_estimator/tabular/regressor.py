@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar, Literal, overload
+from typing import Any, ClassVar, Literal, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold, KFold
 
 from ..compat import Interval, StrOptions
-from ..engine.losses import CLASSIFICATION, REGRESSION, Loss, LossName, Quantile
+from ..engine.losses import REGRESSION, Loss, LossName
 from ..engine.members import Array
-from ..fitting.data import Targets, TrainingData, unweighted
-from ..fitting.features import MatrixLike, check_numeric
-from ..fitting.predicting import squeeze_outputs
-from ..fitting.reading import cast, check_range
+from ..fitting.features import MatrixLike
+from ..fitting.intervals import interval
 from ..fitting.settings import Settings
-from ..scores import ScoredRegressor, regression_metric
-from .base import TabularMLP, linked
-from .intervals import interval
-from .mixture import mixture_weights
-from .training import Fold, Trained
-
-MOST_NOISE = 1e3  # a predicted standard deviation, in those of y
+from ..fitting.targets import Numbers, Targets
+from ..fitting.targets.numbers import squeeze_outputs
+from ..scores import ScoredRegressor
+from .base import TabularMLP
 
 
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
@@ -167,9 +161,8 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
     loss: LossName | Loss = "squared_error"
     huber_delta: float = 1.0
     quantile: float | Sequence[float] = 0.5
-    _center: NDArray[np.float64] = field(init=False)
-    _scale: NDArray[np.float64] = field(init=False)
 
+    _has_labels = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TabularMLP._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION)), Loss],
@@ -180,74 +173,8 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
     def _loss_parameters(self) -> dict[str, Any]:
         return {"huber_delta": self.huber_delta, "quantile": self.quantile}
 
-    def _read_targets(self, y: NDArray[Any], sample_weight: NDArray[Any] | None, settings: Settings) -> Targets:
-        loss = settings.loss(self.loss)
-        if type(loss) in CLASSIFICATION.values():
-            raise ValueError(f"loss={self.loss!r} is for class labels: use TabularMLPClassifier, or another loss.")
-        Y = self._numbers(y, loss)
-        if loss.n_outputs > 1 and not loss.gives_variance and Y.shape[1] > 1:
-            raise ValueError(f"Several quantiles are for one target, but y has {Y.shape[1]} columns.")
-        # Standardised, or with a log link divided by the mean: the network sees targets of unit size.
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = np.average(Y, axis=0, weights=sample_weight)
-            center, scale = np.zeros_like(mean), mean.copy()
-            if loss.link == "identity":
-                center, scale = mean, np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=sample_weight))
-        # Predicted variances have the type of the predictions.
-        dtype = np.dtype(self.dtype if loss.gives_variance else np.float64)
-        if not np.isfinite([mean, scale]).all() or scale.max() > np.sqrt(np.finfo(dtype).max) / MOST_NOISE:
-            raise ValueError(f"y is too large: its variance does not fit into {dtype}. Divide y by a constant.")
-        scale[~(scale > np.finfo(float).eps * np.abs(mean))] = 1.0
-
-        def encode(y: NDArray[Any]) -> NDArray[Any]:
-            columns = self._numbers(y, loss)
-            if columns.shape[1] != len(mean):
-                raise ValueError(f"y_val has {columns.shape[1]} column(s), y has {len(mean)}.")
-            return cast("y", (columns - center) / scale, np.dtype(self.dtype))
-
-        learned = {"_center": center, "_scale": scale, "_range": (Y.min(axis=0), Y.max(axis=0))}
-        return Targets(encode(Y), loss, Y.shape[1] * loss.n_outputs, encode, unweighted, learned=learned)
-
-    def _numbers(self, y: NDArray[Any], loss: Loss) -> NDArray[np.float64]:
-        """Return targets that the loss allows, (n, n_targets)."""
-        check_numeric("y", y)
-        check_range("y", y, np.dtype(self.dtype))  # of the predictions
-        Y: NDArray[np.float64] = cast("y", y.reshape(len(y), -1), np.dtype(np.float64))
-        if not loss.allows(Y):
-            raise ValueError(
-                f"loss={self.loss!r} is for {loss.domain} targets, but y goes down to {Y.min():g}. "
-                "Use loss='squared_error', or check the target."
-            )
-        return Y
-
-    def _split(self, Y: NDArray[Any], n_folds: int, groups: Any, rng: np.random.RandomState) -> list[Fold]:
-        splitter: Any = KFold if groups is None else GroupKFold
-        folds = splitter(n_folds, shuffle=True, random_state=rng.randint(2**31 - 1))
-        return list(folds.split(np.empty((len(Y), 1)), None, groups))
-
-    def _combine(self, trained: Sequence[Trained], data: TrainingData, folds: Sequence[Fold]) -> dict[str, Any]:
-        n = len(trained)
-        raws = [one.raw for one in trained if one.raw is not None]
-        if not raws:
-            return {"mixture_weights_": np.full(n, 1.0 / n)}
-        weights = mixture_weights(_mean_loss(data), raws)
-        mixed = np.tensordot(weights, np.stack([linked(raw, data.targets.loss) for raw in raws]), 1)
-        learned, n_targets = data.targets.learned, data.targets.Y.shape[1]
-        prediction = _unscaled(mixed, learned, data.targets.loss)
-        y = data.targets.Y * learned["_scale"] + learned["_center"]
-        attributes = {
-            "mixture_weights_": weights,
-            "oof_prediction_": squeeze_outputs(prediction).astype(data.dtype),
-            "oof_target_": squeeze_outputs(y).astype(data.dtype),
-            "oof_score_": float("nan"),
-        }
-        levels = _has_levels(data.targets.loss, n_targets, prediction)
-        if len(y) > 1 and (not levels or isinstance(data.targets.loss, Quantile)):
-            attributes["oof_score_"] = regression_metric(data.targets.loss)(y, prediction, data.weight)
-        if len(y) > 1 and n_targets == 1 and not levels:
-            residuals = np.abs(y[:, 0] - prediction[:, 0])
-            attributes["_residuals"] = [np.sort(residuals[validation]) for _, validation in folds]
-        return attributes
+    def _learn_targets(self, settings: Settings, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> Targets:
+        return Numbers.learn(y, sample_weight, settings.loss(self.loss), standardise=True)
 
     @overload
     def predict(self, X: MatrixLike, return_std: Literal[False] = False) -> Array: ...
@@ -273,14 +200,17 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         std : ndarray of the same shape
             Standard deviations in the unit of the targets, if `return_std`.
         """
-        members = self._unscaled_members(X)
-        mean = members.mean(axis=0)
-        variance = members.var(axis=0)
-        if self._loss.gives_variance:
-            mean, noise = np.split(mean, 2, axis=-1)
-            variance = np.split(variance, 2, axis=-1)[0] + noise
-        y = squeeze_outputs(mean).astype(self.dtype)
-        return (y, squeeze_outputs(np.sqrt(variance)).astype(self.dtype)) if return_std else y
+        if not return_std:
+            return self._predict_decoded(X)
+
+        def mean_and_variance(members: Array) -> Array:
+            """Return both, by the law of total variance: disagreement of the members, and the noise that they model."""
+            means, noise = self._numbers.means(members), self._numbers.variances(members)
+            variance = means.var(axis=0) if noise is None else means.var(axis=0) + noise.mean(axis=0)
+            return np.stack([means.mean(axis=0), variance])
+
+        mean, variance = self._predict(X, mean_and_variance, members=True)
+        return squeeze_outputs(mean), squeeze_outputs(np.sqrt(variance))
 
     def predict_members(self, X: MatrixLike) -> Array:
         """Predict target values by the members of each fold.
@@ -295,9 +225,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         y : ndarray of shape (n_folds, n_samples) or (n_folds, n_samples, n_outputs)
             The predictions by the members of each fold, mixed over the settings.
         """
-        members = self._unscaled_members(X)
-        members = np.split(members, 2, axis=-1)[0] if self._loss.gives_variance else members
-        return squeeze_outputs(members).astype(self.dtype)
+        return squeeze_outputs(self._numbers.means(self._predict(X, members=True)))
 
     def predict_interval(self, X: MatrixLike, coverage: float = 0.9) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict intervals that contain the target with a given frequency.
@@ -326,36 +254,13 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
            Annals of Statistics 49, 2021.
         """
         residuals = self._checked_residuals(coverage)
-        return interval(self._unscaled_members(X)[..., 0].astype(np.float64), residuals, coverage)
 
-    def _unscaled_members(self, X: Any) -> Array:
-        return _unscaled(self._members(X), vars(self), self._loss)
+        def ends(members: Array) -> Array:
+            return np.stack(interval(members[..., 0].astype(np.float64), residuals, coverage))[..., None]
 
+        low, high = self._predict(X, ends, members=True)[..., 0]
+        return low, high
 
-def _has_levels(loss: Loss, n_targets: int, prediction: Array) -> bool:
-    """Tell whether the predictions are several quantiles of one target."""
-    return not loss.gives_variance and prediction.shape[1] > n_targets
-
-
-def _mean_loss(data: TrainingData) -> Callable[[Array], float]:
-    """Return the mean loss of the training rows as a function of raw outputs (n, K)."""
-    y = data.targets.Y.T[None].astype(np.float64)
-    weight = None if data.weight is None else data.weight.astype(np.float64)[None, None]
-    total = float(data.rows.n_rows if weight is None else weight.sum())
-
-    def loss(raw: Array) -> float:
-        z = raw.T[None].astype(np.float64)
-        d_raw, work = np.empty_like(z), np.empty((1, z.shape[1] + 1, z.shape[2]))
-        return float(data.targets.loss.value_and_grad(y, z, weight, d_raw, work)[0]) / total
-
-    return loss
-
-
-def _unscaled(prediction: Array, learned: Mapping[str, Any], loss: Loss) -> Array:
-    """Return predictions (..., K) in the unit of the targets, within the range of those in training."""
-    center, scale, (low, high) = (learned[name] for name in ("_center", "_scale", "_range"))
-    if loss.gives_variance:
-        mean, variance = np.split(prediction, 2, axis=-1)
-        return np.concatenate([np.clip(mean * scale + center, low, high), variance * scale**2], axis=-1)
-    unscaled: Array = np.clip(prediction * scale + center, low, high)
-    return unscaled
+    @property
+    def _numbers(self) -> Numbers:
+        return cast(Numbers, self._fitted.targets)

@@ -63,10 +63,10 @@ def same(together, alone, **tolerance):
         np.testing.assert_allclose(a.theta, b.theta, **tolerance)
         np.testing.assert_allclose(a.monitor.loss_curve, b.monitor.loss_curve, **tolerance)
         assert a.outcome == b.outcome
-        assert a.training.progress == b.training.progress
-        for name in a.training.optimizer.memory:
+        assert a.state.progress == b.state.progress
+        for name in a.state.optimizer.memory:
             np.testing.assert_allclose(
-                getattr(a.training.optimizer, name), getattr(b.training.optimizer, name), atol=1e-6, **tolerance
+                getattr(a.state.optimizer, name), getattr(b.state.optimizer, name), atol=1e-6, **tolerance
             )
 
 
@@ -110,7 +110,7 @@ def test_runs_of_one_stream_draw_the_same_numbers(batch_size):
     for found in (together, alone):
         found += runs(DIFFERENT, batch_size=batch_size)
         for run in found:
-            run.data, run.training.rng = found[0].data, np.random.RandomState(5)
+            run.data, run.state.rng = found[0].data, np.random.RandomState(5)
     for run in together:
         run.stream = "one"
     SOLVERS["adam"].run(together)

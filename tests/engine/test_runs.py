@@ -16,7 +16,7 @@ def test_partial_fit_lowers_an_adaptive_rate_on_a_plateau():
     model = MLPClassifier((5,), solver="sgd", learning_rate="adaptive", tol=10.0, n_iter_no_change=1, random_state=0)
     for _ in range(4):
         model.partial_fit(X_IRIS, Y_IRIS, classes=[0, 1, 2])
-    assert model._training.optimizer.learning_rate == pytest.approx(0.001 / 5)
+    assert model._run_state.optimizer.learning_rate == pytest.approx(0.001 / 5)
 
 
 def test_partial_fit_goes_on_drawing_from_a_shared_generator():
@@ -32,7 +32,7 @@ def test_partial_fit_takes_up_changed_parameters_at_once():
     model.set_params(learning_rate_init=1e-12).partial_fit(X_IRIS, Y_IRIS)
     assert np.abs(model.coefs_[0] - before).max() < 1e-9
     model.set_params(solver="adam").partial_fit(X_IRIS, Y_IRIS)
-    assert model._training.optimizer.n_steps == 1
+    assert model._run_state.optimizer.n_steps == 1
 
 
 @pytest.mark.parametrize("n_members", [1, 2])

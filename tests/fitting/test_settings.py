@@ -190,11 +190,17 @@ def test_n_members_is_a_positive_int(bad):
         MLPRegressor(n_members=bad).fit(X_DIAB, Y_DIAB)
 
 
-@pytest.mark.parametrize("activation", [None, 3, ("relu", "relu"), "reul"])
-def test_a_wrong_activation_between_fit_and_predict(activation):
+@pytest.mark.parametrize("activation", ["tanh", None, ("relu", "relu"), "reul"])
+def test_an_activation_set_after_fit_acts_in_the_next_fit(activation):
     model = MLPClassifier((3,), max_iter=2, random_state=0).fit(X, Y)
-    with pytest.raises(ValueError, match="activation"):
-        model.set_params(activation=activation).predict(X)
+    before = model.predict_proba(X)
+    model.set_params(activation=activation)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    if activation == "tanh":
+        assert np.abs(model.fit(X, Y).predict_proba(X) - before).max() > 0.01
+    else:
+        with pytest.raises(ValueError, match="activation"):
+            model.fit(X, Y)
 
 
 @pytest.mark.parametrize("wrong", [{"hidden_layer_sizes": None}, {"learning_rate": "fast"}, {"alpha": -1.0}])

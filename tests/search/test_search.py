@@ -322,7 +322,7 @@ def test_an_interrupt_ends_the_search_and_nothing_is_scored(network, grid, at, m
 
 def test_an_interrupt_of_the_refit_keeps_the_best_estimator(monkeypatch):
     search = MLPGridSearchCV(REGRESSOR, GRID, cv=2).fit(X_DIAB, Y_DIAB)
-    loss = type(search.best_estimator_._loss)
+    loss = type(search.best_estimator_._fitted.targets.loss)
     counting = Interrupting(loss, -1, monkeypatch)
     MLPGridSearchCV(REGRESSOR, GRID, cv=2, refit=False).fit(X_DIAB, Y_DIAB)
     monkeypatch.undo()

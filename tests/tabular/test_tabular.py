@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import warnings
 from datetime import date
-from unittest import SkipTest
 
 import joblib
 import numpy as np
@@ -17,10 +16,11 @@ from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
+from test_check_estimator import run_check
 
 from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
-from mlp_estimator.tabular.columns import categorical, read_columns
-from mlp_estimator.tabular.table import Table
+from mlp_estimator.fitting.features import Table
+from mlp_estimator.fitting.features.frames import read_frame
 
 FAST = {"settings": [{"hidden_layer_sizes": (16,)}], "n_folds": 3, "max_iter": 16}
 X_DIAB, Y_DIAB = load_diabetes(return_X_y=True)
@@ -94,13 +94,6 @@ def test_predictions_meet_new_levels_missing_values_and_another_order_of_columns
     assert model.predict(new.head(1)).shape == (1,)
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
-def test_entries_that_are_sequences_are_categories(frame):
-    X = frame({"point": [[0.0, 1.0], [1.0, 0.0]] * 6})
-    model = TabularMLPClassifier(**FAST, random_state=0).fit(X, [0, 1] * 6)
-    assert [len(levels) for levels in model.categories_] == [2]
-
-
 @pytest.mark.parametrize("entry", ["many", date(2026, 1, 1), 1j])
 def test_a_numeric_column_does_not_turn_into_another(entry):
     X = np.arange(24.0).reshape(12, 2)
@@ -112,7 +105,7 @@ def test_a_numeric_column_does_not_turn_into_another(entry):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda X: X.assign(day=pd.Timestamp("2024-01-01")), "'day' has dtype datetime64.*make numbers or categories"),
+        (lambda X: X.assign(point=[[0.0, 1.0]] * len(X)), "Column 'point' holds list"),
         (lambda X: X.assign(fare=np.inf), "infinity or a value too large in column 'fare'"),
         (lambda X: pd.concat([X, X[["age"]]], axis=1), r"several columns of the name\(s\) \['age'\]"),
         (lambda X: X.head(0), "0 sample"),
@@ -154,7 +147,6 @@ def test_parameters_that_cannot_be(options, message):
 @pytest.mark.parametrize(
     ("options", "y", "message"),
     [
-        ({}, np.full(60, 1e39), "too large for float32"),
         ({"dtype": "float64"}, 1e300 * np.arange(60), "y is too large: its variance"),
         ({"dtype": "float64"}, np.full(60, 1e308), "y is too large: its variance"),
         ({"dtype": "float64", "loss": "poisson"}, np.full(60, 1e308), "y is too large: its variance"),
@@ -169,11 +161,11 @@ def test_targets_that_cannot_be_read(options, y, message):
 
 
 @pytest.mark.parametrize(
-    ("loss", "scale", "dtype"), [("gaussian_nll", 1e20, "float32"), ("absolute_error", 1e160, "float64")]
+    ("loss", "scale", "dtype"), [("gaussian_nll", 1e160, "float32"), ("absolute_error", 1e160, "float64")]
 )
 def test_targets_whose_variance_is_too_large(loss, scale, dtype):
     model = TabularMLPRegressor(**FAST, loss=loss, dtype=dtype)
-    with pytest.raises(ValueError, match=f"y is too large: its variance does not fit into {dtype}"):
+    with pytest.raises(ValueError, match="y is too large: its variance does not fit into float64"):
         model.fit(X_DIAB, scale * Y_DIAB)
     model.set_params(random_state=0).fit(X_DIAB, scale**0.5 * Y_DIAB)
     assert np.isfinite(model.predict(X_DIAB)).all()
@@ -477,33 +469,29 @@ CONFIGURATIONS = [
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("estimator", CONFIGURATIONS, ids=lambda e: f"{type(e).__name__}-{getattr(e, 'loss', '')}")
-def test_check_estimator(estimator):
+def test_check_estimator(estimator, monkeypatch):
     # Random folds see rows: a weight of 2 is not two rows to them.
     expected = {"check_sample_weight_equivalence_on_dense_data"}
-    failed = {}
-    for candidate, check in estimator_checks_generator(estimator, legacy=True):
-        try:
-            check(candidate)
-        except SkipTest:
-            pass
-        except Exception as error:
-            failed[check.func.__name__] = error
+    outcomes = {
+        check.func.__name__: run_check(candidate, check, monkeypatch)
+        for candidate, check in estimator_checks_generator(estimator, legacy=True)
+    }
+    failed = {name: outcome for name, outcome in outcomes.items() if outcome not in ("passed", "skipped")}
     assert set(failed) == expected, failed
 
 
 def test_numbers_of_the_estimator_replace_those_of_the_portfolio():
-    portfolio = TabularMLPRegressor(hidden_layer_sizes=(8,), dropout=0.0, max_iter=3)._portfolio()
+    portfolio = TabularMLPRegressor(hidden_layer_sizes=(8,), dropout=0.0, max_iter=3)._configs()
     assert [setting.dropout for setting in portfolio] == [0.0] * 3
     assert [setting.max_iter for setting in portfolio] == [3] * 3
     assert [setting.hidden_layer_sizes for setting in portfolio] == [(8,), (8,), (128, 128, 128)]
     assert [setting.weight_decay for setting in portfolio] == [0.05, 0.5, 0.02]
-    own = TabularMLPRegressor(dropout=0.3, settings=[{}, {"dropout": 0.1}])._portfolio()
+    own = TabularMLPRegressor(dropout=0.3, settings=[{}, {"dropout": 0.1}])._configs()
     assert [setting.dropout for setting in own] == [0.3, 0.1]
 
 
 @pytest.mark.parametrize(("n", "n_edges"), [(9_000, 33), (10_000, 101)])
 def test_large_tables_have_an_edge_at_each_of_a_hundred_values(n, n_edges):
     X = np.column_stack([np.arange(n) % 101, np.random.default_rng(0).normal(size=n)])
-    columns = read_columns(X)
-    table = Table.learn(columns, categorical(columns, None), 64, "auto")
-    assert [len(edges) for edges in table.edges] == [n_edges, 33]
+    table = Table.learn(read_frame(X), categorical=None, max_categories=64, n_bins="auto", dtype="float32", n_targets=0)
+    assert [len(feature.edges) for feature in table.layout.features] == [n_edges, 33]

@@ -44,7 +44,11 @@ class Piecewise(Encoding):
     def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
         n_in = x.shape[1]
         np.copyto(out[:, :n_in], x)
-        kernels.piecewise(x, self._features, self._bins, out[:, n_in:])
+        self.encode(x, out[:, n_in:])
+
+    def encode(self, x: Array, out: Array) -> None:
+        """Write the components (M, n_components, B) of the first features of x."""
+        kernels.piecewise(x, self._features, self._bins, out)
 
 
 def _bins(edges: Array) -> tuple[Array, Array, Array, Array]:

@@ -47,8 +47,8 @@ class Minibatch(Solver):
                 continue
             # The runs of a stream share a generator and an order, within this population only.
             if run.stream not in streams:
-                streams[run.stream] = copy.deepcopy(run.training.rng), run.data.order()
-            run.training.rng, order = streams[run.stream]
+                streams[run.stream] = copy.deepcopy(run.state.rng), run.data.order()
+            run.state.rng, order = streams[run.stream]
             orders.append(order)
         while going := unfinished(runs):
             runs, orders = [runs[m] for m in going], [orders[m] for m in going]
@@ -58,7 +58,7 @@ class Minibatch(Solver):
 
     def _train(self, objective: Objective, runs: Sequence[Run], orders: list[Order]) -> None:
         """Train epochs until a run is finished; ``orders`` are the rows of each run in order."""
-        optimizers = [run.training.optimizer for run in runs if run.training.optimizer is not None]
+        optimizers = [run.state.optimizer for run in runs if run.state.optimizer is not None]
         stacked = self.optimizer.stack(optimizers)
         limits = options_for_members([run.options for run in runs], Update.reads)
         averages = [run.averaged for run in runs if run.averaged is not None]
@@ -81,13 +81,14 @@ class Minibatch(Solver):
 
     def _prepare_optimizer(self, run: Run) -> None:
         """Set the learning rate that the options ask for, of the optimizer that continues or of a new one."""
-        progress, optimizer = run.training.progress, run.training.optimizer
+        progress, optimizer = run.state.progress, run.state.optimizer
         if not isinstance(optimizer, self.optimizer):
             options = {name: run.options[name] for name in ("learning_rate_init", *self.optimizer.reads)}
             progress, optimizer = Progress(), self.optimizer(run.theta, **options)
-        run.schedule = schedule_of(run.options["learning_rate"], optimizer.ignores_schedules)
+        if run.schedule is None:
+            run.schedule = schedule_of(run.options["learning_rate"], optimizer.ignores_schedules)
         optimizer.learning_rate = rate(run.schedule, progress, run.options)
-        run.training.optimizer = optimizer
+        run.state.optimizer = optimizer
 
     @staticmethod
     def _shuffle(runs: Sequence[Run], orders: list[Order]) -> None:
@@ -99,9 +100,9 @@ class Minibatch(Solver):
         shuffled: set[int] = set()
         for run, order in zip(runs, orders, strict=True):
             if run.batch_size == run.data.n_rows:
-                run.training.pending.append(run.batch_size)
+                run.state.pending.append(run.batch_size)
             elif id(order) not in shuffled:
-                run.training.rng.shuffle(order)
+                run.state.rng.shuffle(order)
                 shuffled.add(id(order))
 
     def _epoch(
@@ -109,7 +110,7 @@ class Minibatch(Solver):
     ) -> NDArray[np.floating[Any]]:
         """Pass over the rows, once or ``n_passes`` times; return the mean (M,) of the batch losses."""
         n, batch_size, total, n_done = objective.n_rows, runs[0].batch_size, np.zeros(len(runs)), 0
-        n_passes = runs[0].options.get("n_passes", 1)
+        n_passes = runs[0].n_passes
         steps = _Steps(runs, objective, update, n_passes * -(-n // batch_size))
         for _ in range(n_passes):
             if runs[0].options["shuffle"]:
@@ -131,16 +132,16 @@ class Minibatch(Solver):
     @staticmethod
     def _note(run: Run, loss: float, n_rows: int) -> None:
         """Record the end of the epoch for one run."""
-        progress = run.training.progress
-        progress.n_seen += n_rows * run.options.get("n_passes", 1)
+        progress = run.state.progress
+        progress.n_seen += n_rows * run.n_passes
         progress.n_epochs += 1
         run.monitor.note(loss, run.theta if run.averaged is None else run.averaged)
 
     @staticmethod
     def _end_epoch(run: Run) -> None:
         """Set the next epoch's learning rate, or end the run where progress has stalled or all epochs are done."""
-        monitor, progress, options = run.monitor, run.training.progress, run.options
-        optimizer, schedule = run.training.optimizer, run.schedule
+        monitor, progress, options = run.monitor, run.state.progress, run.options
+        optimizer, schedule = run.state.optimizer, run.schedule
         assert optimizer is not None
         assert schedule is not None
         monitor.notify()
@@ -171,7 +172,7 @@ class _Steps:
         if self.moves:
             self._rates = for_members([run.options["learning_rate_init"] for run in runs])
             self._power_t, self._noise, self._update = first.options["power_t"], objective.noise, update
-            self._progress, self._step = copy.copy(first.training.progress), 1.0 / n_steps
+            self._progress, self._step = copy.copy(first.state.progress), 1.0 / n_steps
 
     def advance(self) -> None:
         """Set learning rate, dropout and decay for the next step."""

@@ -1,4 +1,4 @@
-"""From the out-of-fold predictions of several settings to one prediction: weights, temperature, intervals."""
+"""From the out-of-fold predictions of several configurations to one prediction: weights, temperature, intervals."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit
 
 from ..engine.members import Array
 
@@ -17,7 +18,7 @@ PRIOR_ROWS = 10.0
 def mixture_weights(loss: Callable[[Array], float], predictions: Sequence[Array]) -> NDArray[np.float64]:
     """Return the weights, at least 0 and of sum 1, that minimise the loss of the mixed prediction.
 
-    ``predictions`` are (n, K) of each setting. The weights are shrunk to equal ones, because a choice on few rows
+    ``predictions`` are (n, K) of each configuration. The weights are shrunk to equal ones, because a choice on few rows
     overfits.
     """
     n = len(predictions)
@@ -53,17 +54,38 @@ def log_loss_of(codes: NDArray[np.integer], weight: NDArray[np.floating] | None)
     return loss
 
 
+def binary_log_loss_of(Y: NDArray[np.floating], weight: NDArray[np.floating] | None) -> Callable[[Array], float]:
+    """Return the mean over rows of the summed log-losses of labels Y (n, K), as a function of their probabilities."""
+
+    def loss(probability: Array) -> float:
+        p = np.clip(probability.astype(np.float64), 1e-15, 1.0 - 1e-15)
+        return -float(np.average((Y * np.log(p) + (1.0 - Y) * np.log1p(-p)).sum(axis=1), weights=weight))
+
+    return loss
+
+
 def sharpen(probability: Array, temperature: float) -> Array:
     """Return probabilities proportional to p^(1 / temperature)."""
     if temperature == 1.0:
         return probability
     z = np.log(np.maximum(probability, np.finfo(probability.dtype).tiny)) / temperature
-    z = np.exp(z - z.max(axis=1, keepdims=True))
-    sharpened: Array = (z / z.sum(axis=1, keepdims=True)).astype(probability.dtype)
+    z = np.exp(z - z.max(axis=-1, keepdims=True))
+    sharpened: Array = (z / z.sum(axis=-1, keepdims=True)).astype(probability.dtype)
     return sharpened
 
 
-def find_temperature(loss: Callable[[Array], float], probability: Array) -> float:
+def sharpen_each(probability: Array, temperature: float) -> Array:
+    """Return probabilities of labels, each with its log-odds divided by the temperature."""
+    if temperature == 1.0:
+        return probability
+    p = np.clip(probability, np.finfo(probability.dtype).tiny, 1.0 - np.finfo(probability.dtype).epsneg)
+    sharpened: Array = expit((np.log(p) - np.log1p(-p)) / temperature).astype(probability.dtype)
+    return sharpened
+
+
+def find_temperature(
+    loss: Callable[[Array], float], probability: Array, sharpen: Callable[[Array, float], Array] = sharpen
+) -> float:
     """Return the temperature that minimises the loss of sharpened probabilities, between 1/4 and 4."""
     found = minimize_scalar(
         lambda log_t: loss(sharpen(probability, float(np.exp(log_t)))),

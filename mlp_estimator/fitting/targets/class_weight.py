@@ -2,44 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_class_weight
 
-from .data import Weigh
 
-
-def weigher(
+def class_weights(
     class_weight: Any, classes: NDArray[Any] | None, Y: NDArray[Any], sample_weight: NDArray[Any] | None
-) -> Weigh:
-    """Return ``weigh(Y, sample_weight)``, the weights of rows; ``classes`` is None for multilabel targets.
+) -> list[NDArray[np.float64]]:
+    """Return the weights of the classes of each column of encoded targets; ``classes`` is None for indicators.
 
     Raises
     ------
     ValueError
         If a weight is negative, if no row has a weight, or if a list of dicts does not match the labels.
     """
-    weights, names = [class_weight], [classes]
+    given, names = [class_weight], [classes]
     if classes is None:
         names = [np.arange(2)] * Y.shape[1]
-        weights = class_weight if isinstance(class_weight, list) else weights * len(names)
+        given = class_weight if isinstance(class_weight, list) else given * len(names)
     elif isinstance(class_weight, list):
         raise ValueError("class_weight as a list of dicts is for multilabel targets: give one dict, or 'balanced'.")
-    if len(weights) != len(names):
-        raise ValueError(f"class_weight has {len(weights)} dicts for {len(names)} labels: give one for each.")
-    columns = zip(weights, names, codes_of(Y).T, strict=True)
+    if len(given) != len(names):
+        raise ValueError(f"class_weight has {len(given)} dicts for {len(names)} labels: give one for each.")
+    columns = zip(given, names, codes_of(Y).T, strict=True)
     tables = [_weights_of_classes(*column, sample_weight) for column in columns]
-
-    def weigh(Y: NDArray[Any], sample_weight: NDArray[Any] | None) -> NDArray[Any]:
-        codes = codes_of(Y)
-        weight: NDArray[Any] = np.prod([table.take(codes[:, k], mode="clip") for k, table in enumerate(tables)], axis=0)
-        return weight if sample_weight is None else sample_weight * weight
-
-    if not weigh(Y, sample_weight).any():
+    if not of_rows(tables, Y, sample_weight).any():
         raise ValueError("With this class_weight no sample has a weight above zero: give some class a positive one.")
-    return weigh
+    return tables
+
+
+def of_rows(tables: Sequence[NDArray[np.float64]], Y: NDArray[Any], sample_weight: NDArray[Any] | None) -> NDArray[Any]:
+    """Return sample weights times the weights of the classes."""
+    codes = codes_of(Y)
+    weight: NDArray[Any] = np.prod([table.take(codes[:, k], mode="clip") for k, table in enumerate(tables)], axis=0)
+    return weight if sample_weight is None else sample_weight * weight
 
 
 def _weights_of_classes(

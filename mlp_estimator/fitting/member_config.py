@@ -1,11 +1,11 @@
-"""Settings of the members: layers, regularisation and learning rate. Figures: ``docs/tabular.md``."""
+"""Configurations of members: layers, regularisation and learning rate. Figures: ``docs/tabular.md``."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import partial
+from functools import lru_cache, partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -13,14 +13,14 @@ import numpy as np
 
 from ..compat import Interval
 from ..engine.activations import ACTIVATIONS
-from ..engine.layers import Dense, Dropout, Elementwise, Initializer, Layer, OneHot, ScaledDense
+from ..engine.layers import Dense, Dropout, Elementwise, Initializer, Piecewise, ScaledDense
 from ..engine.members import Array
 from ..engine.network import Network
-from ..engine.schedules import Progress, Schedule
-from ..fitting.settings import hidden_sizes
-from .table import Table
+from .features import Features
+from .features.blocks import Layout
+from .fitted import Arrays
+from .settings import hidden_sizes
 
-N_CYCLES = 4
 SCALE_RATE, BIAS_RATE = 6.0, 0.1  # factors on the learning rate
 ENCODING_WEIGHT = 0.25  # of an encoding's column among the inputs that set the size of the first weights
 
@@ -31,12 +31,12 @@ NUMBERS = {
     "max_iter": Interval(Integral, 1, None, closed="left"),
     "n_left_out": Interval(Integral, 1, None, closed="left"),
 }
-"""Allowed numbers of a setting."""
+"""Allowed numbers of a configuration."""
 
 
 @dataclass(frozen=True)
-class Setting:
-    """One setting of the portfolio."""
+class MemberConfig:
+    """One entry of the portfolio: what the members of all folds have in common."""
 
     hidden_layer_sizes: tuple[int, ...] = (128, 128)
     activation: str = "relu"
@@ -48,8 +48,8 @@ class Setting:
     n_left_out: int = 1  # folds that a member does not train on
 
     @classmethod
-    def of(cls, changes: Mapping[str, Any], defaults: Mapping[str, Any]) -> Setting:
-        """Return a setting from a dict of the user, on top of the estimator's parameters."""
+    def of(cls, changes: Mapping[str, Any], defaults: Mapping[str, Any]) -> MemberConfig:
+        """Return a configuration from a dict of the user, on top of the estimator's parameters."""
         names = [field.name for field in fields(cls)]
         unknown = sorted(set(changes) - set(names))
         if unknown:
@@ -65,29 +65,33 @@ class Setting:
             raise ValueError(f"settings has activation={activation!r}: choose among {sorted(ACTIVATIONS)}.")
         return cls(**values)
 
-    def network(self, table: Table, n_numbers: int, n_out: int) -> Network:
-        """Return the network of one member: encoding, hidden layers, the first one with factors, output."""
-        layers: list[Layer] = []
-        n_in = n_numbers + len(table.n_levels)
-        width = n_in
-        if table.n_levels:
-            layers.append(OneHot(table.n_levels))
-            width = layers[-1].n_out(width)
-        n_pieces = 0
-        if self.encoding and table.edges:
-            layers.append(table.piecewise)
-            n_pieces = layers[-1].n_out(width) - width
-        n_effective = max(width + ENCODING_WEIGHT * n_pieces, 1.0)
-        n_halved = n_pieces
-        affine: Callable[..., Dense] = partial(ScaledDense, scale_rate=SCALE_RATE)
-        for n in self.hidden_layer_sizes:
-            layers.append(affine(n, _normal(n_effective, n_halved), rates=(n_effective**-0.5, BIAS_RATE)))
-            layers.append(Elementwise(ACTIVATIONS[self.activation]))
-            if self.dropout:
-                layers.append(Dropout(float(self.dropout), shared=True))
-            n_effective, n_halved, affine = float(n), 0, Dense
-        layers.append(affine(n_out, _zeros, rates=(n_effective**-0.5, BIAS_RATE)))
-        return Network(layers, n_in)
+    def fitted_network(self, features: Features, arrays: Arrays, *, sparse: bool) -> Network:
+        """Return the network of fitted members."""
+        return network_of(self, features.layout, arrays["W"][-1].shape[-1])
+
+
+@lru_cache(maxsize=64)
+def network_of(config: MemberConfig, layout: Layout, n_out: int) -> Network:
+    """Return the network of a member: encoding, hidden layers, the first one with factors, output.
+
+    A network has no state: one serves all members of a configuration, in training and in predictions.
+    """
+    layers = list(layout.bottom(encoding=config.encoding))
+    width = n_in = layout.n_features
+    n_pieces = 0
+    for layer in layers:
+        n_pieces = layer.n_out(width) - width if isinstance(layer, Piecewise) else 0
+        width = layer.n_out(width)
+    n_effective = max(width - n_pieces + ENCODING_WEIGHT * n_pieces, 1.0)
+    affine: Callable[..., Dense] = partial(ScaledDense, scale_rate=SCALE_RATE)
+    for n in config.hidden_layer_sizes:
+        layers.append(affine(n, _normal(n_effective, n_pieces), rates=(n_effective**-0.5, BIAS_RATE)))
+        layers.append(Elementwise(ACTIVATIONS[config.activation]))
+        if config.dropout:
+            layers.append(Dropout(float(config.dropout), shared=True))
+        n_effective, n_pieces, affine = float(n), 0, Dense
+    layers.append(affine(n_out, _zeros, rates=(n_effective**-0.5, BIAS_RATE)))
+    return Network(layers, n_in)
 
 
 def _normal(n_effective: float, n_halved: int) -> Initializer:
@@ -109,18 +113,6 @@ def _zeros(W: Array, b: Array, rng: np.random.RandomState) -> None:
     b.fill(0.0)
 
 
-def cycles(progress: Progress, power_t: float) -> float:
-    """Rise and fall in four cycles of doubling length, from 0 to 0: (1 - cos(2 pi log2(1 + 15 t))) / 2."""
-    return (1.0 - math.cos(2.0 * math.pi * math.log2(1.0 + (2**N_CYCLES - 1) * progress.fraction))) / 2.0
-
-
-def fade(done: float) -> float:
-    """Stay at 1 for half of the run, then fall to 0 along half a cosine wave: dropout and weight decay."""
-    return 1.0 if done < 0.5 else (1.0 + math.cos(math.pi * (2.0 * done - 1.0))) / 2.0
-
-
-CYCLES = Schedule(cycles, budgeted=True, regularisation=fade)
-
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
     {},
     {"weight_decay": 0.5, "dropout": 0.2, "n_left_out": 2},
@@ -138,14 +130,14 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
 """Narrow and wide tables, and smooth targets."""
 
 
-def settings_of(settings: Any, defaults: Mapping[str, Any], explicit: Mapping[str, Any]) -> list[Setting]:
-    """Return the settings of a fit: the portfolio with the numbers that the user set, or the settings of the user.
+def configs_of(settings: Any, defaults: Mapping[str, Any], explicit: Mapping[str, Any]) -> list[MemberConfig]:
+    """Return the configurations of a fit: the portfolio with the numbers that the user set, or those of the user.
 
     ``defaults`` and ``explicit`` are parameters of the estimator for what an entry does not name, and of these the
     numbers that replace those of the portfolio.
     """
     if isinstance(settings, str):
-        return [Setting.of({**entry, **explicit}, defaults) for entry in PORTFOLIO]
+        return [MemberConfig.of({**entry, **explicit}, defaults) for entry in PORTFOLIO]
     if not isinstance(settings, Sequence) or not settings or not all(isinstance(s, Mapping) for s in settings):
         raise ValueError(f"settings={settings!r}: give 'auto', or a list of dicts such as [{{'dropout': 0.2}}].")
-    return [Setting.of(entry, {**defaults, **explicit}) for entry in settings]
+    return [MemberConfig.of(entry, {**defaults, **explicit}) for entry in settings]

@@ -1,0 +1,57 @@
+"""How X is read: the seam between a table and the bottom of the network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...engine.layers import Layer
+from .blocks import Layout
+
+
+class SparseMatrix(Protocol):
+    """A sparse matrix or array of SciPy."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, n_features)."""
+
+    def tocsr(self) -> Any:
+        """Return it in CSR format."""
+
+
+MatrixLike: TypeAlias = ArrayLike | SparseMatrix
+"""What the estimators accept as X."""
+
+Validate: TypeAlias = Callable[..., Any]
+"""scikit-learn's ``validate_data`` of an estimator, which takes X and options and returns X."""
+
+
+class Features(ABC):
+    """What a fit learned of X, and how X becomes what the bottom layers read."""
+
+    @abstractmethod
+    def read(self, X: Any, validate: Validate) -> Any:
+        """Validate X of a prediction, and return its rows."""
+
+    @abstractmethod
+    def pieces(self, rows: Any) -> Iterator[Any]:
+        """Yield what the bottom layers read, stretch by stretch of what ``read`` returned."""
+
+    @property
+    def layout(self) -> Layout:
+        """The columns of a coded table."""
+        raise NotImplementedError(f"{type(self).__name__} is no table.")
+
+    @abstractmethod
+    def bottom(self, *, encoding: bool = True) -> tuple[Layer, ...]:
+        """Return the layers in front of the first affine one."""
+
+
+def float_type(array: Any) -> np.dtype[Any]:
+    """Return float32 or float64: the type of an array of one of them, and float64 for any other."""
+    return array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)

@@ -1,0 +1,306 @@
+"""Containers: what users pass as a table, read column by column. No other module tells containers apart.
+
+Frames of all libraries come through narwhals; arrays and lists through NumPy.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from numbers import Complex, Real
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from narwhals.exceptions import DuplicateError
+from numpy.typing import NDArray
+from scipy import sparse
+
+from ..reading import as_array, is_missing
+
+Objects = list[Any]
+"""The values of a column as Python objects. Missing values are whatever ``is_missing`` calls so."""
+
+_CONTENTS: tuple[tuple[str, tuple[type, ...]], ...] = (
+    ("boolean", (bool, np.bool_)),
+    ("date", (date, np.datetime64)),
+    ("duration", (timedelta, np.timedelta64)),
+    ("number", (Real, Decimal)),
+    ("complex", (Complex,)),
+    ("text", (str, bytes)),
+)
+"""What values of a type are; ``timedelta64`` is an integer of NumPy, and booleans are integers of Python."""
+
+_MISSING_TYPES = {"NoneType", "NAType", "NaTType"}
+
+
+class EntryError(ValueError):
+    """A column has an entry that cannot be read as asked for; the message is that entry."""
+
+
+class Column:
+    """One column of a table: ``holds`` tells what is in it, the other methods read its values.
+
+    Methods that read values as a kind raise ``EntryError`` for an entry of another kind. Columns without a name are
+    called x0, x1 and so on.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def holds(self) -> frozenset[str]:
+        """Return what the column holds: 'number', 'boolean', 'text', 'date', 'duration', 'category', or other types.
+
+        Missing values do not count.
+        """
+        return contents(self.objects())
+
+    def objects(self) -> Objects:
+        """Return the values as Python objects."""
+        raise NotImplementedError
+
+    def numbers(self) -> NDArray[Any]:
+        """Return the values as an array of numbers, NaN where they are missing."""
+        values = self.objects()
+        try:
+            return _floats(values)
+        except OverflowError:
+            raise ValueError(
+                f"Input X contains an integer too large for float64 in column {self.name!r}: scale it."
+            ) from None
+
+    def instants(self) -> NDArray[np.datetime64]:
+        """Return the values as instants in UTC, in microseconds; without a time zone they are taken as UTC."""
+        return np.array([None if is_missing(value) else _instant(value) for value in self.objects()], "datetime64[us]")
+
+    def seconds(self) -> NDArray[np.float64]:
+        """Return durations in seconds."""
+        values = [None if is_missing(value) else _duration(value) for value in self.objects()]
+        return _in_seconds(np.array(values, "timedelta64[us]"))
+
+    def example(self, wanted: Callable[[str], bool]) -> Any:
+        """Return the first value that holds what is wanted."""
+        return next(v for v in self.objects() if not is_missing(v) and wanted(content(type(v))))
+
+
+class ArrayColumn(Column):
+    """A column of an array of NumPy."""
+
+    def __init__(self, name: str, values: NDArray[Any]):
+        super().__init__(name)
+        self._values = values
+
+    def holds(self) -> frozenset[str]:
+        """Return what the column holds, by the type of the array where that tells it."""
+        known = {"b": "boolean", "i": "number", "u": "number", "f": "number", "M": "date", "m": "duration"}
+        kind = self._values.dtype.kind
+        return frozenset({known[kind]}) if kind in known else contents(self.objects())
+
+    def objects(self) -> Objects:
+        """Return the values as Python objects."""
+        kind = self._values.dtype.kind
+        return list(self._values) if kind in "Mm" else self._values.tolist()
+
+    def numbers(self) -> NDArray[Any]:
+        """Return the values as an array of numbers."""
+        return self._values if self._values.dtype.kind in "biuf" else super().numbers()
+
+    def instants(self) -> NDArray[np.datetime64]:
+        """Return the values as instants in microseconds."""
+        return self._values.astype("datetime64[us]") if self._values.dtype.kind == "M" else super().instants()
+
+    def seconds(self) -> NDArray[np.float64]:
+        """Return durations in seconds."""
+        return _in_seconds(self._values) if self._values.dtype.kind == "m" else super().seconds()
+
+
+class SeriesColumn(Column):
+    """A column of a frame."""
+
+    def __init__(self, name: str, series: nw.Series[Any]):
+        super().__init__(name)
+        self._series, self._dtype = series, series.dtype
+
+    def holds(self) -> frozenset[str]:
+        """Return what the column holds, by its type where that tells it."""
+        dtype = self._dtype
+        for what, types in (
+            ("boolean", nw.Boolean),
+            ("text", nw.String),
+            ("category", (nw.Categorical, nw.Enum)),
+            ("date", (nw.Date, nw.Datetime)),
+            ("duration", nw.Duration),
+        ):
+            if isinstance(dtype, types):
+                return frozenset({what})
+        return frozenset({"number"}) if dtype.is_numeric() else contents(self.objects())
+
+    def objects(self) -> Objects:
+        """Return the values as Python objects."""
+        return self._series.to_list()
+
+    def numbers(self) -> NDArray[Any]:
+        """Return the values as an array of numbers."""
+        if not (self._dtype.is_numeric() or isinstance(self._dtype, nw.Boolean)):
+            return super().numbers()
+        series = self._series
+        if isinstance(self._dtype, nw.Decimal | nw.Boolean | nw.Int128 | nw.UInt128):
+            series = series.cast(nw.Float64)
+        return series.to_numpy()
+
+    def instants(self) -> NDArray[np.datetime64]:
+        """Return the values as instants in microseconds."""
+        if not isinstance(self._dtype, nw.Date | nw.Datetime):
+            return super().instants()
+        series = self._series
+        if isinstance(self._dtype, nw.Datetime) and self._dtype.time_zone is not None:
+            series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        return series.to_numpy().astype("datetime64[us]")
+
+    def seconds(self) -> NDArray[np.float64]:
+        """Return durations in seconds."""
+        return _in_seconds(self._series.to_numpy()) if isinstance(self._dtype, nw.Duration) else super().seconds()
+
+
+class Frame:
+    """A table of any container: rows, columns in an order, and their names where these are text."""
+
+    def __init__(self, source: nw.DataFrame[Any] | NDArray[Any], order: Sequence[int] | None = None):
+        self._source, self._order = source, order
+        self.n_rows = len(source)
+        self.names: list[str] | None = None
+        if isinstance(source, nw.DataFrame):
+            self._labels: list[str] = source.columns
+            self._series: list[Any] = list(source.iter_columns())
+            if all(isinstance(label, str) for label in self._labels):
+                self.names = [self._labels[k] for k in order] if order is not None else self._labels
+
+    def __len__(self) -> int:
+        return self.shape[1]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and columns."""
+        return self._source.shape
+
+    @property
+    def native(self) -> Any:
+        """The table as scikit-learn's validation reads it; of a lazy one the rows that it stands for."""
+        return self._source.to_native() if isinstance(self._source, nw.DataFrame) else self._source
+
+    def column(self, k: int) -> Column:
+        """Return a column by its position."""
+        k = k if self._order is None else self._order[k]
+        if isinstance(self._source, nw.DataFrame):
+            return SeriesColumn(str(self._labels[k]), self._series[k])
+        return ArrayColumn(f"x{k}", self._source[:, k])
+
+    def reordered(self, order: Sequence[int]) -> Frame:
+        """Return the table with its columns in another order."""
+        return Frame(self._source, order)
+
+    def rows(self, rows: slice) -> Frame:
+        """Return a stretch of the rows."""
+        return self if rows.start == 0 and rows.stop >= self.n_rows else Frame(self._source[rows], self._order)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Frame:
+        """Return the rows that a mask chooses."""
+        if isinstance(self._source, nw.DataFrame):
+            return Frame(self._source.filter(chosen.tolist()), self._order)
+        return Frame(self._source[chosen], self._order)
+
+
+def read_frame(X: Any) -> Frame:
+    """Read a table of any container.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If X is no table of two dimensions, is empty or sparse, or repeats a name.
+    """
+    if sparse.issparse(X):
+        raise TypeError(
+            "Sparse data was passed, but dense data is required: use MLPClassifier or MLPRegressor for sparse X."
+        )
+    try:
+        source = _eager(X)
+        frame = Frame(source if isinstance(source, nw.DataFrame) else _array(source))
+    except DuplicateError as error:
+        names = re.findall(r"- (.+) \d+ times", str(error))
+        raise ValueError(f"X has several columns of the name(s) [{', '.join(names)}]: rename them.") from None
+    if frame.n_rows == 0 or len(frame) == 0:
+        raise ValueError(
+            f"Found array with {frame.n_rows} sample(s) and {len(frame)} feature(s) (shape=({frame.n_rows}, "
+            f"{len(frame)})) while a minimum of 1 is required."
+        )
+    return frame
+
+
+def _eager(X: Any) -> Any:
+    """Return a frame of narwhals, or X itself where it is none."""
+    if nw.dependencies.is_dask_dataframe(X):
+        X = X.compute()
+    X = nw.from_native(X, pass_through=True)
+    return X.collect() if isinstance(X, nw.LazyFrame) else X
+
+
+def _array(table: Any) -> NDArray[Any]:
+    if isinstance(table, np.ma.MaskedArray):
+        table = np.ma.filled(table.astype(object), None) if np.ma.is_masked(table) else np.asarray(table)
+    if isinstance(table, list | tuple):  # NumPy would make one type of all columns
+        X = np.empty((len(table), 0), object) if not table else np.array(table, dtype=object)
+    else:
+        X = as_array("X", table)
+    if X.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array, got {X.ndim}D array instead. Reshape your data to (n_samples, n_features)."
+        )
+    if X.dtype.kind == "c":
+        raise ValueError("Complex data not supported.")
+    return X
+
+
+def content(type_: type) -> str:
+    """Return what values of a type are, the name of the type where that is nothing known."""
+    return next((what for what, types in _CONTENTS if issubclass(type_, types)), type_.__name__)
+
+
+def contents(values: Objects) -> frozenset[str]:
+    """Return what Python objects hold, missing ones aside."""
+    found = {content(type_) for type_ in set(map(type, values)) if type_.__name__ not in _MISSING_TYPES}
+    if len(found) > 1:  # NaN and NaT have the types of numbers and dates
+        found = {content(type(value)) for value in values if not is_missing(value)}
+    return frozenset(found)
+
+
+def _floats(values: Objects) -> NDArray[np.float64]:
+    """Return numbers and booleans as float64, missing values as NaN."""
+    types = {type_ for type_ in set(map(type, values)) if type_ is not type(None)}
+    if not all(content(type_) in ("number", "boolean") for type_ in types):
+        values = [None if is_missing(value) else value for value in values]
+        for value in values:
+            if value is not None and content(type(value)) not in ("number", "boolean"):
+                raise EntryError(repr(value))
+    return np.array(values, dtype=np.float64)
+
+
+def _instant(value: Any) -> np.datetime64:
+    """Return a date or a time as an instant."""
+    if isinstance(value, datetime):
+        value = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo is not None else value
+    elif not isinstance(value, date | np.datetime64):
+        raise EntryError(repr(value))
+    return np.datetime64(value, "us")
+
+
+def _duration(value: Any) -> np.timedelta64:
+    if not isinstance(value, timedelta | np.timedelta64):
+        raise EntryError(repr(value))
+    return np.timedelta64(value, "us")
+
+
+def _in_seconds(durations: NDArray[np.timedelta64]) -> NDArray[np.float64]:
+    seconds: NDArray[np.float64] = durations / np.timedelta64(1, "s")
+    return seconds

@@ -1,0 +1,156 @@
+"""Categories: values of a limited number of levels, compared as values and not as types."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...reading import is_missing
+from ..blocks import CODES, Feature
+from ..frames import Column
+from .contract import Kind, Resolution
+
+NUMERAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+"""Text that spells a number. With a leading zero it is a code, such as that of a post office."""
+
+UNKNOWN = -1
+
+Level = int | float | str
+
+
+class Category(Kind):
+    """A column of categories.
+
+    Levels are numbers, or text: booleans are 0 and 1, and text that spells a number is that number. Missing is a level
+    of its own if values were missing in ``fit``. The rarest levels share one code.
+    """
+
+    def __init__(self, name: str):
+        super().__init__(name)
+        self.counts: dict[Level, int] = {}
+        self.n_missing = 0
+        self.codes: dict[Level, int] = {}  # by level
+        self.missing_code = UNKNOWN
+        self.n_codes = 0
+
+    @classmethod
+    def takes(cls, holds: frozenset[str]) -> bool:
+        """Take category types, booleans, and text, also among numbers."""
+        return (
+            "category" in holds or holds == {"boolean"} or ("text" in holds and holds <= {"text", "number", "boolean"})
+        )
+
+    def learn(self, column: Column) -> None:
+        """Learn from rows of the training table."""
+        for value, count in Counter(_hashable(column)).items():
+            self._count(level_of(value), count)
+
+    def merge(self, other: Self) -> None:
+        """Take over what another object learned from other rows."""
+        self.n_missing += other.n_missing
+        for level, count in other.counts.items():
+            self._count(level, count)
+
+    def _count(self, level: Level | None, count: int) -> None:
+        if level is None:
+            self.n_missing += count
+        else:
+            self.counts[level] = self.counts.get(level, 0) + count
+
+    def finish(self, resolution: Resolution) -> None:
+        """Give codes to levels: all of them, or the most frequent ones and one for all others."""
+        kept = levels = sorted(self.counts, key=lambda level: (isinstance(level, str), level))
+        room = resolution.max_categories - (self.n_missing > 0)
+        if len(levels) > room:
+            # Of equally frequent levels the last ones are kept, as by scikit-learn's encoders.
+            ranked = sorted(range(len(levels)), key=lambda k: (self.counts[levels[k]], k))
+            kept = [levels[k] for k in sorted(ranked[len(levels) - room + 1 :])]
+        self.codes = dict.fromkeys(levels, len(kept)) | {level: code for code, level in enumerate(kept)}
+        self.n_codes = len(kept) + (len(kept) < len(levels))
+        if self.n_missing:
+            self.missing_code = self.n_codes
+            self.n_codes += 1
+
+    @property
+    def categories(self) -> NDArray[Any]:
+        """The levels in order, numbers before text, and None for missing."""
+        return np.array([*self.codes, *[None] * (self.missing_code != UNKNOWN)], dtype=object)
+
+    def features(self) -> list[Feature]:
+        """Return the codes."""
+        return [Feature(self.name, CODES, n_levels=self.n_codes)]
+
+    def code(self, column: Column) -> Sequence[NDArray[Any]]:
+        """Return the codes, -1 for levels that were not in ``fit``."""
+        values = _hashable(column)
+        known = {value: self._code(level_of(value)) for value in set(values)}
+        return [np.fromiter(map(known.__getitem__, values), np.float32, len(values))]
+
+    def _code(self, level: Level | None) -> int:
+        return self.missing_code if level is None else self.codes.get(level, UNKNOWN)
+
+
+def level_of(value: Any) -> Level | None:
+    """Return the level that a value is, None if it is missing."""
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, str):
+        return _spelled(str(value))
+    if is_missing(value):
+        return None
+    if isinstance(value, bool | np.bool_ | Integral):
+        return int(value)
+    if isinstance(value, Real | Decimal):
+        number = value if isinstance(value, Decimal) else float(value)
+        return int(number) if math.isfinite(number) and number == int(number) else float(number)
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]").item()
+    if isinstance(value, datetime) and value == datetime.combine(value, datetime.min.time(), value.tzinfo):
+        value = value.date()
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _spelled(text: str) -> Level:
+    """Return the number that a text spells, otherwise the text."""
+    spelled = NUMERAL.fullmatch(text)
+    if spelled is not None:
+        whole, _, fraction = text.partition(".")
+        return float(text) if fraction.strip("0") else int(whole)
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return (
+        (int(number) if number == int(number) else number) if math.isfinite(number) and repr(number) == text else text
+    )
+
+
+def _hashable(column: Column) -> list[Any]:
+    """Return the values of a column; ValueError for one that is no value, such as a list."""
+    values = column.objects()
+    try:
+        hash(tuple(values))
+    except TypeError:
+        example = next(value for value in values if not _is_hashable(value))
+        raise ValueError(
+            f"Column {column.name!r} has the entry {example!r}, a {type(example).__name__}: a category is a number or "
+            "text. Convert it first."
+        ) from None
+    return values
+
+
+def _is_hashable(value: Any) -> bool:
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True

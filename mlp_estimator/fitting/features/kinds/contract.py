@@ -1,0 +1,60 @@
+"""What a table asks of a kind of column."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from numpy.typing import NDArray
+
+from ..blocks import Feature
+from ..frames import Column
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """How finely columns are coded."""
+
+    n_bins: int  # of the encoding of a number
+    n_exact: int  # where distinct values make at most so many bins, each is an edge
+    max_categories: int
+
+
+class Kind(ABC):
+    """One column of a table: what was learned from it, and how its values become features.
+
+    A new object learns chunks of rows and merges with others that did. ``finish`` then fixes how values are coded.
+    """
+
+    n_numbers: int = 0
+    """Number of numbers that the column brings, which share the bins of a table; after all rows are learned."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    @classmethod
+    @abstractmethod
+    def takes(cls, holds: frozenset[str]) -> bool:
+        """Tell whether a column that holds this is of the kind; see ``Column.holds``."""
+
+    @abstractmethod
+    def learn(self, column: Column) -> None:
+        """Learn from rows of the training table."""
+
+    @abstractmethod
+    def merge(self, other: Self) -> None:
+        """Take over what another object learned from other rows. The order does not matter."""
+
+    @abstractmethod
+    def finish(self, resolution: Resolution) -> None:
+        """Fix how values are coded, after the last row."""
+
+    @abstractmethod
+    def features(self) -> list[Feature]:
+        """Return the features that the column brings, after ``finish``."""
+
+    @abstractmethod
+    def code(self, column: Column) -> Sequence[NDArray[Any]]:
+        """Return an array (n,) for each feature."""

@@ -1,0 +1,100 @@
+"""Dates, times with dates, and durations: as the numbers that a network can use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..blocks import Feature
+from ..frames import Column, EntryError
+from .contract import Kind, Resolution
+from .number import Number
+
+DAY = np.timedelta64(86_400_000_000, "us")
+PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}
+"""Lengths in days. The phase of a period is a feature where the dates of ``fit`` span it."""
+
+
+class Date(Kind):
+    """A column of dates: days, and sine and cosine of the phase of year, week and day.
+
+    A column of durations is a number of seconds. Each of these is a number like those of other columns: the days are
+    counted from the median, and later days than those of ``fit`` are extrapolated. Dates with a time zone are read in
+    UTC, so that an instant means the same in any zone.
+    """
+
+    def __init__(self, name: str):
+        super().__init__(name)
+        self.durations = False
+        self.numbers: dict[str, Number] = {}
+
+    @classmethod
+    def takes(cls, holds: frozenset[str]) -> bool:
+        """Take dates, or durations."""
+        return holds in ({"date"}, {"duration"})
+
+    @property
+    def _used(self) -> list[str]:
+        """The numbers that vary, the phases of periods that the dates span."""
+        span = max((number.high - number.low for number in self.numbers.values()), default=0.0)
+        return [
+            what
+            for what, number in self.numbers.items()
+            if number.high > number.low and PERIODS.get(what.split(" ")[-1], 0.0) <= span
+        ]
+
+    @property
+    def n_numbers(self) -> int:  # type: ignore[override]
+        """Number of numbers of the column."""
+        return len(self._used)
+
+    def learn(self, column: Column) -> None:
+        """Learn from rows of the training table."""
+        self.durations = column.holds() == {"duration"}
+        for what, values in self._read(column).items():
+            self.numbers.setdefault(what, Number(f"{self.name}: {what}")).learn_values(values)
+
+    def merge(self, other: Self) -> None:
+        """Take over what another object learned from other rows."""
+        for what, number in other.numbers.items():
+            self.numbers.setdefault(what, Number(number.name)).merge(number)
+
+    def finish(self, resolution: Resolution) -> None:
+        """Fix how the numbers are coded; missing values have one indicator, that of the first number."""
+        first = next(iter(self.numbers))
+        used = dict.fromkeys([first, *self._used])
+        self.numbers = {what: self.numbers[what] for what in used}
+        for what, number in self.numbers.items():
+            number.finish(resolution)
+            if what != first:
+                number.n_missing = 0
+
+    def features(self) -> list[Feature]:
+        """Return the features of each number."""
+        return [feature for number in self.numbers.values() for feature in number.features()]
+
+    def code(self, column: Column) -> Sequence[NDArray[Any]]:
+        """Return the values of each number."""
+        values = self._read(column)
+        return [array for what, number in self.numbers.items() for array in number.code_values(values[what])]
+
+    def _read(self, column: Column) -> dict[str, NDArray[np.float64]]:
+        """Return the numbers of the column, NaN where the date is missing."""
+        try:
+            if self.durations:
+                return {"seconds": column.seconds()}
+            days = (column.instants() - np.datetime64(0, "us")) / DAY
+        except EntryError as entry:
+            held, kind = ("durations", "duration") if self.durations else ("dates", "date")
+            raise ValueError(
+                f"Column {column.name!r} held {held} in fit, and now has an entry that is no {kind}: {entry}. Convert "
+                f"it, for example with pandas.to_{'timedelta' if self.durations else 'datetime'}."
+            ) from None
+        numbers = {"days": days}
+        for name, period in PERIODS.items():
+            angle = 2.0 * np.pi * np.mod(days, period) / period
+            numbers |= {f"sine of the {name}": np.sin(angle), f"cosine of the {name}": np.cos(angle)}
+        return numbers

@@ -1,0 +1,67 @@
+"""X as numbers: arrays, frames and sparse matrices, read in the user's memory and never copied as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...engine.batches import as_readable
+from ...engine.layers import Layer
+from ..reading import check_numeric, check_range, read_numbers
+from .blocks import Layout
+from .contract import Features, Validate
+
+
+@dataclass
+class Matrix(Features):
+    """Numbers, read as they are in the type of the network; ``layers`` are those in front of the first affine one."""
+
+    layers: tuple[Layer, ...] = ()
+    dtype: str = ""
+
+    # dtype="numeric" leaves integers, float16 and memory maps unchanged: batches are cast, not X.
+    options: ClassVar[Mapping[str, Any]] = {"accept_sparse": "csr", "dtype": "numeric"}
+
+    def read(self, X: Any, validate: Validate, name: str = "X") -> Any:
+        """Validate X, and return it in one block of memory."""
+        X = validate(read_numbers("X", X), **self.options)
+        check_numeric("X", X)
+        X = as_readable(X)
+        if self.dtype:
+            check_range(name, X, np.dtype(self.dtype))
+        return X
+
+    def pieces(self, rows: Any) -> Iterator[Any]:
+        """Yield all rows at once: they are in memory, and networks read them batch by batch."""
+        yield rows
+
+    def bottom(self, *, encoding: bool = True) -> tuple[Layer, ...]:
+        """Return ``layers``."""
+        return self.layers
+
+
+@dataclass
+class Coded(Features):
+    """Rows as the bottom layers of ``features`` read them, in place of the table that they were coded from."""
+
+    features: Features
+
+    @property
+    def layout(self) -> Layout:
+        """The columns of the coded table."""
+        return self.features.layout
+
+    def read(self, X: Any, validate: Validate) -> Any:
+        """Return X."""
+        return X
+
+    def pieces(self, rows: Any) -> Iterator[Any]:
+        """Yield all rows at once."""
+        yield rows
+
+    def bottom(self, *, encoding: bool = True) -> tuple[Layer, ...]:
+        """Return the layers in front of the first affine one."""
+        return self.features.bottom(encoding=encoding)

@@ -1,0 +1,190 @@
+"""X as a raw table: columns of any kind, coded into one array. Recipe and figures: ``docs/tabular.md``.
+
+All statistics come from all training rows; none but the means by category uses the target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...engine.layers import Layer
+from .blocks import CODES, MEANS, NUMBERS, Feature, Layout
+from .contract import Features, Validate
+from .frames import Column, Frame, read_frame
+from .kinds import KINDS, Category, Kind, Resolution
+from .target_means import TargetMeans
+
+LARGE = 10_000
+"""Rows from which on a table is large: batches of 256 rows instead of 128, and finer encodings."""
+
+MAX_BINS, MAX_COLUMNS = 32, 512
+"""Bins of a number, and columns of the whole encoding."""
+
+MAX_EXACT = 128
+"""Bins of a number with few distinct values in a large table: each distinct value is an edge."""
+
+PIECE_ROWS = 2**16
+"""Rows that are coded at a time for a prediction."""
+
+
+@dataclass
+class Table(Features):
+    """The columns of a table, and the means of the target by category."""
+
+    names: list[str] | None
+    kinds: list[Kind]
+    dtype: str
+    means: TargetMeans = field(default_factory=TargetMeans)
+
+    @classmethod
+    def learn(
+        cls,
+        frame: Frame,
+        *,
+        categorical: Any,
+        max_categories: int,
+        n_bins: int | Literal["auto"],
+        dtype: str,
+        n_targets: int,
+    ) -> Table:
+        """Decide the kind of each column, and learn it.
+
+        ``categorical`` names further categories: names, positions or a mask. ``n_targets`` is the number of targets
+        whose means by category ``learn_means`` will learn.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If ``categorical`` has an entry that is no column, or a column is of no kind.
+        """
+        chosen, kinds = named_columns(frame, categorical), []
+        for k in range(len(frame)):
+            column = frame.column(k)
+            kind: Kind = Category(column.name) if k in chosen else kind_of(column)(column.name)
+            kind.learn(column)
+            kinds.append(kind)
+        resolution = resolution_for(frame.n_rows, sum(kind.n_numbers for kind in kinds), n_bins, max_categories)
+        for kind in kinds:
+            kind.finish(resolution)
+        table = cls(frame.names, kinds, dtype)
+        table.means = TargetMeans.of(table.n_levels, n_targets)
+        return table
+
+    @property
+    def layout(self) -> Layout:
+        """The places of the features: the same object each time, by which networks are found again."""
+        if "_layout" not in vars(self):  # it is not stored
+            features = [feature for kind in self.kinds for feature in kind.features()]
+            features += [Feature(f"mean of target {k}", MEANS) for k in range(len(self.means))]
+            vars(self)["_layout"] = Layout(features or [Feature("nothing", NUMBERS)])  # all columns are constant
+        layout: Layout = vars(self)["_layout"]
+        return layout
+
+    @property
+    def n_levels(self) -> list[int]:
+        """Number of codes of each category."""
+        return [feature.n_levels for kind in self.kinds for feature in kind.features() if feature.block == CODES]
+
+    def code(self, frame: Frame) -> NDArray[Any]:
+        """Return the rows as the bottom layers read them; means that are not learned yet are 0."""
+        layout = self.layout
+        array, places = np.zeros((frame.n_rows, layout.n_features), self.dtype), iter(layout.places)
+        for k, kind in enumerate(self.kinds):
+            for values in kind.code(frame.column(k)):
+                array[:, next(places)] = values
+        if self.means.tables:
+            array[:, layout.block(MEANS)] = self.means.code(array[:, layout.block(CODES)])
+        return array
+
+    def learn_means(self, coded: NDArray[Any], y: NDArray[np.float64], folds: Sequence[tuple[Any, Any]]) -> None:
+        """Learn the means of y (n, K) by category, and write out-of-fold means to the coded training rows."""
+        if len(self.means):
+            codes = coded[:, self.layout.block(CODES)]
+            coded[:, self.layout.block(MEANS)] = self.means.learn(codes, self.n_levels, y, folds)
+
+    def read(self, X: Any, validate: Validate) -> Frame:
+        """Read a table with the columns of ``fit``: by name if both have names, in any order, otherwise by position."""
+        frame = read_frame(X)
+        if frame.names is None or self.names is None or set(frame.names) != set(self.names):
+            validate(frame.native, skip_check_array=True)
+            return frame
+        place = {name: k for k, name in enumerate(frame.names)}
+        return frame.reordered([place[name] for name in self.names])
+
+    def pieces(self, rows: Frame) -> Iterator[NDArray[Any]]:
+        """Yield coded rows."""
+        for start in range(0, rows.n_rows, PIECE_ROWS):
+            yield self.code(rows.rows(slice(start, start + PIECE_ROWS)))
+
+    def bottom(self, *, encoding: bool = True) -> tuple[Layer, ...]:
+        """Return the layers that read a coded table."""
+        return self.layout.bottom(encoding=encoding)
+
+    @property
+    def categories(self) -> list[NDArray[Any]]:
+        """The levels of the categories, None for missing."""
+        return [kind.categories for kind in self.kinds if isinstance(kind, Category)]
+
+
+def kind_of(column: Column) -> type[Kind]:
+    """Return the kind of a column.
+
+    Raises
+    ------
+    TypeError
+        If the column holds something that no kind takes.
+    """
+    holds = column.holds()
+    for kind in KINDS.values():
+        if kind.takes(holds):
+            return kind
+    readable = {what for what in holds if any(kind.takes(frozenset({what})) for kind in KINDS.values())}
+    example = column.example(lambda what: what not in readable or readable == holds)
+    raise TypeError(
+        f"Column {column.name!r} holds {' and '.join(sorted(holds))}, for example {example!r}. A column is "
+        f"{', '.join(KINDS)}, text or booleans: make it one of these, or leave it out."
+    )
+
+
+def named_columns(frame: Frame, chosen: Any) -> set[int]:
+    """Return the positions of the columns that ``chosen`` (names, positions, a mask) names.
+
+    Raises
+    ------
+    ValueError
+        If an entry of ``chosen`` is no column.
+    """
+    if chosen is None or isinstance(chosen, str):
+        return set()
+    chosen = np.asarray(chosen)
+    if chosen.dtype.kind == "b":
+        if chosen.shape != (len(frame),):
+            raise ValueError(
+                f"categorical_features set as a boolean mask should have shape (n_features,), got: {chosen.shape}"
+            )
+        return set(np.flatnonzero(chosen).tolist())
+    place = {name: k for k, name in enumerate(frame.names or ())}
+    found = set()
+    for name in chosen.tolist():
+        if isinstance(name, str):
+            if name not in place:
+                raise ValueError(f"categorical_features has an item value '{name}' which is not a feature name of X.")
+            found.add(place[name])
+        elif isinstance(name, int) and 0 <= name < len(frame):
+            found.add(name)
+        else:
+            raise ValueError(f"categorical_features has the entry {name!r}: give names, indices or a mask.")
+    return found
+
+
+def resolution_for(n_rows: int, n_numbers: int, n_bins: int | str, max_categories: int) -> Resolution:
+    """Return how finely columns are coded: fewer bins for many numbers, more for few values in many rows."""
+    if isinstance(n_bins, int):
+        return Resolution(n_bins, n_bins, max_categories)
+    n_bins = min(MAX_BINS, max(4, MAX_COLUMNS // max(n_numbers, 1)))
+    return Resolution(n_bins, MAX_EXACT if n_bins == MAX_BINS and n_rows >= LARGE else n_bins, max_categories)

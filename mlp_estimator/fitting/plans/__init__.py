@@ -1,0 +1,12 @@
+"""Which networks a fit trains, and how their states become one fitted object.
+
+A plan yields jobs and joins states: ``ensemble.py`` for one network or several, ``folds.py`` for configurations on
+folds. The plan of a search over candidates and splits is made of those of its candidates (``search/training.py``).
+"""
+
+from __future__ import annotations
+
+from .ensemble import Ensemble
+from .folds import Folds
+
+__all__ = ["Ensemble", "Folds"]

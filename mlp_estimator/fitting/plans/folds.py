@@ -1,0 +1,279 @@
+"""Folds and configurations: a network for each, out-of-fold predictions, and their mixture.
+
+The recipe, its formulas and figures: ``docs/tabular.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.utils.parallel import Parallel, delayed
+
+from ...engine.members import Array
+from ...engine.monitor import Monitor
+from ...engine.network import Network
+from ...engine.schedules import CYCLES, N_CYCLES
+from ..data import FitData, HeldOut
+from ..features import Coded
+from ..features.table import LARGE
+from ..fitted import Arrays, Fitted, Networks, arrays_by_name, identity_link, outputs_of
+from ..jobs import FitObserver, Job, completed, fit_jobs
+from ..member_config import MemberConfig, network_of
+from ..settings import Settings
+
+MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run
+MIN_CYCLE_STEPS = 300  # a shorter cycle does not end a run early
+LOSING = 1.15  # times the loss of the first configuration after the same cycle: a configuration with more ends
+UNKNOWN: tuple[float, ...] = (-math.inf, -math.inf)  # a reference that no configuration loses against
+
+Rows = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Rows to train on, and the rows of the fold, on which a member is watched and makes out-of-fold predictions."""
+
+    train: Rows
+    validation: Rows
+
+
+@dataclass
+class Trained:
+    """The members of one configuration."""
+
+    config: MemberConfig
+    theta: Array  # (M, P)
+    curves: list[list[float]]
+    raw: Array | None  # out-of-fold raw output of the training rows (n, K), None without folds
+    n_iter: int
+    progress: tuple[float, ...]  # mean best score at the end of the second and the third cycle
+
+
+class StopAtCycleEnd:
+    """Ends a population at the end of a cycle, if fewer than half of its members improved or if it is losing.
+
+    ``cycles`` maps the epoch in which a cycle ends to the one in which it began, and to the score of the first
+    configuration at the end of that cycle. A population is losing if the mean of its best scores is far below.
+    """
+
+    def __init__(self, cycles: Mapping[int, tuple[int, float]]):
+        self._cycles = cycles
+        self._monitors: Sequence[Monitor] = ()
+        self._n_epochs: list[int] = []
+        self._stop = False
+
+    def follow(self, monitors: Sequence[Monitor], snapshot: Callable[[], Fitted]) -> None:
+        """Take the records of the members."""
+        self._monitors, self._n_epochs = monitors, [0] * len(monitors)
+
+    def begin(self) -> None:
+        """An epoch begins: nothing to do."""
+
+    def end(self) -> bool:
+        """Tell whether to stop, after an epoch of the members that train now."""
+        before, self._n_epochs = self._n_epochs, [monitor.n_iter for monitor in self._monitors]
+        moved = [m for m, n in enumerate(self._n_epochs) if n != before[m]]
+        if moved:
+            now = self._n_epochs[moved[0]]
+            scores = [self._monitors[m].validation_scores for m in moved]
+            self._stop = False  # another population may have stopped
+            if now in self._cycles:
+                start, reference = self._cycles[now]
+                n_improved = sum(int(np.argmax(curve)) >= start for curve in scores)
+                losing = _mean_best(scores) < LOSING * reference
+                self._stop = n_improved < len(moved) / 2 or losing
+        return self._stop
+
+
+@dataclass(eq=False)
+class Folds:
+    """Members of each configuration: one per fold, or on all rows where there are no folds.
+
+    ``data.X`` is coded; ``data.features`` is the table that codes further rows. ``seeds`` are (n_configs, n_members).
+    """
+
+    settings: Settings
+    data: FitData
+    configs: Sequence[MemberConfig]
+    folds: Sequence[Fold]
+    seeds: Sequence[Sequence[int]]
+    batch_size: int | str
+
+    def train(self, n_jobs: int | None, observer: Any = None) -> Iterator[Trained]:
+        """Train the first configuration, then the others, over processes where ``n_jobs`` asks for it.
+
+        The progress of the first tells which of the others are losing. An observer that ends the fit keeps
+        configurations that have not begun from beginning.
+        """
+        stopped, reference = False, UNKNOWN
+
+        def calls(which: range) -> Iterator[Any]:
+            for c in which:
+                if stopped:
+                    return
+                yield delayed(self.train_config)(c, reference)
+
+        for which in (range(1), range(1, len(self.configs))):
+            results = Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls(which))
+            for c in which:
+                if observer is not None and not stopped:
+                    observer.begin()
+                one = next(results, None)
+                if one is None:
+                    return
+                if c == 0:
+                    reference = tuple(score if score < 0.0 else -math.inf for score in one.progress)
+                yield one
+                if observer is not None:
+                    stopped = observer.end()
+
+    def train_config(self, c: int, reference: Sequence[float]) -> Trained:
+        """Train one configuration on all folds, side by side; ``reference`` is the progress of the first one."""
+        config, data = self.configs[c], self.data
+        network = network_of(config, data.features.layout, data.targets.n_outputs)
+        folds = _merged(self.folds, config.n_left_out)
+        jobs, ends, rule = self._jobs(config, network, folds, self.seeds[c], reference)
+        states = completed(fit_jobs(jobs, rule))
+        theta = np.concatenate([state.theta for state in states])
+        curves = [state.validation_scores or [] for state in states]
+        progress = tuple(_mean_best([curve[:end] for curve in curves]) for end in ends[1:])
+        raw = self._out_of_fold(config, network, folds, theta) if folds else None
+        return Trained(config, theta, curves, raw, max(state.n_iter for state in states), progress)
+
+    def _jobs(
+        self,
+        config: MemberConfig,
+        network: Network,
+        folds: Sequence[Fold],
+        seeds: Sequence[int],
+        reference: Sequence[float],
+    ) -> tuple[list[Job], list[int], FitObserver | None]:
+        """Return the jobs of a configuration, the epochs that end a cycle, and the rule that ends them early."""
+        data, n_all = self.data, self.data.rows.n_rows
+        n_rows = min((len(fold.train) for fold in folds), default=n_all)
+        size = (256 if n_all >= LARGE else 128) if self.batch_size == "auto" else int(self.batch_size)
+        size = min(size, n_rows)
+        steps_per_pass = -(-n_rows // size)
+        n_passes, n_epochs = _passes(config.max_iter, steps_per_pass)
+        options = {
+            **self.settings.options,
+            "learning_rate_init": float(config.learning_rate_init),
+            "weight_decay": float(config.weight_decay),
+            "batch_size": size,
+            "max_iter": n_epochs,
+        }
+        validated = bool(folds) or data.held_out is not None
+        settings = replace(
+            self.settings,
+            options=options,
+            max_iter=n_epochs,
+            early_stopping=validated,
+            n_passes=n_passes,
+            averaged=True,
+            schedule=CYCLES,
+        )
+        one_job = partial(Job, settings, data, network, partial(self._member, config))
+        if folds:
+            jobs = [
+                one_job(
+                    seed,
+                    rows=data.select(_trimmed(fold.train, n_rows)),
+                    held_out=HeldOut(data.select(fold.validation), partial(data.source.take, fold.validation)),
+                )
+                for fold, seed in zip(folds, seeds, strict=False)
+            ]
+        else:
+            jobs = [one_job(seed, rows=data.rows, held_out=data.held_out) for seed in seeds]
+        ends = [round(n_epochs * (2 ** (k + 1) - 1) / (2**N_CYCLES - 1)) for k in range(N_CYCLES - 1)]
+        cycles = {
+            end: (start, score)
+            for (start, end), score in zip(pairwise(ends), reference, strict=True)
+            if (end - start) * n_passes * steps_per_pass >= MIN_CYCLE_STEPS
+        }
+        return jobs, ends, StopAtCycleEnd(cycles) if validated else None
+
+    def _member(self, config: MemberConfig, arrays: Arrays) -> Fitted:
+        """Return what predicts with the parameters of one member, for scorers.
+
+        It reads rows as the network does: raw ones would be read again at each validation, with target means that
+        have seen their targets.
+        """
+        return Fitted(Coded(self.data.features), self.data.targets, [Networks(config, arrays)])
+
+    def _out_of_fold(self, config: MemberConfig, network: Network, folds: Sequence[Fold], theta: Array) -> Array:
+        """Return the raw output of the training rows (n, K), each by the member that has not seen it."""
+        raw = np.zeros((self.data.rows.n_rows, network.widths[-1]), theta.dtype)
+        for of_member, fold in zip(theta, folds, strict=True):
+            params = network.layout.views(of_member[None])
+            raw[fold.validation] = outputs_of(network, params, self.data.X, identity_link, fold.validation)[0]
+        if not np.isfinite(raw).all():
+            raise ValueError(
+                "The out-of-fold predictions are not finite, because training diverged: lower learning_rate_init, "
+                f"which is {config.learning_rate_init:g} in this setting."
+            )
+        return raw
+
+    def join(self, trained: Sequence[Trained]) -> tuple[Fitted, dict[str, Any]]:
+        """Return the fitted mixture, and the attributes that follow from out-of-fold predictions."""
+        data, targets = self.data, self.data.targets
+        layout, encoded = data.features.layout, data.encoded
+        groups = [
+            Networks(one.config, arrays_by_name(network_of(one.config, layout, targets.n_outputs), one.theta))
+            for one in trained
+        ]
+        equal = np.full(len(trained), 1.0 / len(trained))
+        fitted = Fitted(data.features, targets, groups, equal, n_members=len(self.seeds[0]))
+        raws = [one.raw for one in trained if one.raw is not None]
+        if not raws:
+            return fitted, {}
+        fitted.mixture = targets.mix(raws, encoded.Y, encoded.weight)
+        mixed = np.tensordot(fitted.mixture, np.stack([targets.linked(raw) for raw in raws]), 1)
+        fitted.temperature = targets.find_temperature(mixed, encoded.Y, encoded.weight)
+        prediction = targets.calibrated(targets.in_unit(mixed), fitted.temperature)
+        return fitted, dict(targets.out_of_fold(prediction, encoded, [fold.validation for fold in self.folds]))
+
+
+def make_folds(
+    strata: NDArray[Any] | None, n_rows: int, n_folds: int, groups: Any, rng: np.random.RandomState
+) -> list[Fold]:
+    """Return folds at random: stratified where each class has a row for each fold, with no group in two folds."""
+    stratified = strata is not None and bool(np.bincount(strata).min() >= n_folds)
+    splitters = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
+    splitter: Any = splitters[stratified](n_folds, shuffle=True, random_state=rng.randint(2**31 - 1))
+    return [Fold(*fold) for fold in splitter.split(np.empty((n_rows, 1)), strata, groups)]
+
+
+def _merged(folds: Sequence[Fold], n_left_out: int) -> Sequence[Fold]:
+    """Return folds of ``n_left_out`` folds each, the folds themselves where that does not come out even."""
+    if len(folds) % n_left_out or len(folds) <= n_left_out:
+        return folds
+    parts = [fold.validation for fold in folds]
+    merged = [np.sort(np.concatenate(parts[k : k + n_left_out])) for k in range(0, len(parts), n_left_out)]
+    rows = np.arange(sum(map(len, parts)))
+    return [Fold(np.setdiff1d(rows, left_out), left_out) for left_out in merged]
+
+
+def _passes(max_iter: int, steps_per_pass: int) -> tuple[int, int]:
+    """Return the passes over the rows of an epoch, which ends with a validation, and the number of epochs."""
+    total = max(max_iter, -(-MIN_STEPS // steps_per_pass))
+    total = min(total, max(2**N_CYCLES, MAX_STEPS // steps_per_pass))
+    n_passes = -(-total // max_iter)
+    return n_passes, -(-total // n_passes)
+
+
+def _mean_best(scores: Sequence[Sequence[float]]) -> float:
+    """Return the mean over members of their best scores, minus infinity where there are none."""
+    return float(np.mean([max(curve, default=-math.inf) for curve in scores]))
+
+
+def _trimmed(rows: Rows, n_rows: int) -> Rows:
+    """Leave out the last rows of a fold that is a little larger than the others: equal folds train side by side."""
+    return rows[:n_rows] if len(rows) - n_rows <= max(1, n_rows // 100) else rows

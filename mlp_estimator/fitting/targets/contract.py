@@ -1,0 +1,139 @@
+"""What an estimator asks of a kind of targets."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from ...compat import check_targets
+from ...engine.losses import Loss
+from ...engine.members import Array
+from ..mixture import mixture_weights
+from ..reading import read_labels, read_numbers
+
+Weight = NDArray[Any] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """Targets and weights of some rows as the loss reads them."""
+
+    Y: NDArray[Any]  # targets (n, K), or class codes (n, 1)
+    weight: Weight  # in the loss, class weights included
+    sample_weight: Weight  # as the user gave them
+
+
+class Targets(ABC):
+    """What a fit learned of its targets: how they are encoded and weighed, and what predictions mean.
+
+    ``prediction`` is (n, K) by the inverse link of the loss.
+    """
+
+    loss: Loss
+    n_outputs: int
+    """Number of outputs of the network."""
+    has_labels: bool
+    """Whether ``y`` is read as labels, not as numbers."""
+
+    @abstractmethod
+    def encode(self, y: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return validated targets of a fit as the loss reads them."""
+
+    def check_further(self, y: NDArray[Any]) -> None:
+        """Raise an error for targets of a validation set that do not go with those of the fit."""
+        return
+
+    def weigh(self, Y: NDArray[Any], sample_weight: Weight) -> Weight:
+        """Return the weights of rows in the loss."""
+        return sample_weight
+
+    def strata(self, Y: NDArray[Any]) -> NDArray[Any] | None:
+        """Return the groups that splits keep in proportion, if any."""
+        return None
+
+    @abstractmethod
+    def columns(self, Y: NDArray[Any]) -> NDArray[np.float64]:
+        """Return encoded targets as numbers, whose means by category are features."""
+
+    @property
+    @abstractmethod
+    def n_columns(self) -> int:
+        """Number of these numbers."""
+
+    @abstractmethod
+    def metric(self, Y: NDArray[Any], prediction: Array, weight: Weight) -> float:
+        """Return the default score of predictions of encoded targets."""
+
+    def attributes(self) -> Mapping[str, Any]:
+        """Return the public fitted attributes that follow from y."""
+        return {}
+
+    # Out-of-fold predictions of several configurations.
+
+    def linked(self, raw: Array) -> Array:
+        """Return predictions from raw outputs (n, K)."""
+        prediction = raw.T[None].copy()
+        self.loss.predict(prediction, prediction)
+        columns: Array = prediction[0].T
+        return columns
+
+    @abstractmethod
+    def mean_loss(self, Y: NDArray[Any], weight: Weight) -> Callable[[Array], float]:
+        """Return the mean loss as a function of mixed predictions."""
+
+    def mix(self, raws: Sequence[Array], Y: NDArray[Any], weight: Weight) -> NDArray[np.float64]:
+        """Return the weights of configurations with these raw outputs (n, K)."""
+        return mixture_weights(self.mean_loss(Y, weight), [self.linked(raw) for raw in raws])
+
+    def find_temperature(self, prediction: Array, Y: NDArray[Any], weight: Weight) -> float:
+        """Return the temperature of mixed predictions, 1 where they have none."""
+        return 1.0
+
+    def in_unit(self, prediction: Array) -> Array:
+        """Return predictions (..., K) in the unit of the targets."""
+        return prediction
+
+    def calibrated(self, prediction: Array, temperature: float) -> Array:
+        """Return mixed predictions (..., K) at a temperature."""
+        return prediction
+
+    @abstractmethod
+    def decide(self, prediction: Array) -> NDArray[Any]:
+        """Return what ``predict`` keeps of the predictions (..., K) of a chunk."""
+
+    @abstractmethod
+    def decoded(self, decided: NDArray[Any]) -> NDArray[Any]:
+        """Return what ``predict`` returns, from (n, K) by ``decide``."""
+
+    @abstractmethod
+    def out_of_fold(
+        self, prediction: Array, encoded: Encoded, folds: Sequence[NDArray[np.integer[Any]]]
+    ) -> Mapping[str, Any]:
+        """Return the fitted attributes that follow from calibrated out-of-fold predictions in the unit of the targets.
+
+        ``folds`` are the rows of each fold.
+        """
+
+
+def read_targets(name: str, y: Any, n_rows: int, *, as_labels: bool) -> NDArray[Any]:
+    """Return validated targets, (n,) or (n, K), as labels or as numbers.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If y is missing, or holds something else, or has another number of rows.
+    """
+    if not as_labels and sparse.issparse(y):
+        raise ValueError(f"{name} is sparse, which only multilabel classification accepts: use {name}.toarray().")
+    validated = check_targets((read_labels if as_labels else read_numbers)(name, y), numeric=not as_labels)
+    check_consistent_length(range(n_rows), validated)
+    if validated.ndim == 2 and validated.shape[1] == 1:
+        validated = column_or_1d(validated, warn=True)
+    return validated

@@ -1,0 +1,112 @@
+"""Multilabel indicators: several labels, each of which a sample has or has not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
+
+from ...engine.losses import Loss
+from ...engine.members import Array
+from ..mixture import binary_log_loss_of, find_temperature, sharpen_each
+from .contract import Encoded, Weight
+from .labels import Labels
+
+
+@dataclass
+class Indicators(Labels):
+    """Labels, one logistic output each; ``classes`` are their numbers, ``binarizer`` is scikit-learn's encoder."""
+
+    binarizer: LabelBinarizer = field(default_factory=LabelBinarizer)
+
+    multilabel = True
+
+    @property
+    def kind(self) -> str:
+        """scikit-learn's type of target."""
+        return "multilabel-indicator"
+
+    @property
+    def n_outputs(self) -> int:  # type: ignore[override]
+        """Number of labels."""
+        return len(self.classes)
+
+    def encode(self, y: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return the indicators, dense."""
+        return np.ascontiguousarray(self.binarizer.transform(y), dtype)
+
+    def strata(self, Y: NDArray[Any]) -> NDArray[Any] | None:
+        """Return None: there are too many combinations."""
+        return None
+
+    def columns(self, Y: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the indicators."""
+        return Y.astype(np.float64)
+
+    @property
+    def n_columns(self) -> int:
+        """Number of labels."""
+        return len(self.classes)
+
+    def metric(self, Y: NDArray[Any], prediction: Array, weight: Weight) -> float:
+        """Return the fraction of samples all of whose labels are right."""
+        return float(accuracy_score(Y > 0.5, prediction > 0.5, sample_weight=weight))
+
+    def mean_loss(self, Y: NDArray[Any], weight: Weight) -> Callable[[Array], float]:
+        """Return the sum over labels of the log-losses of their probabilities."""
+        return binary_log_loss_of(Y, weight)
+
+    def find_temperature(self, prediction: Array, Y: NDArray[Any], weight: Weight) -> float:
+        """Return the temperature that minimises the log-loss."""
+        return find_temperature(self.mean_loss(Y, weight), prediction, sharpen_each)
+
+    def calibrated(self, prediction: Array, temperature: float) -> Array:
+        """Return the probability of each label at a temperature."""
+        return sharpen_each(prediction, temperature)
+
+    def out_of_fold(
+        self, prediction: Array, encoded: Encoded, folds: Sequence[NDArray[np.integer[Any]]]
+    ) -> Mapping[str, Any]:
+        """Return probabilities, indicators, and the fraction of samples all of whose labels are right."""
+        return {
+            "oof_prediction_": prediction,
+            "oof_target_": encoded.Y.astype(np.uint8),
+            "oof_score_": self.metric(encoded.Y, prediction, encoded.weight),
+        }
+
+    def decide(self, prediction: Array) -> NDArray[Any]:
+        """Return the probabilities: a threshold decides on each."""
+        return prediction
+
+    def decoded(self, decided: NDArray[Any]) -> NDArray[Any]:
+        """Return the indicators (n, K)."""
+        indicators: NDArray[Any] = self.binarizer.inverse_transform(decided)
+        return indicators
+
+
+def learn_classes(
+    y: NDArray[Any], loss_of: Callable[[str], Loss], *, each_class: bool, classes: Any = None
+) -> Labels | Indicators:
+    """Learn labels or label indicators, by scikit-learn's type of target.
+
+    ``each_class`` asks for an output of each class also of two. ``classes`` names all that will ever occur.
+
+    Raises
+    ------
+    ValueError
+        If y is neither.
+    """
+    check_classification_targets(y)
+    if type_of_target(y).startswith("multilabel"):
+        binarizer = LabelBinarizer().fit(y)
+        known = binarizer.classes_ if classes is None else unique_labels(classes)
+        return Indicators(known, loss_of("sigmoid_cross_entropy"), binarizer=binarizer)
+    known = LabelBinarizer().fit(y if classes is None else unique_labels(classes)).classes_
+    softmax = each_class or len(known) > 2
+    return Labels(known, loss_of("softmax_cross_entropy" if softmax else "sigmoid_cross_entropy"))
