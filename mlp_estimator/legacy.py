@@ -13,6 +13,7 @@ import numpy as np
 from .engine.layers import Layer
 from .fitting.features.kinds.category import UNKNOWN, level_of
 from .fitting.fitted import arrays_by_name, widths
+from .fitting.intervals import Residuals
 from .fitting.member_config import network_of
 from .fitting.settings import named, resolve_activations
 
@@ -100,6 +101,8 @@ def tabular_state(state: Mapping[str, Any], restored: Callable[[Any], Any]) -> d
     for group in fitted.groups:  # one vector per network
         network = network_of(group.recipe, fitted.features.layout, fitted.targets.n_outputs)
         group.arrays = arrays_by_name(network, group.arrays)
+    if "_residuals" in state:
+        state["_residuals"] = [Residuals.of(residuals, None) for residuals in state["_residuals"]]
     return {**state, "_fitted": fitted}
 
 
@@ -122,7 +125,7 @@ def _kind(table: Mapping[str, Any], k: int, name: str) -> dict[str, Any]:
         constant=not len(column["edges"]) and column["scale"] == 1.0,
         edges=column["edges"],
         encoding_means=column["means"],
-        _sample=empty,
+        _chunks=[],
     )
 
 

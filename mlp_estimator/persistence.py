@@ -21,6 +21,7 @@ from .fitting.features import Matrix, Table
 from .fitting.features.kinds import KINDS
 from .fitting.features.target_means import TargetMeans
 from .fitting.fitted import Fitted, Networks, Perceptron
+from .fitting.intervals import Residuals
 from .fitting.member_config import MemberConfig
 from .fitting.targets import TARGETS, Unit
 from .legacy import CLASS
@@ -32,7 +33,7 @@ STORED_TYPES: dict[str, type] = {
     type_.__name__: type_
     for type_ in (
         *LOSSES.values(), *OPTIMIZERS.values(), RunState, Progress, Fitted, Networks, Perceptron, MemberConfig, Matrix,
-        Table, TargetMeans, *KINDS.values(), *TARGETS.values(), Unit,
+        Table, TargetMeans, *KINDS.values(), *TARGETS.values(), Unit, Residuals,
     )
 }  # fmt: skip
 """Objects of the package in fitted attributes. They are saved as dicts of their attributes."""

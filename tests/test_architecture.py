@@ -22,8 +22,8 @@ ENGINE = [
     "monitor", "layers", "checks", "network", "sweeps", "objective", "runs", "population", "solvers",
 ]  # fmt: skip
 FITTING = [
-    "reading", "features", "mixture", "targets", "fitted", "data", "settings", "state", "held_out", "threads", "jobs",
-    "member_config", "intervals", "plans",
+    "reading", "features", "mixture", "intervals", "targets", "fitted", "data", "settings", "state", "held_out",
+    "threads", "jobs", "member_config", "plans",
 ]  # fmt: skip
 FEATURES = ["blocks", "frames", "contract", "matrix", "target_means", "kinds", "table"]
 KINDS = ["contract", "number", "category", "date"]

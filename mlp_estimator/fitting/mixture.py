@@ -15,11 +15,11 @@ PRIOR_ROWS = 10.0
 """Rows whose loss is the price of a squared distance of 1 from equal weights."""
 
 
-def mixture_weights(loss: Callable[[Array], float], predictions: Sequence[Array]) -> NDArray[np.float64]:
+def mixture_weights(loss: Callable[[Array], float], predictions: Sequence[Array], n_rows: float) -> NDArray[np.float64]:
     """Return the weights, at least 0 and of sum 1, that minimise the loss of the mixed prediction.
 
-    ``predictions`` are (n, K) of each configuration. The weights are shrunk to equal ones, because a choice on few rows
-    overfits.
+    ``predictions`` are (n, K) of each configuration, for ``n_rows`` rows, each as often as it counts. The weights are
+    shrunk to equal ones, because a choice on few rows overfits.
     """
     n = len(predictions)
     # Differences of a loss need float64, and NumPy 1 keeps the float32 of a prediction multiplied by a float64 number.
@@ -28,7 +28,7 @@ def mixture_weights(loss: Callable[[Array], float], predictions: Sequence[Array]
     if n == 1:
         return equal
     base = abs(loss(np.tensordot(equal, np.stack(predictions), 1))) or 1.0
-    shrinkage = PRIOR_ROWS / len(predictions[0]) * base
+    shrinkage = PRIOR_ROWS / n_rows * base
 
     def objective(w: NDArray[np.float64]) -> float:
         mixed = sum(weight * prediction for weight, prediction in zip(w, predictions, strict=True))

@@ -155,6 +155,15 @@ def read_weights(sample_weight: Any, X: Any, dtype: np.dtype[Any]) -> NDArray[An
     return weight
 
 
+def row_counts(weight: NDArray[Any] | None) -> NDArray[np.float64] | None:
+    """Return how often each row counts in statistics: whole weights are repeated rows, others have the mean 1."""
+    if weight is None:
+        return None
+    counts = weight.astype(np.float64)
+    whole = bool((counts == np.round(counts)).all())
+    return counts if whole else counts * (len(counts) / counts.sum())
+
+
 def check_total(weight: NDArray[Any] | None, dtype: np.dtype[Any]) -> None:
     """Raise an error for weights whose sum, times a loss, does not fit into the type of the computation."""
     if weight is None:

@@ -20,10 +20,11 @@ from ..fitting.features import MatrixLike, Table
 from ..fitting.features.frames import read_frame
 from ..fitting.fitted import Fitted
 from ..fitting.held_out import check_validation_set, held_out_set
+from ..fitting.intervals import Residuals
 from ..fitting.member_config import MemberConfig
 from ..fitting.plans import Folds
 from ..fitting.plans.folds import Fold, Trained, make_folds
-from ..fitting.reading import read_weights
+from ..fitting.reading import read_weights, row_counts
 from ..fitting.settings import Settings
 from ..fitting.state import restored_on_error
 from ..fitting.targets import Encoded, Targets, read_targets
@@ -40,7 +41,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     settings_: list[MemberConfig]
     mixture_weights_: NDArray[np.float64]
     _fitted: Fitted
-    _residuals: list[NDArray[np.float64]]
+    _residuals: list[Residuals]
     _has_labels: ClassVar[bool]
 
     @abstractmethod
@@ -144,9 +145,11 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             n_bins=self.n_bins,
             dtype=dtype.name,
             n_targets=targets.n_columns if folds else 0,
+            counts=row_counts(weight),
         )
         coded = table.code(frame)
-        table.learn_means(coded, targets.columns(Y), [(fold.train, fold.validation) for fold in folds])
+        pairs = [(fold.train, fold.validation) for fold in folds]
+        table.learn_means(coded, targets.columns(Y), pairs, row_counts(weight))
         data = FitData(
             X=coded,
             features=table,
@@ -208,7 +211,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         decided = self._predict(X, lambda prediction: self._fitted.targets.decide(prediction))
         return self._fitted.targets.decoded(decided)
 
-    def _checked_residuals(self, coverage: float) -> list[NDArray[np.float64]]:
+    def _checked_residuals(self, coverage: float) -> list[Residuals]:
         """Return the out-of-fold residuals, for intervals or sets of a coverage."""
         check_is_fitted(self, "_fitted")
         if not 0.0 < coverage < 1.0:

@@ -157,7 +157,8 @@ class SeriesColumn(Column):
         series = self._series
         if isinstance(self._dtype, nw.Datetime) and self._dtype.time_zone is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        return series.to_numpy().astype("datetime64[us]")
+        values = series.to_numpy()  # an array of objects for some of Arrow
+        return values.astype("datetime64[us]") if values.dtype.kind == "M" else super().instants()
 
     def seconds(self) -> NDArray[np.float64]:
         """Return durations in seconds."""
@@ -248,7 +249,9 @@ def _eager(X: Any) -> Any:
 
 def _array(table: Any) -> NDArray[Any]:
     if isinstance(table, np.ma.MaskedArray):
-        table = np.ma.filled(table.astype(object), None) if np.ma.is_masked(table) else np.asarray(table)
+        values = np.array(table.data, dtype=object if np.ma.is_masked(table) else None)
+        values[np.ma.getmaskarray(table)] = None
+        table = values
     if isinstance(table, list | tuple):  # NumPy would make one type of all columns
         X = np.empty((len(table), 0), object) if not table else np.array(table, dtype=object)
     else:

@@ -16,7 +16,7 @@ from ...engine.layers import Layer
 from .blocks import CODES, MEANS, NUMBERS, Feature, Layout
 from .contract import Features, Validate
 from .frames import Column, Frame, read_frame
-from .kinds import KINDS, Category, Kind, Resolution
+from .kinds import KINDS, Category, Counts, Kind, Resolution
 from .target_means import TargetMeans
 
 LARGE = 10_000
@@ -51,8 +51,9 @@ class Table(Features):
         n_bins: int | Literal["auto"],
         dtype: str,
         n_targets: int,
+        counts: Counts = None,
     ) -> Table:
-        """Decide the kind of each column, and learn it.
+        """Decide the kind of each column, and learn it; ``counts`` are how often each row counts.
 
         ``categorical`` names further categories: names, positions or a mask. ``n_targets`` is the number of targets
         whose means by category ``learn_means`` will learn.
@@ -66,7 +67,7 @@ class Table(Features):
         for k in range(len(frame)):
             column = frame.column(k)
             kind: Kind = Category(column.name) if k in chosen else kind_of(column)(column.name)
-            kind.learn(column)
+            kind.learn(column, counts)
             kinds.append(kind)
         resolution = resolution_for(frame.n_rows, sum(kind.n_numbers for kind in kinds), n_bins, max_categories)
         for kind in kinds:
@@ -101,11 +102,13 @@ class Table(Features):
             array[:, layout.block(MEANS)] = self.means.code(array[:, layout.block(CODES)])
         return array
 
-    def learn_means(self, coded: NDArray[Any], y: NDArray[np.float64], folds: Sequence[tuple[Any, Any]]) -> None:
+    def learn_means(
+        self, coded: NDArray[Any], y: NDArray[np.float64], folds: Sequence[tuple[Any, Any]], counts: Counts = None
+    ) -> None:
         """Learn the means of y (n, K) by category, and write out-of-fold means to the coded training rows."""
         if len(self.means):
             codes = coded[:, self.layout.block(CODES)]
-            coded[:, self.layout.block(MEANS)] = self.means.learn(codes, self.n_levels, y, folds)
+            coded[:, self.layout.block(MEANS)] = self.means.learn(codes, self.n_levels, y, folds, counts)
 
     def read(self, X: Any, validate: Validate) -> Frame:
         """Read a table with the columns of ``fit``: by name if both have names, in any order, otherwise by position."""

@@ -40,21 +40,24 @@ class TargetMeans:
         n_levels: Sequence[int],
         y: NDArray[np.float64],
         folds: Sequence[tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]],
+        counts: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float32]:
         """Learn the means of y (n, K) from all rows; return those of the training rows from the other folds.
 
-        ``folds`` are training and validation rows.
+        ``folds`` are training and validation rows, ``counts`` how often each row counts.
         """
         places, parts = codes[:, self.columns].astype(int), []
+        counts = np.ones(len(codes)) if counts is None else counts
         for j, level in enumerate(self.columns):
             n = n_levels[level]
-            self.tables.append(_level_means(places[:, j], y, n))
+            self.tables.append(_level_means(places[:, j], y, n, counts))
             column = np.empty((len(codes), y.shape[1]))
             for train, validation in folds:
-                column[validation] = _level_means(places[train, j], y[train], n)[places[validation, j]]
+                column[validation] = _level_means(places[train, j], y[train], n, counts[train])[places[validation, j]]
             parts.append(column)
         columns = np.concatenate(parts, axis=1)
-        self.center, self.scale = columns.mean(axis=0), columns.std(axis=0)
+        self.center = np.average(columns, axis=0, weights=counts)
+        self.scale = np.sqrt(np.average((columns - self.center) ** 2, axis=0, weights=counts))
         self.scale[self.scale == 0.0] = 1.0
         return self._standardised(columns)
 
@@ -68,11 +71,14 @@ class TargetMeans:
         return standardised
 
 
-def _level_means(codes: NDArray[Any], y: NDArray[np.float64], n_levels: int) -> NDArray[np.float64]:
+def _level_means(
+    codes: NDArray[Any], y: NDArray[np.float64], n_levels: int, counts: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Return the mean of each level, shrunk towards the overall mean, which is the last row: code -1 reads it."""
-    overall = y.mean(axis=0)
+    overall = np.average(y, axis=0, weights=counts)
     known = codes >= 0
-    counts = np.bincount(codes[known], minlength=n_levels)[:, None].astype(float)
-    sums = np.stack([np.bincount(codes[known], column[known], minlength=n_levels) for column in y.T], axis=1)
-    means = (sums + PRIOR_ROWS * overall) / (counts + PRIOR_ROWS)
+    n_rows = np.bincount(codes[known], counts[known], minlength=n_levels)[:, None]
+    weighted = (y * counts[:, None])[known]
+    sums = np.stack([np.bincount(codes[known], column, minlength=n_levels) for column in weighted.T], axis=1)
+    means = (sums + PRIOR_ROWS * overall) / (n_rows + PRIOR_ROWS)
     return np.vstack([means, overall])

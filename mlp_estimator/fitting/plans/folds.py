@@ -234,9 +234,9 @@ class Folds:
         raws = [one.raw for one in trained if one.raw is not None]
         if not raws:
             return fitted, {}
-        fitted.mixture = targets.mix(raws, encoded.Y, encoded.weight)
+        fitted.mixture = targets.mix(raws, encoded)
         mixed = np.tensordot(fitted.mixture, np.stack([targets.linked(raw) for raw in raws]), 1)
-        fitted.temperature = targets.find_temperature(mixed, encoded.Y, encoded.weight)
+        fitted.temperature = targets.find_temperature(mixed, encoded)
         prediction = targets.calibrated(targets.in_unit(mixed), fitted.temperature)
         return fitted, dict(targets.out_of_fold(prediction, encoded, [fold.validation for fold in self.folds]))
 

@@ -16,7 +16,7 @@ from ...compat import check_targets
 from ...engine.losses import Loss
 from ...engine.members import Array
 from ..mixture import mixture_weights
-from ..reading import read_labels, read_numbers
+from ..reading import read_labels, read_numbers, row_counts
 
 Weight = NDArray[Any] | None
 
@@ -28,6 +28,22 @@ class Encoded:
     Y: NDArray[Any]  # targets (n, K), or class codes (n, 1)
     weight: Weight  # in the loss, class weights included
     sample_weight: Weight  # as the user gave them
+
+    @property
+    def counts(self) -> Weight:
+        """How often each row counts in statistics."""
+        return row_counts(self.sample_weight)
+
+    def counts_of(self, rows: NDArray[np.integer[Any]]) -> Weight:
+        """Return the counts of some rows."""
+        counts = self.counts
+        return None if counts is None else counts[rows]
+
+    @property
+    def n_rows(self) -> float:
+        """Number of rows, each as often as it counts."""
+        counts = self.counts
+        return float(len(self.Y) if counts is None else counts.sum())
 
 
 class Targets(ABC):
@@ -85,14 +101,14 @@ class Targets(ABC):
         return columns
 
     @abstractmethod
-    def mean_loss(self, Y: NDArray[Any], weight: Weight) -> Callable[[Array], float]:
+    def mean_loss(self, encoded: Encoded) -> Callable[[Array], float]:
         """Return the mean loss as a function of mixed predictions."""
 
-    def mix(self, raws: Sequence[Array], Y: NDArray[Any], weight: Weight) -> NDArray[np.float64]:
+    def mix(self, raws: Sequence[Array], encoded: Encoded) -> NDArray[np.float64]:
         """Return the weights of configurations with these raw outputs (n, K)."""
-        return mixture_weights(self.mean_loss(Y, weight), [self.linked(raw) for raw in raws])
+        return mixture_weights(self.mean_loss(encoded), [self.linked(raw) for raw in raws], encoded.n_rows)
 
-    def find_temperature(self, prediction: Array, Y: NDArray[Any], weight: Weight) -> float:
+    def find_temperature(self, prediction: Array, encoded: Encoded) -> float:
         """Return the temperature of mixed predictions, 1 where they have none."""
         return 1.0
 

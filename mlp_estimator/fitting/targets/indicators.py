@@ -58,13 +58,13 @@ class Indicators(Labels):
         """Return the fraction of samples all of whose labels are right."""
         return float(accuracy_score(Y > 0.5, prediction > 0.5, sample_weight=weight))
 
-    def mean_loss(self, Y: NDArray[Any], weight: Weight) -> Callable[[Array], float]:
+    def mean_loss(self, encoded: Encoded) -> Callable[[Array], float]:
         """Return the sum over labels of the log-losses of their probabilities."""
-        return binary_log_loss_of(Y, weight)
+        return binary_log_loss_of(encoded.Y, encoded.weight)
 
-    def find_temperature(self, prediction: Array, Y: NDArray[Any], weight: Weight) -> float:
+    def find_temperature(self, prediction: Array, encoded: Encoded) -> float:
         """Return the temperature that minimises the log-loss."""
-        return find_temperature(self.mean_loss(Y, weight), prediction, sharpen_each)
+        return find_temperature(self.mean_loss(encoded), prediction, sharpen_each)
 
     def calibrated(self, prediction: Array, temperature: float) -> Array:
         """Return the probability of each label at a temperature."""

@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 
 from ...engine.losses import Loss
 from ...engine.members import Array
+from ..intervals import Residuals
 from ..mixture import find_temperature, log_loss_of, sharpen
 from .class_weight import class_weights, codes_of, of_rows
 from .contract import Encoded, Targets, Weight
@@ -92,13 +93,13 @@ class Labels(Targets):
         """Return the classes."""
         return {"classes_": self.classes}
 
-    def mean_loss(self, Y: NDArray[Any], weight: Weight) -> Callable[[Array], float]:
+    def mean_loss(self, encoded: Encoded) -> Callable[[Array], float]:
         """Return the log-loss of probabilities."""
-        return log_loss_of(Y[:, 0], weight)
+        return log_loss_of(encoded.Y[:, 0], encoded.weight)
 
-    def find_temperature(self, prediction: Array, Y: NDArray[Any], weight: Weight) -> float:
+    def find_temperature(self, prediction: Array, encoded: Encoded) -> float:
         """Return the temperature that minimises the log-loss."""
-        return find_temperature(self.mean_loss(Y, weight), prediction)
+        return find_temperature(self.mean_loss(encoded), prediction)
 
     def calibrated(self, prediction: Array, temperature: float) -> Array:
         """Return probabilities at a temperature."""
@@ -114,7 +115,7 @@ class Labels(Targets):
             "oof_prediction_": prediction,
             "oof_target_": codes.astype(np.min_scalar_type(len(self.classes))),
             "oof_score_": self.metric(encoded.Y, prediction, encoded.sample_weight),
-            "_residuals": [np.sort(scores[rows]) for rows in folds],
+            "_residuals": [Residuals.of(scores[rows], encoded.counts_of(rows)) for rows in folds],
         }
 
     def weighted(self, class_weight: Any, y: NDArray[Any], sample_weight: Weight) -> Self:

@@ -12,6 +12,7 @@ from sklearn.metrics import d2_pinball_score, r2_score
 
 from ...engine.losses import CLASSIFICATION, LOSSES, Loss, Quantile
 from ...engine.members import Array
+from ..intervals import Residuals
 from ..mixture import mixture_weights
 from ..reading import check_numeric, to_dtype
 from .contract import Encoded, Targets, Weight
@@ -131,11 +132,11 @@ class Numbers(Targets):
         """Return R2, or the mean D2 pinball score of several quantiles."""
         return regression_score(self.loss, Y, prediction, weight)
 
-    def mean_loss(self, Y: NDArray[Any], weight: Weight) -> Callable[[Array], float]:
+    def mean_loss(self, encoded: Encoded) -> Callable[[Array], float]:
         """Return the mean loss as a function of raw outputs (n, K)."""
-        y = Y.T[None].astype(np.float64)
-        weight = None if weight is None else weight.astype(np.float64)[None, None]
-        total = float(len(Y) if weight is None else weight.sum())
+        y = encoded.Y.T[None].astype(np.float64)
+        weight = None if encoded.weight is None else encoded.weight.astype(np.float64)[None, None]
+        total = float(y.shape[2] if weight is None else weight.sum())
 
         def loss(raw: Array) -> float:
             z = raw.T[None].astype(np.float64)
@@ -144,9 +145,9 @@ class Numbers(Targets):
 
         return loss
 
-    def mix(self, raws: Sequence[Array], Y: NDArray[Any], weight: Weight) -> NDArray[np.float64]:
+    def mix(self, raws: Sequence[Array], encoded: Encoded) -> NDArray[np.float64]:
         """Return the weights of configurations, found for mixed raw outputs."""
-        return mixture_weights(self.mean_loss(Y, weight), raws)
+        return mixture_weights(self.mean_loss(encoded), raws, encoded.n_rows)
 
     def in_unit(self, prediction: Array) -> Array:
         """Return predictions in the unit of standardised targets, as float64 and within their range."""
@@ -188,7 +189,7 @@ class Numbers(Targets):
             attributes["oof_score_"] = self.metric(y, prediction, encoded.sample_weight)
         if len(y) > 1 and self.n_targets == 1 and not self._has_levels:
             residuals = np.abs(y[:, 0] - prediction[:, 0])
-            attributes["_residuals"] = [np.sort(residuals[rows]) for rows in folds]
+            attributes["_residuals"] = [Residuals.of(residuals[rows], encoded.counts_of(rows)) for rows in folds]
         return attributes
 
 

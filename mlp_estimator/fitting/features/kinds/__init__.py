@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .category import Category
-from .contract import Kind, Resolution
+from .contract import Counts, Kind, Resolution
 from .date import Date
 from .number import Number
 
-__all__ = ["KINDS", "Category", "Date", "Kind", "Number", "Resolution"]
+__all__ = ["KINDS", "Category", "Counts", "Date", "Kind", "Number", "Resolution"]
 
 KINDS: Mapping[str, type[Kind]] = {"number": Number, "category": Category, "date": Date}
 """The first kind that takes what a column holds reads it, from `fit` on."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...reading import is_missing
 from ..blocks import CODES, Feature
 from ..frames import Column
-from .contract import Kind, Resolution
+from .contract import Counts, Kind, Resolution
 
 NUMERAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 """Text that spells a number. With a leading zero it is a code, such as that of a post office."""
@@ -36,8 +36,8 @@ class Category(Kind):
 
     def __init__(self, name: str):
         super().__init__(name)
-        self.counts: dict[Level, int] = {}
-        self.n_missing = 0
+        self.counts: dict[Level, float] = {}
+        self.n_missing = 0.0
         self.codes: dict[Level, int] = {}  # by level
         self.missing_code = UNKNOWN
         self.n_codes = 0
@@ -49,9 +49,15 @@ class Category(Kind):
             "category" in holds or holds == {"boolean"} or ("text" in holds and holds <= {"text", "number", "boolean"})
         )
 
-    def learn(self, column: Column) -> None:
+    def learn(self, column: Column, counts: Counts) -> None:
         """Learn from rows of the training table."""
-        for value, count in Counter(_hashable(column)).items():
+        values = _hashable(column)
+        found: dict[Any, float] = dict(Counter(values))
+        if counts is not None:
+            found = dict.fromkeys(values, 0.0)
+            for value, count in zip(values, counts.tolist(), strict=True):
+                found[value] += count
+        for value, count in found.items():
             self._count(level_of(value), count)
 
     def merge(self, other: Self) -> None:
@@ -60,7 +66,7 @@ class Category(Kind):
         for level, count in other.counts.items():
             self._count(level, count)
 
-    def _count(self, level: Level | None, count: int) -> None:
+    def _count(self, level: Level | None, count: float) -> None:
         if level is None:
             self.n_missing += count
         else:
@@ -76,6 +82,7 @@ class Category(Kind):
             kept = [levels[k] for k in sorted(ranked[len(levels) - room + 1 :])]
         self.codes = dict.fromkeys(levels, len(kept)) | {level: code for code, level in enumerate(kept)}
         self.n_codes = len(kept) + (len(kept) < len(levels))
+        self.counts = {}
         if self.n_missing:
             self.missing_code = self.n_codes
             self.n_codes += 1

@@ -5,12 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..blocks import Feature
 from ..frames import Column
+
+Counts: TypeAlias = NDArray[np.float64] | None
+"""How often each row counts, None where all count once: see ``row_counts``."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,8 @@ class Kind(ABC):
         """Tell whether a column that holds this is of the kind; see ``Column.holds``."""
 
     @abstractmethod
-    def learn(self, column: Column) -> None:
-        """Learn from rows of the training table."""
+    def learn(self, column: Column, counts: Counts) -> None:
+        """Learn from rows of the training table; ``counts`` are how often each counts."""
 
     @abstractmethod
     def merge(self, other: Self) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..blocks import Feature
 from ..frames import Column, EntryError
-from .contract import Kind, Resolution
+from .contract import Counts, Kind, Resolution
 from .number import Number
 
 DAY = np.timedelta64(86_400_000_000, "us")
@@ -39,7 +39,8 @@ class Date(Kind):
     @property
     def _used(self) -> list[str]:
         """The numbers that vary, the phases of periods that the dates span."""
-        span = max((number.high - number.low for number in self.numbers.values()), default=0.0)
+        first = next(iter(self.numbers.values()))
+        span = first.high - first.low  # of the days
         return [
             what
             for what, number in self.numbers.items()
@@ -51,11 +52,11 @@ class Date(Kind):
         """Number of numbers of the column."""
         return len(self._used)
 
-    def learn(self, column: Column) -> None:
+    def learn(self, column: Column, counts: Counts) -> None:
         """Learn from rows of the training table."""
         self.durations = column.holds() == {"duration"}
         for what, values in self._read(column).items():
-            self.numbers.setdefault(what, Number(f"{self.name}: {what}")).learn_values(values)
+            self.numbers.setdefault(what, Number(f"{self.name}: {what}")).learn_values(values, counts)
 
     def merge(self, other: Self) -> None:
         """Take over what another object learned from other rows."""

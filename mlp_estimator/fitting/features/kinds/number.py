@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from ....engine.layers import Piecewise
 from ..blocks import ENCODED, MISSING, NUMBERS, Feature
 from ..frames import Column, EntryError
-from .contract import Kind, Resolution
+from .contract import Counts, Kind, Resolution
 
 SMALLEST = 1e-30
 """Transformed values below it are 0: the distance of two edges is a divisor in float32."""
@@ -32,68 +33,63 @@ class Number(Kind):
 
     def __init__(self, name: str):
         super().__init__(name)
-        self.n_rows = self.n_missing = 0
+        self.n_rows = self.n_missing = 0.0
         self.low, self.high = np.inf, -np.inf
         self.median, self.scale = 0.0, 1.0
         self.constant = False
         self.edges = np.empty(0, np.float32)  # of transformed values
         self.encoding_means = np.empty(0, np.float32)
-        self._sample = np.empty(0)
+        self._chunks: list[Sample] = []
 
     @classmethod
     def takes(cls, holds: frozenset[str]) -> bool:
         """Take numbers, columns without any value, and booleans among numbers."""
         return holds <= {"number", "boolean"} and holds != {"boolean"}
 
-    def learn(self, column: Column) -> None:
+    def learn(self, column: Column, counts: Counts) -> None:
         """Learn from rows of the training table."""
-        self.learn_values(self._read(column))
+        self.learn_values(self._read(column), counts)
 
-    def learn_values(self, values: NDArray[Any]) -> None:
+    def learn_values(self, values: NDArray[Any], counts: Counts) -> None:
         """Learn numbers, NaN where they are missing."""
         values = values.astype(np.float64)
-        present = values[~np.isnan(values)]
-        self._add(present, len(present), len(values))
+        present = ~np.isnan(values)
+        sample = Sample(values[present], None if counts is None else counts[present])
+        self.n_rows += sample.total + _total(values[~present], None if counts is None else counts[~present])
+        self.n_missing += _total(values[~present], None if counts is None else counts[~present])
+        self._add([sample])
 
     def merge(self, other: Self) -> None:
         """Take over what another object learned from other rows."""
-        self._add(other._sample, other.n_rows - other.n_missing, other.n_rows)
+        self.n_rows += other.n_rows
+        self.n_missing += other.n_missing
+        self._add(other._chunks)
 
-    def _add(self, sample: NDArray[np.float64], n_present: int, n_rows: int) -> None:
-        before = self.n_rows - self.n_missing
-        self.n_rows += n_rows
-        self.n_missing += n_rows - n_present
-        if len(sample):
-            self.low, self.high = min(self.low, sample.min()), max(self.high, sample.max())
-        together = before + n_present
-        if together > MAX_SAMPLE:
-            rng = np.random.default_rng(together)
-            n_other = round(MAX_SAMPLE * n_present / together)
-            sample = rng.choice(sample, min(n_other, len(sample)), replace=False)
-            n_own = min(MAX_SAMPLE - len(sample), len(self._sample))
-            self._sample = rng.choice(self._sample, n_own, replace=False)
-        self._sample = np.concatenate([self._sample, sample])
+    def _add(self, chunks: Sequence[Sample]) -> None:
+        for chunk in chunks:
+            if len(chunk.values):
+                self.low, self.high = min(self.low, chunk.values.min()), max(self.high, chunk.values.max())
+        self._chunks = Sample.limited([*self._chunks, *chunks])
 
     def finish(self, resolution: Resolution) -> None:
         """Fix median, scale and edges."""
-        present, self._sample = np.sort(self._sample), np.empty(0)
-        if len(present) == 0:
+        sample, self._chunks = Sample.joined(self._chunks), []
+        if len(sample.values) == 0:
             self.constant = True
             return
-        self.median = float(np.median(present))
-        quarter, three_quarters = np.percentile(present, [25, 75])
+        self.median, quarter, three_quarters = sample.quantiles([0.5, 0.25, 0.75]).tolist()
         with np.errstate(over="ignore"):
             scale = min(three_quarters - quarter or (self.high - self.low) / 2, np.finfo(float).max)
         if not scale > 0.0:
             self.constant = True
             return
         self.scale = float(scale)
-        transformed = self.transform(present)
+        transformed = Sample(self.transform(sample.values), sample.counts)
         self.edges = _edges(transformed, resolution.n_bins, resolution.n_exact)
         if len(self.edges):
             missing = self.n_missing / self.n_rows  # they are 0
             of_zero = _encode(np.zeros(1, np.float32), self.edges)[:, 0]
-            mean = _encode(transformed, self.edges).mean(axis=1, dtype=np.float64)
+            mean = np.average(_encode(transformed.values, self.edges).astype(np.float64), axis=1, weights=sample.counts)
             self.encoding_means = ((1.0 - missing) * mean + missing * of_zero).astype(np.float32)
 
     @property
@@ -145,18 +141,79 @@ class Number(Kind):
         return values
 
 
-def _edges(values: NDArray[np.float32], n_bins: int, n_exact: int) -> NDArray[np.float32]:
+@dataclass
+class Sample:
+    """Values and how often each counts, None where all count once; ``n_values`` is the number that it stands for."""
+
+    values: NDArray[Any]
+    counts: Counts
+    n_values: int = 0
+
+    def __post_init__(self) -> None:
+        self.n_values = self.n_values or len(self.values)
+
+    @classmethod
+    def joined(cls, chunks: Sequence[Sample]) -> Sample:
+        """Return the values of all chunks in order."""
+        if not chunks:
+            return cls(np.empty(0), None)
+        values = np.concatenate([chunk.values for chunk in chunks])
+        order = np.argsort(values, kind="stable")
+        if all(chunk.counts is None for chunk in chunks):
+            return cls(values[order], None)
+        counts = [np.ones(len(chunk.values)) if chunk.counts is None else chunk.counts for chunk in chunks]
+        return cls(values[order], np.concatenate(counts)[order])
+
+    @staticmethod
+    def limited(chunks: Sequence[Sample]) -> list[Sample]:
+        """Return the chunks, or where they have too many values a random sample of each in proportion."""
+        n_values = sum(chunk.n_values for chunk in chunks)
+        if sum(len(chunk.values) for chunk in chunks) <= MAX_SAMPLE:
+            return list(chunks)
+        rng, limited = np.random.default_rng(n_values), []
+        for chunk in chunks:
+            n = min(round(MAX_SAMPLE * chunk.n_values / n_values), len(chunk.values))
+            chosen = np.sort(rng.choice(len(chunk.values), n, replace=False))
+            counts = None if chunk.counts is None else chunk.counts[chosen]
+            limited.append(Sample(chunk.values[chosen], counts, chunk.n_values))
+        return limited
+
+    @property
+    def total(self) -> float:
+        """How often all values count."""
+        return _total(self.values, self.counts)
+
+    def quantiles(self, levels: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return quantiles of sorted values, each repeated as often as it counts, with linear interpolation."""
+        if self.counts is None:
+            quantiles: NDArray[np.float64] = np.quantile(self.values, levels)
+            return quantiles
+        places = np.asarray(levels) * max(self.total - 1.0, 0.0)
+        ends = np.cumsum(self.counts)
+        low, high = (
+            self.values[np.searchsorted(ends, place, side="right").clip(max=len(ends) - 1)].astype(np.float64)
+            for place in (np.floor(places), np.floor(places) + 1.0)
+        )
+        weighted: NDArray[np.float64] = low + (high - low) * (places - np.floor(places))
+        return weighted
+
+
+def _total(values: NDArray[Any], counts: Counts) -> float:
+    return float(len(values) if counts is None else counts.sum())
+
+
+def _edges(sample: Sample, n_bins: int, n_exact: int) -> NDArray[np.float32]:
     """Return the distinct values where these make at most ``n_exact`` bins, otherwise quantiles for ``n_bins``."""
-    distinct = np.unique(values)
+    distinct, levels = np.unique(sample.values), np.linspace(0.0, 1.0, n_bins + 1)
     if len(distinct) < 3:
         return np.empty(0, np.float32)
     if len(distinct) <= n_exact + 1:
         return distinct
-    edges = np.unique(np.quantile(values, np.linspace(0.0, 1.0, n_bins + 1)).astype(np.float32))
+    edges = np.unique(sample.quantiles(levels).astype(np.float32))
     if len(edges) < 0.75 * (n_bins + 1):  # many ties
-        more = np.quantile(distinct, np.linspace(0.0, 1.0, n_bins + 1)).astype(np.float32)
+        more = np.quantile(distinct, levels).astype(np.float32)
         edges = np.unique(np.concatenate([edges, more]))
-        counts = np.histogram(values, edges)[0].astype(float)
+        counts = np.histogram(sample.values, edges, weights=sample.counts)[0].astype(float)
         while len(edges) > n_bins + 1:  # merge the emptiest bins
             k = int(np.argmin(counts[:-1] + counts[1:]))
             counts[k] += counts[k + 1]
