@@ -84,7 +84,15 @@ def tabular_state(state: Mapping[str, Any], restored: Callable[[Any], Any]) -> d
         unit = stored("Unit", center=state.pop("_center"), scale=state.pop("_scale"), low=low, high=high)
         targets = stored("Numbers", **of_loss, n_targets=n_outputs // loss.n_outputs, unit=unit)
     n_targets = len(means["center"]) // max(len(means["columns"]), 1)
-    table = stored("Table", names=names, kinds=kinds, dtype=state["dtype"], means={**means, "n_targets": n_targets})
+    encoded = [column["means"] for column in old["numeric"].values() if len(column["edges"])]
+    table = stored(
+        "Table",
+        names=names,
+        kinds=kinds,
+        dtype=state["dtype"],
+        means={**means, "n_targets": n_targets},
+        encoding_means=np.concatenate(encoded) if encoded else None,
+    )
     state["settings_"] = [{**config, CLASS: "MemberConfig"} for config in state["settings_"]]
     fitted = restored(stored(
         "Fitted",
@@ -111,7 +119,7 @@ def _kind(table: Mapping[str, Any], k: int, name: str) -> dict[str, Any]:
     if k in table["categorical"]:
         return _category(table, table["categorical"].index(k), name)
     empty = np.empty(0, np.float32)
-    dropped = {"median": 0.0, "scale": 1.0, "edges": empty, "had_missing": False, "means": empty}  # a constant
+    dropped = {"median": 0.0, "scale": 1.0, "edges": empty, "had_missing": False}  # a constant
     column = table["numeric"].get(k, dropped)
     return stored(
         "Number",
@@ -124,7 +132,6 @@ def _kind(table: Mapping[str, Any], k: int, name: str) -> dict[str, Any]:
         scale=column["scale"],
         constant=not len(column["edges"]) and column["scale"] == 1.0,
         edges=column["edges"],
-        encoding_means=column["means"],
         _chunks=[],
     )
 

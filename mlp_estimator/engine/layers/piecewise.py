@@ -10,6 +10,8 @@ from .. import kernels
 from ..members import Array
 from .contract import Encoding, Params
 
+CHUNK_ROWS = 1024
+
 
 class Piecewise(Encoding):
     """The inputs, followed by a piecewise-linear encoding of the first of them.
@@ -45,6 +47,17 @@ class Piecewise(Encoding):
         n_in = x.shape[1]
         np.copyto(out[:, :n_in], x)
         self.encode(x, out[:, n_in:])
+
+    def means(self, rows: Array, weight: Array | None = None) -> Array:
+        """Return the weighted means of the components over rows (n, n_in), before ``mean`` is subtracted."""
+        total = np.zeros(len(self._features))
+        for start in range(0, len(rows), CHUNK_ROWS):
+            x = np.ascontiguousarray(rows[start : start + CHUNK_ROWS].T)[None]
+            components = np.empty((1, len(self._features), x.shape[2]), x.dtype)
+            self.encode(x, components)
+            weights = np.ones(x.shape[2]) if weight is None else weight[start : start + CHUNK_ROWS]
+            total += components[0] @ weights
+        return total / (len(rows) if weight is None else weight.sum())
 
     def encode(self, x: Array, out: Array) -> None:
         """Write the components (M, n_components, B) of the first features of x."""

@@ -22,41 +22,41 @@ class Feature:
     name: str
     block: str
     edges: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # of an encoding
-    encoding_means: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
     n_levels: int = 0  # of codes
 
 
 class Layout:
-    """The places of features in the coded table: by block, and within a block in their order."""
+    """The places of features in the coded table: by block, and within a block in their order.
 
-    def __init__(self, features: Iterable[Feature]):
+    ``encoding_means`` are subtracted from the components of the encoding.
+    """
+
+    def __init__(self, features: Iterable[Feature], encoding_means: NDArray[np.float32] | None = None):
         given = list(features)
         order = sorted(range(len(given)), key=lambda k: BLOCKS.index(given[k].block))
         self.features = [given[k] for k in order]
         self.places = np.argsort(order, kind="stable").tolist()
         """The place of each of the given features."""
+        self._encoding_means = encoding_means
 
     @property
     def n_features(self) -> int:
         """Number of columns of the coded table."""
         return len(self.features)
 
-    def of(self, block: str) -> list[Feature]:
-        """Return the features of a block."""
-        return [feature for feature in self.features if feature.block == block]
-
     def block(self, block: str) -> slice:
         """Return the places of the features of a block."""
         places = [k for k, feature in enumerate(self.features) if feature.block == block]
         return slice(places[0], places[-1] + 1) if places else slice(0, 0)
 
+    @property
+    def encoding(self) -> Piecewise | None:
+        """The layer that encodes numbers, None where none is encoded."""
+        edges = [feature.edges for feature in self.features[self.block(ENCODED)]]
+        return Piecewise(edges, self._encoding_means) if edges else None
+
     def bottom(self, *, encoding: bool) -> tuple[Layer, ...]:
         """Return the layers that read a coded table, below the first affine one."""
-        layers: list[Layer] = []
-        codes, encoded = self.of(CODES), self.of(ENCODED)
-        if codes:
-            layers.append(OneHot([feature.n_levels for feature in codes]))
-        if encoding and encoded:
-            means = np.concatenate([feature.encoding_means for feature in encoded])
-            layers.append(Piecewise([feature.edges for feature in encoded], means))
-        return tuple(layers)
+        n_levels = [feature.n_levels for feature in self.features[self.block(CODES)]]
+        layers = [OneHot(n_levels) if n_levels else None, self.encoding if encoding else None]
+        return tuple(layer for layer in layers if layer is not None)

@@ -40,6 +40,7 @@ class Table(Features):
     kinds: list[Kind]
     dtype: str
     means: TargetMeans = field(default_factory=TargetMeans)
+    encoding_means: NDArray[np.float32] | None = None
 
     @classmethod
     def learn(
@@ -82,7 +83,8 @@ class Table(Features):
         if "_layout" not in vars(self):  # it is not stored
             features = [feature for kind in self.kinds for feature in kind.features()]
             features += [Feature(f"mean of target {k}", MEANS) for k in range(len(self.means))]
-            vars(self)["_layout"] = Layout(features or [Feature("nothing", NUMBERS)])  # all columns are constant
+            features = features or [Feature("nothing", NUMBERS)]  # all columns are constant
+            vars(self)["_layout"] = Layout(features, self.encoding_means)
         layout: Layout = vars(self)["_layout"]
         return layout
 
@@ -105,7 +107,14 @@ class Table(Features):
     def learn_means(
         self, coded: NDArray[Any], y: NDArray[np.float64], folds: Sequence[tuple[Any, Any]], counts: Counts = None
     ) -> None:
-        """Learn the means of y (n, K) by category, and write out-of-fold means to the coded training rows."""
+        """Learn the means of the encoding, and of y (n, K) by category from coded training rows.
+
+        The means of y outside the fold of each row are written to ``coded``.
+        """
+        encoding = self.layout.encoding
+        if encoding is not None:
+            self.encoding_means = encoding.means(coded, counts).astype(np.float32)
+            del vars(self)["_layout"]
         if len(self.means):
             codes = coded[:, self.layout.block(CODES)]
             coded[:, self.layout.block(MEANS)] = self.means.learn(codes, self.n_levels, y, folds, counts)

@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ....engine.layers import Piecewise
 from ..blocks import ENCODED, MISSING, NUMBERS, Feature
 from ..frames import Column, EntryError
 from .contract import Counts, Kind, Resolution
@@ -38,7 +37,6 @@ class Number(Kind):
         self.median, self.scale = 0.0, 1.0
         self.constant = False
         self.edges = np.empty(0, np.float32)  # of transformed values
-        self.encoding_means = np.empty(0, np.float32)
         self._chunks: list[Sample] = []
 
     @classmethod
@@ -86,11 +84,6 @@ class Number(Kind):
         self.scale = float(scale)
         transformed = Sample(self.transform(sample.values), sample.counts)
         self.edges = _edges(transformed, resolution.n_bins, resolution.n_exact)
-        if len(self.edges):
-            missing = self.n_missing / self.n_rows  # they are 0
-            of_zero = _encode(np.zeros(1, np.float32), self.edges)[:, 0]
-            mean = np.average(_encode(transformed.values, self.edges).astype(np.float64), axis=1, weights=sample.counts)
-            self.encoding_means = ((1.0 - missing) * mean + missing * of_zero).astype(np.float32)
 
     @property
     def was_missing(self) -> bool:
@@ -101,7 +94,7 @@ class Number(Kind):
         """Return the number, unless it is constant, and an indicator where values were missing."""
         features = []
         if len(self.edges):
-            features.append(Feature(self.name, ENCODED, self.edges, self.encoding_means))
+            features.append(Feature(self.name, ENCODED, self.edges))
         elif not self.constant or self.was_missing:
             features.append(Feature(self.name, NUMBERS))
         if self.was_missing:
@@ -220,11 +213,3 @@ def _edges(sample: Sample, n_bins: int, n_exact: int) -> NDArray[np.float32]:
             counts = np.delete(counts, k + 1)
             edges = np.delete(edges, k + 1)
     return edges
-
-
-def _encode(values: NDArray[np.float32], edges: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the encoding of numbers (n_components, n)."""
-    encoded = np.empty((1, len(edges) - 1, len(values)), np.float32)
-    Piecewise([edges]).encode(values[None, None], encoded)
-    components: NDArray[np.float32] = encoded[0]
-    return components
