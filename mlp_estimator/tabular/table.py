@@ -91,9 +91,9 @@ def _edges(values: NDArray[np.float32], n_bins: int, n_exact: int) -> NDArray[np
 def _encoding_means(x: NDArray[np.float32], edges: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean of each component of the encoding."""
     layer = Piecewise([edges])
-    encoded = np.empty((1, layer.n_out(1), len(x)), np.float32)
-    layer.forward((), x[None, None, :], encoded, ())
-    means: NDArray[np.float32] = encoded[0, 1:].mean(axis=1, dtype=np.float64).astype(np.float32)
+    encoded = np.empty((1, len(edges) - 1, len(x)), np.float32)
+    layer.encode(x[None, None, :], encoded)
+    means: NDArray[np.float32] = encoded[0].mean(axis=1, dtype=np.float64).astype(np.float32)
     return means
 
 

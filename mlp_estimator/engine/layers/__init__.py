@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..activations import ACTIVATIONS, glorot
-from .contract import Layer, Noise, Params, Scratch
+from .contract import Layer, Noise, Params, Scratch, Step
 from .dense import Dense, Initializer, SparseDense, uniform
 from .dropout import Dropout
 from .elementwise import Elementwise
@@ -29,6 +29,7 @@ __all__ = [
     "ScaledDense",
     "Scratch",
     "SparseDense",
+    "Step",
     "uniform",
 ]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import kernels
 from ..members import Array
-from .contract import Encoding, Params
+from .contract import Encoding, Step
 
 
 class Piecewise(Encoding):
@@ -41,10 +41,14 @@ class Piecewise(Encoding):
     def n_out(self, n_in: int) -> int:
         return n_in + len(self._features)
 
-    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
-        n_in = x.shape[1]
-        np.copyto(out[:, :n_in], x)
-        kernels.piecewise(x, self._features, self._bins, out[:, n_in:])
+    def forward(self, step: Step) -> None:
+        n_in = step.x.shape[1]
+        np.copyto(step.out[:, :n_in], step.x)
+        self.encode(step.x, step.out[:, n_in:])
+
+    def encode(self, x: Array, out: Array) -> None:
+        """Write the components (M, n_components, B) of the first features of x."""
+        kernels.piecewise(x, self._features, self._bins, out)
 
 
 def _bins(edges: Array) -> tuple[Array, Array, Array, Array]:
