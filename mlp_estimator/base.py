@@ -15,19 +15,18 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import is_regressor
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .callbacks import PartTasks, fit_tasks
 from .compat import CallbackSupportMixin, fit_method_with_callbacks
 from .engine.members import Array
 from .fitting.data import FitData, HeldOut, Source
-from .fitting.features import Matrix, MatrixLike, float_type
+from .fitting.features import Matrix, MatrixLike
 from .fitting.fitted import Fitted, identity_link
 from .fitting.held_out import check_validation_set, held_out_set
 from .fitting.jobs import completed, fit_jobs
 from .fitting.plans import Ensemble
-from .fitting.reading import check_range, read_weights
+from .fitting.reading import check_range, float_type, read_weights
 from .fitting.settings import Settings
 from .fitting.state import ESTIMATES, FitState, arrays_of, attributes_of, records_of, restored_on_error, warn_of
 from .fitting.targets import Encoded, Targets, read_targets
@@ -41,12 +40,15 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
 
     coefs_: list[Array]
     intercepts_: list[Array]
+    n_features_in_: int
     n_outputs_: int
     out_activation_: str
     loss_curve_: list[Any]
     _fitted: Fitted
     _features: ClassVar[Matrix] = Matrix()
     """The reader of X, which a fit copies."""
+    _has_labels: ClassVar[bool]
+    """Whether y are labels, not numbers."""
 
     @abstractmethod
     def _learn_targets(
@@ -153,7 +155,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         """Validate and encode training data."""
         reset = not (resume and hasattr(self, "n_features_in_"))
         rows = self._features.read(X, self._validator(reset))
-        y = read_targets("y", y, rows.shape[0], as_labels=not is_regressor(self))
+        y = read_targets("y", y, rows.shape[0], as_labels=self._has_labels)
         dtype = settings.dtype or float_type(self.coefs_[0] if resume else rows)
         check_range("X", rows, dtype)
         weight = read_weights(sample_weight, rows, dtype)
@@ -167,7 +169,8 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
             dtype=dtype,
             source=Source(X, y, weight),
             predictor=self._predicting,
-            learned={name: vars(self)[name] for name in ("n_features_in_", "feature_names_in_") if hasattr(self, name)},
+            n_features=self.n_features_in_,
+            feature_names=vars(self).get("feature_names_in_"),
         )
 
     def _read_held_out(self, data: FitData, X: Any, y: Any, sample_weight: Any) -> HeldOut:
@@ -184,7 +187,9 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         """Set all fitted attributes."""
         for name in (*ESTIMATES, "member_seeds_"):
             vars(self).pop(name, None)
-        vars(self).update({**data.learned, **attributes_of(fitted), **records_of(states)})
+        vars(self).update({"n_features_in_": data.n_features, **attributes_of(fitted), **records_of(states)})
+        if data.feature_names is not None:
+            self.feature_names_in_ = data.feature_names
 
     def _population_settings(self) -> Settings | None:
         """Return the settings if jobs can replace a call of ``fit``, None where ``fit`` itself must run."""

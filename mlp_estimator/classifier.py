@@ -242,6 +242,7 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
     label_smoothing: float = 0.0
     classes_: NDArray[Any] = field(init=False)
 
+    _has_labels = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **MultilayerPerceptron._parameter_constraints,
         "solver": [

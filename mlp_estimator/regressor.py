@@ -259,6 +259,7 @@ class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
     noise_variance_: float | list[float] = field(init=False)
     _posterior: Any = field(init=False)
 
+    _has_labels = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **MultilayerPerceptron._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION)), Loss],

@@ -112,18 +112,18 @@ class Shift(Layer):
     def init(self, p, rng):
         p[0].fill(0.0)
 
-    def forward(self, p, x, out, scratch):
-        np.add(x, p[0], out=out)
+    def forward(self, step):
+        np.add(step.x, step.p[0], out=step.out)
 
-    def backward(self, p, x, out, scratch, d_out, dp, d_in, work):
-        kernels.sum_over_batch(d_out, dp[0])
-        if d_in is not None:
-            np.copyto(d_in, d_out)
+    def backward(self, step):
+        kernels.sum_over_batch(step.d_out, step.dp[0])
+        if step.d_in is not None:
+            np.copyto(step.d_in, step.d_out)
 
-    def tangent(self, p, x, out, scratch, v, t_in, t_out, work):
-        t_out[:] = v[0]
-        if t_in is not None:
-            np.add(t_out, t_in, out=t_out)
+    def tangent(self, step):
+        step.t_out[:] = step.v[0]
+        if step.t_in is not None:
+            np.add(step.t_out, step.t_in, out=step.t_out)
 '''
 FITS = """
 import pickle

@@ -74,7 +74,6 @@ def make_columns():
 
 COLUMNS, EFFECTS = make_columns()
 TARGET = sum(EFFECTS.values())
-CODES = list(COLUMNS).index("codes")
 
 
 # Containers: functions of a dict of lists of Python values.
@@ -143,7 +142,9 @@ PREDICTED = {**CONTAINERS, "all of category dtype": lambda columns: pd.DataFrame
 
 @cache
 def model_of(container):
-    return TabularMLPRegressor(**FAST, categorical_features=[CODES]).fit(CONTAINERS[container](COLUMNS), TARGET)
+    return TabularMLPRegressor(**FAST, categorical_features=[list(COLUMNS).index("codes")]).fit(
+        CONTAINERS[container](COLUMNS), TARGET
+    )
 
 
 @cache
@@ -485,14 +486,14 @@ UNKNOWN = {
 NOT_IN_FIT = ("categories of floats", "categories of dates", "categories of durations")
 """Forms that make a number, a date or a duration a category in `fit`."""
 
-
+WITH_OTHERS = [(kind, form) for kind in UNKNOWN for form in FORMS[kind] if form != "polars Enum"]
 FITTED = [(kind, form) for kind, forms in FORMS.items() for form in forms if form not in NOT_IN_FIT or kind == "levels"]
 EFFECTS_OF_VALUES = [2.0, -1.0, 1.0, -2.0, 0.0, 1.5]
 
 
 @cache
 def model_of_form(kind, form):
-    """Fit a table of one column, in which each value has an effect of its own."""
+    """Fit a table of one column. Each value has another effect."""
     values = VALUES[kind]
     options = {"categorical_features": [0]} if kind in UNKNOWN or kind == "booleans" else {}
     y = np.tile(EFFECTS_OF_VALUES[: len(values)], 20)
@@ -519,10 +520,8 @@ def test_values_are_told_apart(kind):
 
 
 @NAMES_ON_ONE_SIDE
-@pytest.mark.parametrize(("kind", "form"), [(kind, form) for kind in UNKNOWN for form in FORMS[kind]])
+@pytest.mark.parametrize(("kind", "form"), WITH_OTHERS)
 def test_a_category_that_was_never_seen_is_unknown(kind, form):
-    if form == "polars Enum":
-        pytest.skip("an Enum has no other levels")
     values = VALUES[kind]
     model, make = model_of_form(kind, form), FORMS[kind][form]
     known, mixed = model.predict(make(values)), model.predict(make([*values[:3], UNKNOWN[kind]]))
@@ -616,7 +615,7 @@ ONE_ROW = {
 
 
 def make_people():
-    """Return a table in which missing values have large effects, and the row of its middle."""
+    """Return a table in which missing values have large effects, and its target."""
     rng = np.random.default_rng(0)
     gaps = rng.random((N_ROWS, 3)) < 0.2
     age, town, day = rng.integers(20, 61, N_ROWS), rng.integers(0, 4, N_ROWS), rng.integers(0, 60, N_ROWS)
@@ -743,12 +742,12 @@ def test_names_of_a_validation_set():
 
 
 @NAMES_ON_ONE_SIDE
-@pytest.mark.parametrize("container", CONTAINERS)
-@pytest.mark.parametrize("fitted", ["NumPy dtypes", "list of rows"])
+@pytest.mark.parametrize(
+    ("fitted", "container"),
+    [("list of rows", name) for name in CONTAINERS]
+    + [("NumPy dtypes", name) for name in CONTAINERS if name not in NAMED],
+)
 def test_another_number_of_columns(fitted, container):
-    """Only tables without names, since names have their own error."""
-    if "list of rows" not in (fitted, container) and container in NAMED:
-        pytest.skip("both tables have names")
     X = CONTAINERS[fitted]({"new": SMALL["size"], **SMALL})
     model = TabularMLPRegressor(**FAST).fit(X, np.arange(40.0))
     with pytest.raises(ValueError, match="X has 3 features, but TabularMLPRegressor is expecting 4 features"):
@@ -779,12 +778,23 @@ def test_numbers_as_names_are_positions():
 
 
 @pytest.mark.parametrize("container", ["object dtype", "array of objects", "list of rows"])
-@pytest.mark.parametrize("entry", ["many", "3", b"many", [71, 72], {"a": 71}, 71j, date(2026, 1, 31)], ids=repr)
-def test_a_column_of_numbers_that_holds_another_entry(entry, container):
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        ("many", "many"),
+        ("3", "'3'"),
+        (b"many", "many"),
+        ([71, 72], "[71, 72]"),
+        ({"a": 71}, "{'a': 71}"),
+        (71j, "71j"),
+        (date(2026, 1, 31), "2026"),
+    ],
+)
+def test_a_column_of_numbers_that_holds_another_entry(entry, text, container):
     X = SMALL | {"size": [*SMALL["size"][:20], entry, *SMALL["size"][21:]]}
     message = error_of(small_model(container).predict, CONTAINERS[container](X))
     assert ("'size'" if container in NAMED else "'x2'") in message
-    assert any(text in message for text in (repr(entry), str(entry), "many"[: 4 * (entry == b"many")] or repr(entry)))
+    assert text in message
 
 
 @pytest.mark.parametrize("container", [name for name in NAMED if name != "object dtype"])
@@ -877,22 +887,23 @@ def test_objects_are_as_good_as_floats(values):
 # Dates.
 
 
-def days_at(places, unit="days", start=datetime(2020, 1, 1)):
-    return pd.DataFrame({"day": [start + timedelta(**{unit: float(place)}) for place in places]})
+def days_at(places):
+    """Return a table of times, which are numbers of days since the start of 2020."""
+    return pd.DataFrame({"day": [datetime(2020, 1, 1) + timedelta(days=float(place)) for place in places]})
 
 
 def test_a_trend_over_days_is_learned_and_goes_on():
     rng = np.random.default_rng(0)
-    places = rng.integers(0, 1000, N_ROWS)
-    model = TabularMLPRegressor(**FAST).fit(days_at(places), places / 100 + rng.normal(size=N_ROWS) / 2)
+    places = rng.integers(0, 10_000, N_ROWS)
+    model = TabularMLPRegressor(**FAST).fit(days_at(places), places / 1000 + rng.normal(size=N_ROWS) / 2)
     assert model.oof_score_ > 0.9
-    later = model.predict(days_at([5000, 100_000]))
+    later = model.predict(days_at([20_000, 100_000]))
     assert (later > 8.0).all()
-    classifier = TabularMLPClassifier(**FAST).fit(days_at(places), places + 300 * rng.normal(size=N_ROWS) > 500)
+    classifier = TabularMLPClassifier(**FAST).fit(days_at(places), places + 3000 * rng.normal(size=N_ROWS) > 5000)
     # All phases return after 28 years. What differs is the number of days.
-    probability = classifier.predict_proba(days_at([990, 990 + 10_227, 990 + 2 * 10_227]))[:, 1]
+    probability = classifier.predict_proba(days_at([9900, 9900 + 10_227, 9900 + 2 * 10_227]))[:, 1]
     assert np.isfinite(probability).all()
-    assert len(np.unique(probability)) == 3
+    assert np.abs(np.diff(probability)).min() > 1e-4
 
 
 PHASES = {"a year": (30 * 365.25, 365.25), "a week": (500, 7), "a day": (90, 1)}
@@ -900,7 +911,7 @@ PHASES = {"a year": (30 * 365.25, 365.25), "a week": (500, 7), "a day": (90, 1)}
 
 @pytest.mark.parametrize(("span", "period"), PHASES.values(), ids=PHASES)
 def test_phases_are_learned_where_the_span_allows_it(span, period):
-    """The bins of an encoding are longer than the period."""
+    """The bins of the encoding of a number are longer than the period."""
     rng = np.random.default_rng(0)
     places = np.round(24 * rng.uniform(0, span, 400)) / 24
     y = np.sin(2 * np.pi * (places / period + 0.2)) + 0.1 * rng.normal(size=400)
@@ -915,8 +926,8 @@ def test_dates_of_a_few_hours_are_numbers_of_days():
     later = np.array([0.0, 0.3, 0.5, 0.7, 2.0, 1000.0])
     dates = TabularMLPRegressor(**FAST).fit(days_at(places), y)
     numbers = TabularMLPRegressor(**FAST).fit(pd.DataFrame({"day": places}), y)
-    assert_allclose(dates.predict(days_at(later)), numbers.predict(pd.DataFrame({"day": later})), rtol=1e-5)
-    assert_allclose(dates.predict(days_at(-later)), numbers.predict(pd.DataFrame({"day": -later})), rtol=1e-5)
+    assert_allclose(dates.predict(days_at(later)), numbers.predict(pd.DataFrame({"day": later})), atol=1e-5)
+    assert_allclose(dates.predict(days_at(-later)), numbers.predict(pd.DataFrame({"day": -later})), atol=1e-5)
 
 
 def test_durations_are_numbers_of_seconds():
@@ -926,9 +937,9 @@ def test_durations_are_numbers_of_seconds():
     durations = pd.DataFrame({"c": pd.to_timedelta(seconds, unit="s")})
     model = TabularMLPRegressor(**FAST).fit(durations, y)
     of_numbers = TabularMLPRegressor(**FAST).fit(numbers, y)
-    assert_allclose(model.predict(durations), of_numbers.predict(numbers), rtol=1e-5)
+    assert_allclose(model.predict(durations), of_numbers.predict(numbers), atol=1e-5)
     later = pd.DataFrame({"c": pd.to_timedelta([1e6, -1e6], unit="s")})
-    assert_allclose(model.predict(later), of_numbers.predict(pd.DataFrame({"c": [1e6, -1e6]})), rtol=1e-5)
+    assert_allclose(model.predict(later), of_numbers.predict(pd.DataFrame({"c": [1e6, -1e6]})), atol=1e-5)
 
 
 def test_first_and_last_dates_of_the_calendar():
@@ -941,7 +952,7 @@ def test_first_and_last_dates_of_the_calendar():
 
 
 @pytest.mark.parametrize("values", [[date(2024, 1, 1)], [date(2024, 1, 1), None], [pd.NaT], [timedelta(1)]], ids=repr)
-def test_dates_that_tell_nothing(values):
+def test_constant_dates(values):
     X = pd.DataFrame({"size": np.arange(40.0), "day": pd.Series(values * (40 // len(values)))})
     model = TabularMLPRegressor(**FAST).fit(X, np.arange(40.0))
     assert model.score(X, np.arange(40.0)) > 0.8
@@ -969,16 +980,13 @@ IGNORED = {
 
 @cache
 def weighted_rows(case):
-    """Return a table in which every third row has the entries of a case and weight 0, targets and weights."""
+    """Return a table, targets and weights. Every third row has the entries of a case, and weight 0."""
     rng = np.random.default_rng(0)
-    rows = [dict(zip(BASE, values, strict=True)) for values in zip(*BASE.values(), strict=True)]
-    effects = [row["size"] / 3 + 2 * (row["town"] == "Cork") - row["code"] for row in rows]
-    weight = rng.uniform(0.5, 2.0, len(rows))
     X, y, sample_weight = [], [], []
-    for k, row in enumerate(rows):
+    for k, row in enumerate(pd.DataFrame(BASE).to_dict("records")):
         X.append(row)
-        y.append(effects[k])
-        sample_weight.append(weight[k])
+        y.append(row["size"] / 3 + 2 * (row["town"] == "Cork") - row["code"])
+        sample_weight.append(rng.uniform(0.5, 2.0))
         if k % 2:
             X.append(IGNORED["usual rows"] | IGNORED[case])
             y.append(-50.0)
@@ -1048,16 +1056,13 @@ FULL_BATCH |= {"batch_size": 10_000, "dtype": "float64"}
 
 
 def repeated(X, counts):
-    return (
-        X.iloc[np.repeat(np.arange(len(X)), counts)]
-        if isinstance(X, pd.DataFrame)
-        else np.repeat(np.asarray(X), counts)
-    )
+    places = np.repeat(np.arange(len(X)), counts)
+    return X.iloc[places] if isinstance(X, pd.DataFrame | pd.Series) else X[places]
 
 
 @pytest.mark.parametrize(("Estimator", "max_categories"), [(TabularMLPRegressor, 64), (TabularMLPClassifier, 3)])
-def test_whole_weights_are_repeated_rows_in_all_statistics(Estimator, max_categories):
-    """Medians, scales, edges, levels, means: a validation set leaves no folds that could differ."""
+def test_integer_weights_are_repeated_rows_in_all_statistics(Estimator, max_categories):
+    """Medians, scales, edges, levels, means. With a validation set there are no folds that could differ."""
     rng = np.random.default_rng(0)
     X = pd.DataFrame(BASE).assign(number=rng.lognormal(size=90))
     X.loc[::7, "size"] = np.nan
@@ -1067,16 +1072,13 @@ def test_whole_weights_are_repeated_rows_in_all_statistics(Estimator, max_catego
         y = y > 1.0
     validation = {"X_val": X[::2], "y_val": y[::2]}
     model = Estimator(**FULL_BATCH, max_categories=max_categories, categorical_features=["code"])
-    weighted = outcome(model.fit(X, y, counts, **validation), X)
-    assert_allclose(weighted, outcome(model.fit(repeated(X, counts), repeated(y, counts), **validation), X), atol=1e-6)
+    weighted = model.fit(X, y, counts, **validation).predict_members(X)
+    of_repeated = model.fit(repeated(X, counts), repeated(y, counts), **validation).predict_members(X)
+    assert_allclose(weighted, of_repeated, atol=1e-6)
 
 
-def outcome(model, X):
-    return model.predict_proba(X) if isinstance(model, TabularMLPClassifier) else model.predict(X)
-
-
-def test_whole_weights_are_repeated_rows_out_of_fold():
-    """Groups keep equal rows in one fold. This concerns the means of levels, residuals and scores."""
+def test_integer_weights_are_repeated_rows_out_of_fold():
+    """Groups keep equal rows in one fold. The test covers means of levels, residuals and scores."""
     X, y, _ = weighted_rows("usual rows")
     rng = np.random.default_rng(0)
     y, groups = rng.normal(size=len(y)) + y / 10, np.arange(len(y))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mlp_estimator.engine.activations import ACTIVATIONS, glorot
-from mlp_estimator.engine.layers import Dense, Dropout, Elementwise, uniform
+from mlp_estimator.engine.layers import Dense, Dropout, Elementwise, Step, uniform
 from mlp_estimator.engine.losses import SoftmaxCrossEntropy, SquaredError
 from mlp_estimator.engine.optimizers import Adam
 
@@ -41,10 +41,10 @@ def computed():
     b1, b2 = SHOWN["b1"].T[None], SHOWN["b2"].T[None]
     first, second = Dense(2, uniform(glorot)), Dense(2, uniform(glorot))
     Z1, A1, Z2 = np.empty((1, 2, 3)), np.empty((1, 2, 3)), np.empty((1, 2, 3))
-    first.forward((W1, b1), X, Z1, ())
+    first.forward(Step((W1, b1), X, Z1))
     relu = Elementwise(ACTIVATIONS["relu"])
-    relu.forward((), Z1, A1, ())
-    second.forward((W2, b2), A1, Z2, ())
+    relu.forward(Step((), Z1, A1))
+    second.forward(Step((W2, b2), A1, Z2))
     loss, dZ2, work = SoftmaxCrossEntropy(), np.empty((1, 2, 3)), np.empty((1, 3, 3))
     codes = SHOWN["T"].argmax(axis=1)[None, None, :]
     P = np.empty_like(Z2)
@@ -52,16 +52,16 @@ def computed():
     L = loss.value_and_grad(codes, Z2.copy(), None, dZ2, work) / 3
     dZ2 /= 3
     dW2, db2, dA1 = np.empty_like(W2), np.empty_like(b2), np.empty_like(A1)
-    second.backward((W2, b2), A1, Z2, (), dZ2, (dW2, db2), dA1, np.empty_like(A1))
+    second.backward(Step((W2, b2), A1, Z2, d_out=dZ2, dp=(dW2, db2), d_in=dA1))
     dZ1, dW1, db1 = np.empty_like(A1), np.empty_like(W1), np.empty_like(b1)
-    relu.backward((), Z1, A1, (), dA1, (), dZ1, np.empty_like(A1))
-    first.backward((W1, b1), X, Z1, (), dZ1, (dW1, db1), None, None)
+    relu.backward(Step((), Z1, A1, d_out=dA1, d_in=dZ1, work=np.empty_like(A1)))
+    first.backward(Step((W1, b1), X, Z1, d_out=dZ1, dp=(dW1, db1)))
     sigmoid = Elementwise(ACTIVATIONS["logistic"])
     S, dS = Z1.copy(), np.empty_like(Z1)
-    sigmoid.forward((), Z1, S, ())
-    sigmoid.backward((), Z1, S, (), dA1, (), dS, np.empty_like(S))
+    sigmoid.forward(Step((), Z1, S))
+    sigmoid.backward(Step((), Z1, S, d_out=dA1, d_in=dS, work=np.empty_like(S)))
     D = np.empty_like(A1)
-    Dropout(0.5).forward((), A1, D, (columns("M"),))
+    Dropout(0.5).forward(Step((), A1, D, (columns("M"),)))
     dF = np.empty((1, 1, 3))
     E = SquaredError().value_and_grad(columns("y"), Z2[:, :1].copy(), None, dF, np.empty((1, 2, 3))) / 3
     adam = Adam(W1.reshape(1, -1), learning_rate_init=0.1, beta_1=0.9, beta_2=0.999, epsilon=1e-8)

@@ -35,6 +35,10 @@ class Data:
         self.n_rows = self.X.shape[0] if self.rows is None else len(self.rows)
         self.total_weight = float(self.n_rows if weight is None else weight.sum())
 
+    def select(self, rows: NDArray[np.integer[Any]]) -> Data:
+        """Return some of all rows of X."""
+        return Data(self.X, self.Y, self.weight, rows)
+
     def order(self) -> NDArray[np.integer[Any]]:
         """Return the numbers of the rows, in an array for the caller to shuffle."""
         return np.arange(self.n_rows) if self.rows is None else self.rows.copy()

@@ -6,7 +6,7 @@ reads fastest, and a float64 column (M, 1) where they differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ def for_members(numbers: Sequence[float]) -> Number:
     return np.array(numbers, np.float64)[:, None]
 
 
-def options_for_members(options: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Any]:
+def options_for_members(options: Sequence[Mapping[str, Any]], names: Iterable[str]) -> dict[str, Any]:
     """Return the options of these names, each for all members: None where it is None."""
     return {name: for_members([of_member[name] for of_member in options]) for name in names}
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from . import kernels
-from .members import Array, cast, for_members
+from .members import Array, cast, options_for_members
 
 
 class Optimizer(ABC):
@@ -50,9 +50,10 @@ class Optimizer(ABC):
         if len(optimizers) == 1:
             return optimizers[0]
         stacked = copy.copy(optimizers[0])
-        for name, value in vars(stacked).items():
-            values = [getattr(optimizer, name) for optimizer in optimizers]
-            setattr(stacked, name, np.concatenate(values) if isinstance(value, np.ndarray) else for_members(values))
+        of_members = [vars(optimizer) for optimizer in optimizers]
+        vars(stacked).update(options_for_members(of_members, vars(stacked).keys() - set(cls.memory)))
+        for name in cls.memory:
+            setattr(stacked, name, np.concatenate([memories[name] for memories in of_members]))
         return stacked
 
     def unstack(self, optimizers: Sequence[Self]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batches import as_readable
-from .layers import Layer, Noise, Params
+from .layers import Noise, Params, Step
 from .members import Array
 from .memory import Workspace
 from .network import Network
@@ -17,17 +17,14 @@ from .network import Network
 CHUNK_ROWS = 1024
 """Rows of a chunk when all data are swept: the activations of two layers of 100 stay in a 1 MB cache."""
 
-Call = tuple[Callable[..., None], tuple[Any, ...]]
-
-
-Step = tuple[int, Layer, Params, Any, Array, Params]
-"""The number of a layer, the layer, and its p, x, out and scratch."""
+Plan = list[tuple[int, Callable[[Step], None], Step]]
+"""A pass of each layer, in the order of the sweep: the number of the layer, the pass, its step."""
 
 
 class Sweeps:
     """The sweeps over one batch width.
 
-    A plan is a list of (bound layer method, its arrays). A batch costs a short loop of calls, without look-ups and
+    A plan is a list of bound layer methods and their steps. A batch costs a short loop of calls, without look-ups and
     slicing, about as much as the same calls written out. Noisy layers take part only with ``noise``.
     """
 
@@ -42,9 +39,8 @@ class Sweeps:
         noise: Noise | None = None,
     ):
         self.network, self.batch, self._space = network, batch, space
-        self._steps: list[Step] = []
-        self._forward: list[Call] = []
-        self._between: list[tuple[Array, Array]] = []
+        self._forward: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
+        self._tangent: Plan = []
         active = [i for i, layer in enumerate(network.layers) if not layer.noisy or noise is not None]
         a, below = x, None
         shared = space.n_members > 1 and isinstance(x, np.ndarray) and len(x) == 1  # one array serves all members
@@ -64,52 +60,49 @@ class Sweeps:
                 # AVX-512 kernels. Losses reduce over outputs, which is 7 times faster where these lie apart.
                 order: Literal["C", "F"] = "C" if i == active[-1] else "F"
                 out = space.array(("a", i), network.widths[i + 1], batch, order=order, shared=shared)
-            arrays = (p, a, out, tuple(scratch))
+            step = Step(p, a, out, tuple(scratch))
             if layer.noisy:
-                self._forward.append((layer.draw, (arrays[3], noise)))
-            self._forward.append((layer.forward, arrays))
-            self._steps.append((i, layer, *arrays))
+                self._forward.append((layer.draw, (step.scratch, noise)))
+            self._forward.append((layer.forward, (step,)))
+            self._tangent.append((i, layer.tangent, step))
             a, below = out, layer
         self.raw: Array = a
         if gradients is not None:
             self.d_raw = space.array("d_raw", network.widths[-1], batch)
-            # Errors and tangents between the layers: two arrays of each alternate, a step reads one and writes the
-            # other.
-            max_width = max(network.widths[1:])
-            for k, i in enumerate([*active[1:], len(network.layers)]):
-                d = space.array(("d", k % 2), network.widths[i], batch, max_width=max_width, order="F")
-                t = space.array(("t", k % 2), network.widths[i], batch, max_width=max_width, order="F")
-                self._between.append((d, t))
-            self._backward = self._backward_plan(gradients)
-        self._row_backward: list[Call] | None = None
+            self._backward = self._plan_back(gradients)
+        self._row_backward: Plan = []
 
-    def _backward_plan(self, gradients: Sequence[Params], view: Callable[[Array], Array] | None = None) -> list[Call]:
-        """Plan the calls from the top down, on the activations and errors or on a ``view`` of each."""
-        plan: list[Call] = []
-        d_out: Array | None = self.d_raw
-        for k in reversed(range(len(self._steps))):
-            i, layer, p, x, out, scratch = self._steps[k]
-            if i < self.network.first_trained:
-                break
-            d_in, work = self._between[k - 1] if i > self.network.first_trained else (None, None)
-            arrays = [x, out, scratch, d_out, d_in, work]
-            if view is not None:
-                arrays = [
-                    tuple(map(view, a)) if isinstance(a, tuple) else None if a is None else view(a) for a in arrays
-                ]
-            plan.append((layer.backward, (p, *arrays[:4], gradients[i], *arrays[4:])))
-            d_out = d_in
-        return plan
+    def _plan_back(self, gradients: Sequence[Params]) -> Plan:
+        """Return the plan of the backward sweep, and complete that of the tangent sweep."""
+        plan: Plan = []
+        network = self.network
+        max_width = max(network.widths[1:])
+        d_in: Array | None = None
+        t_in: Any = None
+        for k, (i, _, step) in enumerate(self._tangent):
+            # Errors and tangents between the layers: two arrays of each alternate, a step reads one and writes the
+            # other. It computes in an array of the other sweep.
+            width, space = network.widths[i + 1], self._space
+            d_out = space.array(("d", k % 2), width, self.batch, max_width=max_width, order="F")
+            t_out = space.array(("t", k % 2), width, self.batch, max_width=max_width, order="F")
+            step.t_in, step.t_out, step.work = t_in, t_out, d_out
+            if i >= network.first_trained:
+                back = Step(step.p, step.x, step.out, step.scratch, d_out, gradients[i], d_in, work=t_in)
+                plan.append((i, network.layers[i].backward, back))
+                d_in = d_out
+            t_in = t_out
+        back.d_out = self.d_raw
+        return plan[::-1]
 
     def forward(self) -> None:
         """Compute ``raw`` from ``x``."""
-        for run, arrays in self._forward:
-            run(*arrays)
+        for run, arguments in self._forward:
+            run(*arguments)
 
     def backward(self) -> None:
         """Compute the gradient given at planning from ``d_raw``; after ``forward``."""
-        for run, arrays in self._backward:
-            run(*arrays)
+        for _, run, step in self._backward:
+            run(step)
 
     def row_gradients(self) -> Array:
         """Compute a gradient for each row by itself, (B, P), from ``d_raw``; after ``forward``, of one member.
@@ -117,24 +110,32 @@ class Sweeps:
         The rows take the place of the members: they are the first axis of all arrays, and their batches have one row.
         The same layers on transposed views give the Jacobian of the raw output, one output at a time.
         """
-        if self._row_backward is None:
+        if not self._row_backward:
             flat = self._space.array("rows", self.network.layout.size, self.batch, order="F")
             self._rows: Array = flat[0].T
             gradients = self.network.layout.views(self._rows)
-            self._row_backward = self._backward_plan(gradients, lambda a: a.transpose(2, 1, 0))
-        for run, arrays in self._row_backward:
-            run(*arrays)
+            self._row_backward = [(i, run, _by_rows(step, gradients[i])) for i, run, step in self._backward]
+        for _, run, step in self._row_backward:
+            run(step)
         return self._rows
 
     def tangent(self, v: Array) -> Array:
         """Compute the derivative (M, K, B) of ``raw`` along v (M, P); after ``forward``."""
-        t_in: Array | None = None
         directions = self.network.layout.views(v)
-        for (i, layer, p, x, out, scratch), (work, t_out) in zip(self._steps, self._between, strict=True):
-            layer.tangent(p, x, out, scratch, directions[i], t_in, t_out, work)
-            t_in = t_out
-        assert t_in is not None
-        return t_in
+        for i, run, step in self._tangent:
+            step.v = directions[i]
+            run(step)
+        return step.t_out
+
+
+def _by_rows(step: Step, dp: Params) -> Step:
+    """Return a step of the backward sweep with the rows in the place of the members, dp (B, ...)."""
+
+    def turned(a: Any) -> Any:
+        return None if a is None else a.transpose(2, 1, 0)
+
+    x, out, d_out, d_in, work = map(turned, (step.x, step.out, step.d_out, step.d_in, step.work))
+    return Step(step.p, x, out, tuple(map(turned, step.scratch)), d_out, dp, d_in, work=work)
 
 
 def outputs(

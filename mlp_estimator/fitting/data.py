@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,14 +51,11 @@ class FitData:
     dtype: np.dtype[Any]
     source: Source
     predictor: Callable[[Fitted], Any] | None = None  # the estimator that scorers see
-    learned: Mapping[str, Any] = field(default_factory=dict)  # number and names of the columns of X
+    n_features: int = 0  # columns of X, and their names
+    feature_names: NDArray[Any] | None = None
     held_out: HeldOut | None = None  # a validation set of the user
-    rows: Data = field(init=False)
+    rows: Data = field(init=False)  # all of them, for the engine
 
     def __post_init__(self) -> None:
         check_total(self.encoded.weight, self.dtype)
-        self.rows = self.select(None)
-
-    def select(self, rows: NDArray[np.integer[Any]] | None) -> Data:
-        """Return some of the rows for the engine; None selects all."""
-        return Data(self.X, self.encoded.Y, self.encoded.weight, rows)
+        self.rows = Data(self.X, self.encoded.Y, self.encoded.weight)

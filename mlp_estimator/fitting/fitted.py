@@ -18,8 +18,8 @@ from ..engine.members import Array
 from ..engine.network import Network, perceptron
 from ..engine.objective import Objective
 from ..engine.sweeps import outputs
-from .features import Features, float_type
-from .reading import check_range
+from .features import Features
+from .reading import check_range, float_type
 from .targets import Targets
 
 Arrays = Mapping[str, Sequence[Array]]

@@ -70,8 +70,8 @@ def split(data: FitData, fraction: float, rng: np.random.RandomState) -> tuple[D
                 f"All sample weights in the {name} part of the early-stopping split are zero. Give more samples "
                 "a positive weight, or set early_stopping=False."
             )
-    held_out = HeldOut(data.select(parts[1]), lambda: data.source.take(parts[1]))
-    return data.select(parts[0]), held_out
+    held_out = HeldOut(data.rows.select(parts[1]), lambda: data.source.take(parts[1]))
+    return data.rows.select(parts[0]), held_out
 
 
 def score_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
@@ -13,8 +12,7 @@ import numpy as np
 
 from ..compat import Interval
 from ..engine.activations import ACTIVATIONS
-from ..engine.layers import Dense, Dropout, Elementwise, Initializer, Piecewise, ScaledDense
-from ..engine.members import Array
+from ..engine.layers import Dense, Dropout, Elementwise, Piecewise, ScaledDense, normal, zeros
 from ..engine.network import Network
 from .features import Features
 from .features.blocks import Layout
@@ -85,32 +83,13 @@ def network_of(config: MemberConfig, layout: Layout, n_out: int) -> Network:
     n_effective = max(width - n_pieces + ENCODING_WEIGHT * n_pieces, 1.0)
     affine: Callable[..., Dense] = partial(ScaledDense, scale_rate=SCALE_RATE)
     for n in config.hidden_layer_sizes:
-        layers.append(affine(n, _normal(n_effective, n_pieces), rates=(n_effective**-0.5, BIAS_RATE)))
+        layers.append(affine(n, normal(n_effective, n_pieces), rates=(n_effective**-0.5, BIAS_RATE)))
         layers.append(Elementwise(ACTIVATIONS[config.activation]))
         if config.dropout:
             layers.append(Dropout(float(config.dropout), shared=True))
         n_effective, n_pieces, affine = float(n), 0, Dense
-    layers.append(affine(n_out, _zeros, rates=(n_effective**-0.5, BIAS_RATE)))
+    layers.append(affine(n_out, zeros, rates=(n_effective**-0.5, BIAS_RATE)))
     return Network(layers, n_in)
-
-
-def _normal(n_effective: float, n_halved: int) -> Initializer:
-    """Draw weights from a normal distribution of variance 2 / n_effective, biases from [-0.5, 0.5].
-
-    The last ``n_halved`` rows, those of an encoding, start at half of that.
-    """
-
-    def initialize(W: Array, b: Array, rng: np.random.RandomState) -> None:
-        W[:] = rng.standard_normal(W.shape) * math.sqrt(2.0 / n_effective)
-        W[len(W) - n_halved :] *= 0.5
-        b[:] = rng.uniform(-0.5, 0.5, b.shape)
-
-    return initialize
-
-
-def _zeros(W: Array, b: Array, rng: np.random.RandomState) -> None:
-    W.fill(0.0)
-    b.fill(0.0)
 
 
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (

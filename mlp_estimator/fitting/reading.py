@@ -209,3 +209,8 @@ def check_numeric(name: str, array: Any) -> None:
     """Raise an error for dtypes that scikit-learn accepts as numbers: dates, durations, strings of digits."""
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {array.dtype}, which is not numeric: convert it to numbers first.")
+
+
+def float_type(array: Any) -> np.dtype[Any]:
+    """Return float32 or float64: the type of an array of one of them, and float64 for any other."""
+    return array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)

@@ -19,6 +19,7 @@ from mlp_estimator.engine.layers import (
     OneHot,
     Piecewise,
     SparseDense,
+    Step,
     uniform,
 )
 from mlp_estimator.engine.layout import Layout
@@ -38,18 +39,20 @@ def test_layer_alone(name):
     scratch = tuple(np.empty((2, s.width, 9)) for s in layer.scratch(4))
     layer.draw(scratch, Noise([np.random.default_rng(m) for m in range(2)]))
     start, read = x.copy(), reader(layer)
-    layer.forward(p, read(x), out, scratch)
-    layer.tangent(p, read(x), out, scratch, v, t_in, t_out, work)
-    layer.backward(p, read(x), out, scratch, u, dp, d_in, None if d_in is None else np.empty_like(d_in))
+    step = Step(p, read(x), out, scratch, u, dp, d_in, v, t_in, t_out, work)
+    layer.forward(step)
+    layer.tangent(step)
+    step.work = np.empty_like(x)
+    layer.backward(step)
     left = (u * t_out).sum()
     right = sum((a * b).sum() for a, b in zip(dp, v, strict=True))
     if not layer.bottom:
         right += (d_in * t_in).sum()
     assert abs(left - right) <= 1e-12 * max(abs(left), 1.0)
 
-    def output(step):
-        moved, moving = np.empty_like(out), tuple(a + step * b for a, b in zip(p, v, strict=True))
-        layer.forward(moving, read(start.copy() if t_in is None else start + step * t_in), moved, scratch)
+    def output(size):
+        moved, moving = np.empty_like(out), tuple(a + size * b for a, b in zip(p, v, strict=True))
+        layer.forward(Step(moving, read(start.copy() if t_in is None else start + size * t_in), moved, scratch))
         return moved
 
     assert relative_error(t_out, (output(1e-6) - output(-1e-6)) / 2e-6) < 1e-7
@@ -78,7 +81,7 @@ def test_piecewise_is_the_formula_and_extrapolates():
     edges = [np.array([0.0, 1.0, 3.0]), np.array([-1.0, 1.0])]
     layer, x = Piecewise(edges, np.array([0.5, 0.25, 0.0])), np.array([[[-2.0, 0.5, 2.0, 9.0], [0.0, -5.0, 1.0, 5.0]]])
     out = np.empty((1, 5, 4))
-    layer.forward((), x, out, ())
+    layer.forward(Step((), x, out))
     np.testing.assert_array_equal(out[0, :2], x[0])
     first = [[-1.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.5, 2.0]]
     np.testing.assert_allclose(out[0, 2:4], np.array(first) - [[0.5], [0.25]])
@@ -92,7 +95,7 @@ def test_bias_gradient_is_the_sum_over_samples():
     rng = np.random.default_rng(0)
     layer, x, d_out = Dense(2, uniform(glorot)), rng.normal(size=(1, 3, 4)), rng.normal(size=(1, 2, 4))
     dW, db = np.empty((1, 3, 2)), np.empty((1, 2, 1))
-    layer.backward((np.zeros((1, 3, 2)), np.zeros((1, 2, 1))), x, d_out, (), d_out, (dW, db), None, None)
+    layer.backward(Step((np.zeros((1, 3, 2)), np.zeros((1, 2, 1))), x, d_out, d_out=d_out, dp=(dW, db)))
     np.testing.assert_allclose(db[0, :, 0], d_out[0].sum(axis=1))
     np.testing.assert_allclose(dW[0], x[0] @ d_out[0].T)
 
@@ -102,7 +105,7 @@ def test_dropout_leaves_the_expectation():
     x, out = np.ones((1, 5, 20000)), np.empty((1, 5, 20000))
     layer, mask = Dropout(0.3), np.empty_like(out)
     layer.draw((mask,), Noise([np.random.default_rng(0)]))
-    layer.forward((), x, out, (mask,))
+    layer.forward(Step((), x, out, (mask,)))
     assert set(np.unique(out)) == {0.0, 1 / 0.7}
     assert out.mean() == pytest.approx(1.0, abs=0.01)
     assert np.abs(np.corrcoef(mask[0]) - np.eye(5)).max() < 0.03
@@ -136,7 +139,7 @@ def test_nothing_is_learned_below_a_layer_that_is_always_dropped():
 def test_indicators_are_one_for_their_code_and_zero_for_unknown_ones():
     layer = OneHot([2, 3])
     x, out = np.array([[[7.0, 8.0, 9.0], [0.0, 1.0, -1.0], [2.0, -1.0, 0.0]]]), np.empty((1, 5, 3))
-    layer.forward((), x, out, ())
+    layer.forward(Step((), x, out))
     np.testing.assert_array_equal(out[0], [[7, 8, 9], [-1, 1, 0], [0, 0, 1], [0, 0, 0], [1, 0, 0]])
 
 

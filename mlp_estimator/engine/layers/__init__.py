@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ..activations import ACTIVATIONS, glorot
-from .contract import Layer, Noise, Params, Scratch
-from .dense import Dense, Initializer, SparseDense, uniform
+from .contract import Layer, Noise, Params, Scratch, Step
+from .dense import Dense, Initializer, SparseDense, normal, uniform, zeros
 from .dropout import Dropout
 from .elementwise import Elementwise
 from .one_hot import OneHot
@@ -29,7 +29,10 @@ __all__ = [
     "ScaledDense",
     "Scratch",
     "SparseDense",
+    "Step",
+    "normal",
     "uniform",
+    "zeros",
 ]
 
 LAYERS: dict[str, Callable[[], Layer]] = {

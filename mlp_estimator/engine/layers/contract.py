@@ -35,12 +35,48 @@ class Scratch(NamedTuple):
     shared: bool = False
 
 
+NOT_HERE: Any = None
+"""Stands in a step for an array that its pass does not use."""
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """The arrays of a pass over a batch: a step is planned once and serves all batches of a width.
+
+    all passes
+        p        the parameters, as ``params`` describes them
+        x        (M, n_in, B), or (1, n_in, B) where the members share their input; sparse rows are ``SparseRows``
+        out      (M, n_out, B), or (1, n_out, B) where a layer without parameters reads such an input
+        scratch  what ``scratch`` asks for; it keeps what ``forward`` writes to it
+    backward
+        d_out    (M, n_out, B)
+        dp       like p
+        d_in     (M, n_in, B), or None where nobody asks for it
+    tangent
+        v        like p; set anew for each sweep
+        t_in     (M, n_in, B), or None where it is zero
+        t_out    (M, n_out, B)
+    backward, tangent
+        work     one more array to compute in, like d_in or like t_out
+    """
+
+    p: Params
+    x: Array
+    out: Array
+    scratch: Params = ()
+    d_out: Array = NOT_HERE
+    dp: Params = ()
+    d_in: Array | None = None
+    v: Params = ()
+    t_in: Array | None = None
+    t_out: Array = NOT_HERE
+    work: Array = NOT_HERE
+
+
 class Layer(ABC):
     """A forward, a backward and a tangent pass; each is one line of ``docs/derivations.md``.
 
-    ``n_in`` is the width below the layer. ``x`` is (M, n_in, B), or (1, n_in, B) where the members share their input,
-    ``out`` is (M, n_out, B); ``scratch`` are the arrays that ``scratch`` asks for, and keep what ``forward`` writes to
-    them. ``work`` is one more array to compute in.
+    ``n_in`` is the width below the layer.
     """
 
     keeps: frozenset[Literal["x", "out"]] = frozenset()
@@ -88,56 +124,34 @@ class Layer(ABC):
         return self
 
     @abstractmethod
-    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
+    def forward(self, step: Step) -> None:
         """Write out."""
 
     @abstractmethod
-    def backward(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        d_out: Array,
-        dp: Params,
-        d_in: Array | None,
-        work: Array | None,
-    ) -> None:
-        """Write (never add) the gradients dp and, unless None, d_in; ``work`` is like d_in."""
+    def backward(self, step: Step) -> None:
+        """Write (never add) the gradients dp and, unless None, d_in."""
 
     @abstractmethod
-    def tangent(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        v: Params,
-        t_in: Array | None,
-        t_out: Array,
-        work: Array,
-    ) -> None:
-        """Write the derivative of out along (v, t_in), where None is a zero tangent; ``work`` is like t_out."""
+    def tangent(self, step: Step) -> None:
+        """Write t_out, the derivative of out along (v, t_in)."""
 
 
 class Diagonal(Layer):
     """A layer whose Jacobian is diagonal, and so its own transpose: tangent and backward are one product."""
 
-    def tangent(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        v: Params,
-        t_in: Array | None,
-        t_out: Array,
-        work: Array,
-    ) -> None:
-        if t_in is None:
-            t_out.fill(0.0)
+    @abstractmethod
+    def product(self, step: Step, a: Array, out: Array) -> None:
+        """Write the Jacobian times a to out; a, out and work are alike."""
+
+    def backward(self, step: Step) -> None:
+        if step.d_in is not None:
+            self.product(step, step.d_out, step.d_in)
+
+    def tangent(self, step: Step) -> None:
+        if step.t_in is None:
+            step.t_out.fill(0.0)
         else:
-            self.backward(p, x, out, scratch, t_in, (), t_out, work)
+            self.product(step, step.t_in, step.t_out)
 
 
 class Encoding(Layer):
@@ -145,28 +159,8 @@ class Encoding(Layer):
 
     bottom = True
 
-    def backward(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        d_out: Array,
-        dp: Params,
-        d_in: Array | None,
-        work: Array | None,
-    ) -> None:
+    def backward(self, step: Step) -> None:
         """Write nothing."""
 
-    def tangent(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        v: Params,
-        t_in: Array | None,
-        t_out: Array,
-        work: Array,
-    ) -> None:
-        t_out.fill(0.0)
+    def tangent(self, step: Step) -> None:
+        step.t_out.fill(0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from .. import kernels
 from ..batches import Batches, SparseRows, sparse_batches
 from ..layout import Param
 from ..members import Array
-from .contract import Layer, Params
+from .contract import Layer, Params, Step
 
 Initializer = Callable[[Array, Array, np.random.RandomState], None]
 """Writes the first weights (n_in, n_out) and biases (n_out, 1) of one member."""
@@ -26,6 +27,48 @@ def uniform(bound: Callable[[int, int], float]) -> Initializer:
             array[:] = rng.uniform(-limit, limit, array.shape)
 
     return initialize
+
+
+def affine(W: Array, b: Array, x: Array, out: Array) -> None:
+    """Write W' x + b."""
+    np.matmul(W.swapaxes(1, 2), x, out=out)
+    kernels.add_bias(out, b)
+
+
+def affine_gradients(W: Array, x: Array, d_out: Array, dW: Array, db: Array, d_in: Array | None) -> None:
+    """Write dW = x d_out', db, the sum of d_out over the batch, and, unless None, d_in = W d_out."""
+    # A batch of one (each row by itself, for a Jacobian) makes outer products, which BLAS takes one by one.
+    (np.multiply if x.shape[2] == 1 else np.matmul)(x, d_out.swapaxes(1, 2), out=dW)
+    kernels.sum_over_batch(d_out, db)
+    if d_in is not None:
+        # With one output it is an outer product: 3 us by broadcasting at 100 x 200, 23 to 28 by BLAS.
+        (np.multiply if W.shape[2] == 1 else np.matmul)(W, d_out, out=d_in)
+
+
+def add_product(W: Array, x: Array, out: Array, work: Array) -> None:
+    """Add W' x to out."""
+    np.matmul(W.swapaxes(1, 2), x, out=work)
+    np.add(out, work, out=out)
+
+
+def normal(n_effective: float, n_halved: int) -> Initializer:
+    """Draw weights from a normal distribution of variance 2 / n_effective, biases from [-0.5, 0.5].
+
+    The last ``n_halved`` rows, those of an encoding, start at half of that.
+    """
+
+    def initialize(W: Array, b: Array, rng: np.random.RandomState) -> None:
+        W[:] = rng.standard_normal(W.shape) * math.sqrt(2.0 / n_effective)
+        W[len(W) - n_halved :] *= 0.5
+        b[:] = rng.uniform(-0.5, 0.5, b.shape)
+
+    return initialize
+
+
+def zeros(W: Array, b: Array, rng: np.random.RandomState) -> None:
+    """Start at zero."""
+    W.fill(0.0)
+    b.fill(0.0)
 
 
 class Dense(Layer):
@@ -56,47 +99,19 @@ class Dense(Layer):
         W, b = p
         self.initialize(W[0], b[0], rng)
 
-    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
-        W, b = p
-        np.matmul(W.swapaxes(1, 2), x, out=out)
-        kernels.add_bias(out, b)
+    def forward(self, step: Step) -> None:
+        W, b = step.p
+        affine(W, b, step.x, step.out)
 
-    def backward(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        d_out: Array,
-        dp: Params,
-        d_in: Array | None,
-        work: Array | None,
-    ) -> None:
-        (W, _), (dW, db) = p, dp
-        # A batch of one (each row by itself, for a Jacobian) makes outer products, which BLAS takes one by one.
-        (np.multiply if x.shape[2] == 1 else np.matmul)(x, d_out.swapaxes(1, 2), out=dW)
-        kernels.sum_over_batch(d_out, db)
-        if d_in is not None:
-            # With one output it is an outer product: 3 us by broadcasting at 100 x 200, 23 to 28 by BLAS.
-            (np.multiply if self.width == 1 else np.matmul)(W, d_out, out=d_in)
+    def backward(self, step: Step) -> None:
+        (W, _), (dW, db) = step.p, step.dp
+        affine_gradients(W, step.x, step.d_out, dW, db, step.d_in)
 
-    def tangent(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        v: Params,
-        t_in: Array | None,
-        t_out: Array,
-        work: Array,
-    ) -> None:
-        (W, _), (V, v_b) = p, v
-        np.matmul(V.swapaxes(1, 2), x, out=t_out)
-        np.add(t_out, v_b, out=t_out)
-        if t_in is not None:
-            np.matmul(W.swapaxes(1, 2), t_in, out=work)
-            np.add(t_out, work, out=t_out)
+    def tangent(self, step: Step) -> None:
+        (W, _), (V, v_b) = step.p, step.v
+        affine(V, v_b, step.x, step.t_out)
+        if step.t_in is not None:
+            add_product(W, step.t_in, step.t_out, step.work)
 
 
 class SparseDense(Dense):
@@ -107,40 +122,25 @@ class SparseDense(Dense):
     def batches(self, Xs: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Batches:
         return sparse_batches(Xs, n_rows, dtype)
 
-    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
-        W, b = p
-        for W_m, out_m, batch in zip(W, out, _rows_of(x, len(W)), strict=True):
-            np.copyto(out_m, (batch @ W_m).T)
-        kernels.add_bias(out, b)
+    def forward(self, step: Step) -> None:
+        sparse_affine(step.p, step.x, step.out)
 
-    def backward(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        d_out: Array,
-        dp: Params,
-        d_in: Array | None,
-        work: Array | None,
-    ) -> None:
-        dW, db = dp
-        for dW_m, d_m, batch in zip(dW, d_out, _rows_of(x, len(dW)), strict=True):
+    def backward(self, step: Step) -> None:
+        dW, db = step.dp
+        for dW_m, d_m, batch in zip(dW, step.d_out, _rows_of(step.x, len(dW)), strict=True):
             np.copyto(dW_m, batch.T @ d_m.T)
-        kernels.sum_over_batch(d_out, db)
+        kernels.sum_over_batch(step.d_out, db)
 
-    def tangent(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        v: Params,
-        t_in: Array | None,
-        t_out: Array,
-        work: Array,
-    ) -> None:
-        self.forward(v, x, t_out, scratch)
+    def tangent(self, step: Step) -> None:
+        sparse_affine(step.v, step.x, step.t_out)
+
+
+def sparse_affine(p: Params, x: Array, out: Array) -> None:
+    """Write W' x + b of sparse rows."""
+    W, b = p
+    for W_m, out_m, batch in zip(W, out, _rows_of(x, len(W)), strict=True):
+        np.copyto(out_m, (batch @ W_m).T)
+    kernels.add_bias(out, b)
 
 
 def _rows_of(x: Array, n_members: int) -> list[Any]:

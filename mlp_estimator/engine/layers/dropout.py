@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import kernels
 from ..members import Array, Number, for_members
-from .contract import Diagonal, Layer, Noise, Params, Scratch
+from .contract import Diagonal, Layer, Noise, Params, Scratch, Step
 
 
 class Dropout(Diagonal):
@@ -45,19 +45,8 @@ class Dropout(Diagonal):
         rate = self.rate * noise.factor
         kernels.dropout_mask(mask, rate, 1.0 / (1.0 - rate))
 
-    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
-        np.multiply(x, scratch[0], out=out)
+    def forward(self, step: Step) -> None:
+        np.multiply(step.x, step.scratch[0], out=step.out)
 
-    def backward(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        d_out: Array,
-        dp: Params,
-        d_in: Array | None,
-        work: Array | None,
-    ) -> None:
-        if d_in is not None:
-            np.multiply(d_out, scratch[0], out=d_in)
+    def product(self, step: Step, a: Array, out: Array) -> None:
+        np.multiply(a, step.scratch[0], out=out)

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 from ..activations import Activation
 from ..members import Array
-from .contract import Diagonal, Params
+from .contract import Diagonal, Step
 
 
 class Elementwise(Diagonal):
@@ -23,19 +23,8 @@ class Elementwise(Diagonal):
     def kind(self) -> Hashable:
         return self.activation
 
-    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
-        self.activation.apply(x, out)
+    def forward(self, step: Step) -> None:
+        self.activation.apply(step.x, step.out)
 
-    def backward(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        d_out: Array,
-        dp: Params,
-        d_in: Array | None,
-        work: Array | None,
-    ) -> None:
-        if d_in is not None and work is not None:
-            self.activation._error(out if self.in_place else x, d_out, d_in, work)
+    def product(self, step: Step, a: Array, out: Array) -> None:
+        self.activation._error(step.out if self.in_place else step.x, a, out, step.work)

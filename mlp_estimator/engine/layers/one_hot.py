@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from ..members import Array
-from .contract import Encoding, Params
+from .contract import Encoding, Step
 
 
 class OneHot(Encoding):
@@ -36,7 +36,8 @@ class OneHot(Encoding):
     def n_out(self, n_in: int) -> int:
         return n_in - len(self.n_levels) + self._width
 
-    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
+    def forward(self, step: Step) -> None:
+        x, out = step.x, step.out
         n_numbers = x.shape[1] - len(self.n_levels)
         np.copyto(out[:, :n_numbers], x[:, :n_numbers])
         for k, (n, place) in enumerate(zip(self.n_levels, self._places, strict=True), start=n_numbers):

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import kernels
 from ..members import Array
-from .contract import Encoding, Params
+from .contract import Encoding, Step
 
 CHUNK_ROWS = 1024
 
@@ -43,10 +43,10 @@ class Piecewise(Encoding):
     def n_out(self, n_in: int) -> int:
         return n_in + len(self._features)
 
-    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
-        n_in = x.shape[1]
-        np.copyto(out[:, :n_in], x)
-        self.encode(x, out[:, n_in:])
+    def forward(self, step: Step) -> None:
+        n_in = step.x.shape[1]
+        np.copyto(step.out[:, :n_in], step.x)
+        self.encode(step.x, step.out[:, n_in:])
 
     def means(self, rows: Array, weight: Array | None = None) -> Array:
         """Return the weighted means of the components over rows (n, n_in), before ``mean`` is subtracted."""

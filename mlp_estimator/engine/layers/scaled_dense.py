@@ -8,9 +8,8 @@ import numpy as np
 
 from .. import kernels
 from ..layout import Param
-from ..members import Array
-from .contract import Params, Scratch
-from .dense import Dense, Initializer
+from .contract import Params, Scratch, Step
+from .dense import Dense, Initializer, add_product, affine, affine_gradients
 
 
 class ScaledDense(Dense):
@@ -45,44 +44,23 @@ class ScaledDense(Dense):
         super().init(p[:2], rng)
         p[2].fill(1.0)
 
-    def forward(self, p: Params, x: Array, out: Array, scratch: Params) -> None:
-        (W, b, s), (scaled,) = p, scratch
-        np.multiply(s, x, out=scaled)
-        super().forward((W, b), scaled, out, ())
+    def forward(self, step: Step) -> None:
+        (W, b, s), (scaled,) = step.p, step.scratch
+        np.multiply(s, step.x, out=scaled)
+        affine(W, b, scaled, step.out)
 
-    def backward(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        d_out: Array,
-        dp: Params,
-        d_in: Array | None,
-        work: Array | None,
-    ) -> None:
-        (W, b, s), (dW, db, ds) = p, dp
-        super().backward((W, b), x, out, (), d_out, (dW, db), d_in, work)
+    def backward(self, step: Step) -> None:
+        (W, _, s), (dW, db, ds), d_in = step.p, step.dp, step.d_in
+        affine_gradients(W, step.x, step.d_out, dW, db, d_in)
         kernels.scale_gradients(s, W, dW, ds)
         if d_in is not None:
             np.multiply(s, d_in, out=d_in)
 
-    def tangent(
-        self,
-        p: Params,
-        x: Array,
-        out: Array,
-        scratch: Params,
-        v: Params,
-        t_in: Array | None,
-        t_out: Array,
-        work: Array,
-    ) -> None:
-        (W, b, s), (V, v_b, v_s), (scaled,) = p, v, scratch
-        np.multiply(s, x, out=scaled)
-        super().tangent((W, b), scaled, out, (), (V, v_b), None, t_out, work)
-        for factor, a in ((v_s, x), (s, t_in)):
+    def tangent(self, step: Step) -> None:
+        (W, _, s), (V, v_b, v_s), (scaled,) = step.p, step.v, step.scratch
+        np.multiply(s, step.x, out=scaled)
+        affine(V, v_b, scaled, step.t_out)
+        for factor, a in ((v_s, step.x), (s, step.t_in)):
             if a is not None:
                 np.multiply(factor, a, out=scaled)
-                np.matmul(W.swapaxes(1, 2), scaled, out=work)
-                np.add(t_out, work, out=t_out)
+                add_product(W, scaled, step.t_out, step.work)

@@ -51,7 +51,8 @@ class Minibatch(Solver):
             run.state.rng, order = streams[run.stream]
             orders.append(order)
         while going := unfinished(runs):
-            runs, orders = [runs[m] for m in going], [orders[m] for m in going]
+            if len(going) < len(runs):
+                runs, orders = [runs[m] for m in going], [orders[m] for m in going]
             self._train(objective_of(runs), runs, orders)
             for run in runs if len(runs) > 1 else ():
                 run.theta = run.theta.copy()  # others continue in the memory of another objective
@@ -59,9 +60,10 @@ class Minibatch(Solver):
     def _train(self, objective: Objective, runs: Sequence[Run], orders: list[Order]) -> None:
         """Train epochs until a run is finished; ``orders`` are the rows of each run in order."""
         optimizers = [run.state.optimizer for run in runs if run.state.optimizer is not None]
-        stacked = self.optimizer.stack(optimizers)
-        limits = options_for_members([run.options for run in runs], Update.reads)
+        options = [run.options for run in runs]
         averages = [run.averaged for run in runs if run.averaged is not None]
+        stacked = self.optimizer.stack(optimizers)
+        limits = options_for_members(options, Update.reads)
         averaged = np.concatenate(averages) if averages else None
         update = Update(stacked, objective.theta, objective.network.layout, limits, averaged)
         for m, run in enumerate(runs):

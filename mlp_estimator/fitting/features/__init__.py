@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .contract import Features, MatrixLike, Validate, float_type
+from .contract import Features, MatrixLike, Validate
 from .matrix import Coded, Matrix
 from .table import Table
 
-__all__ = ["Coded", "Features", "Matrix", "MatrixLike", "Table", "Validate", "float_type"]
+__all__ = ["Coded", "Features", "Matrix", "MatrixLike", "Table", "Validate"]

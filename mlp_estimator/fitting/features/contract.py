@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeAlias
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ...engine.layers import Layer
@@ -50,8 +49,3 @@ class Features(ABC):
     @abstractmethod
     def bottom(self, *, encoding: bool = True) -> tuple[Layer, ...]:
         """Return the layers in front of the first affine one."""
-
-
-def float_type(array: Any) -> np.dtype[Any]:
-    """Return float32 or float64: the type of an array of one of them, and float64 for any other."""
-    return array.dtype if array.dtype in (np.float32, np.float64) else np.dtype(np.float64)

@@ -25,10 +25,9 @@ class Ensemble:
         self, settings: Settings, data: FitData, before: Mapping[str, Any] | None = None, *, partial: bool = False
     ):
         self.settings, self.data, self.partial = settings, data, partial
+        n_in, n_out, bottom = data.X.shape[1], data.targets.n_outputs, data.features.bottom()
+        self.network = settings.network(n_in, n_out, sparse=sparse.issparse(data.X), bottom=bottom)
         self.recipe = Perceptron(named(settings.activations))
-        is_sparse = sparse.issparse(data.X)
-        n_in, bottom = data.X.shape[1], data.features.bottom()
-        self.network = settings.network(n_in, data.targets.n_outputs, sparse=is_sparse, bottom=bottom)
         self.starts: Sequence[FitState | None] = [None] * settings.n_members
         if before is not None:
             check_sizes(before, self.network, settings.n_members)

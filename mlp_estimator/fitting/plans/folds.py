@@ -185,8 +185,8 @@ class Folds:
             jobs = [
                 one_job(
                     seed,
-                    rows=data.select(_trimmed(fold.train, n_rows)),
-                    held_out=HeldOut(data.select(fold.validation), partial(data.source.take, fold.validation)),
+                    rows=data.rows.select(_trimmed(fold.train, n_rows)),
+                    held_out=HeldOut(data.rows.select(fold.validation), partial(data.source.take, fold.validation)),
                 )
                 for fold, seed in zip(folds, seeds, strict=False)
             ]
