@@ -90,7 +90,7 @@ def tabular_state(state: Mapping[str, Any], restored: Callable[[Any], Any]) -> d
         names=names,
         kinds=kinds,
         dtype=state["dtype"],
-        means={**means, "n_targets": n_targets},
+        means={**means, "n_targets": n_targets, "n_levels": [len(t) - 1 for t in means["tables"]]},
         encoding_means=np.concatenate(encoded) if encoded else None,
     )
     state["settings_"] = [{**config, CLASS: "MemberConfig"} for config in state["settings_"]]

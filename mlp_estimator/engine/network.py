@@ -26,10 +26,14 @@ class Network:
 
     def __init__(self, layers: Sequence[Layer], n_in: int):
         self.layers = list(layers)
-        self.widths = [n_in]
+        self.widths, self.scratch, params, kinds = [n_in], [], [], []
         for layer in self.layers:
-            self.widths.append(layer.n_out(self.widths[-1]))
-        self.layout = Layout([layer.params(n) for layer, n in zip(self.layers, self.widths, strict=False)])
+            width = self.widths[-1]
+            kinds.append(layer.kind)
+            self.widths.append(layer.n_out(width))
+            params.append(layer.params(width))
+            self.scratch.append(layer.scratch(width))
+        self.layout = Layout(params)
         trained = [bool(params) for params in self.layout.params]
         if any(layer.bottom and any(trained[:i]) for i, layer in enumerate(self.layers)):
             raise ValueError("A bottom layer passes no error down: there must be no layer with parameters below it.")
@@ -40,9 +44,8 @@ class Network:
             for layer in self.layout.params
         ]
         self.param_names = list(dict.fromkeys(param.name for layer in self.layout.params for param in layer))
-        self.scratch = [layer.scratch(n) for layer, n in zip(self.layers, self.widths, strict=False)]
         self.noisy = any(layer.noisy for layer in self.layers)
-        self.kind: Hashable = (n_in, *(layer.kind for layer in self.layers))
+        self.kind: Hashable = (n_in, *kinds)
         """Equal for networks that can be members of one population."""
 
     def init(self, theta: Array, rngs: Sequence[np.random.RandomState]) -> None:

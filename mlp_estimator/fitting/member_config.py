@@ -15,7 +15,7 @@ from ..engine.activations import ACTIVATIONS
 from ..engine.layers import Dense, Dropout, Elementwise, Piecewise, ScaledDense, normal, zeros
 from ..engine.network import Network
 from .features import Features
-from .features.blocks import Layout
+from .features.blocks import TableLayout
 from .fitted import Arrays
 from .settings import hidden_sizes
 
@@ -69,13 +69,13 @@ class MemberConfig:
 
 
 @lru_cache(maxsize=64)
-def network_of(config: MemberConfig, layout: Layout, n_out: int) -> Network:
+def network_of(config: MemberConfig, layout: TableLayout, n_out: int) -> Network:
     """Return the network of a member: encoding, hidden layers, the first one with factors, output.
 
     A network has no state: one serves all members of a configuration, in training and in predictions.
     """
     layers = list(layout.bottom(encoding=config.encoding))
-    width = n_in = layout.n_features
+    width = n_in = len(layout.features)
     n_pieces = 0
     for layer in layers:
         n_pieces = layer.n_out(width) - width if isinstance(layer, Piecewise) else 0

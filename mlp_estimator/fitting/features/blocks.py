@@ -25,7 +25,7 @@ class Feature:
     n_levels: int = 0  # of codes
 
 
-class Layout:
+class TableLayout:
     """The places of features in the coded table: by block, and within a block in their order.
 
     ``encoding_means`` are subtracted from the components of the encoding.
@@ -38,11 +38,6 @@ class Layout:
         self.places = np.argsort(order, kind="stable").tolist()
         """The place of each of the given features."""
         self._encoding_means = encoding_means
-
-    @property
-    def n_features(self) -> int:
-        """Number of columns of the coded table."""
-        return len(self.features)
 
     def block(self, block: str) -> slice:
         """Return the places of the features of a block."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from numpy.typing import ArrayLike
 
 from ...engine.layers import Layer
-from .blocks import Layout
+from .blocks import TableLayout
 
 
 class SparseMatrix(Protocol):
@@ -42,7 +42,7 @@ class Features(ABC):
         """Yield what the bottom layers read, stretch by stretch of what ``read`` returned."""
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> TableLayout:
         """The columns of a coded table."""
         raise NotImplementedError(f"{type(self).__name__} is no table.")
 

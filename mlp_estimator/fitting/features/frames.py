@@ -191,12 +191,13 @@ class Frame:
         """The table as scikit-learn's validation reads it; of a lazy one the rows that it stands for."""
         return self._source.to_native() if isinstance(self._source, nw.DataFrame) else self._source
 
-    def column(self, k: int) -> Column:
-        """Return a column by its position."""
-        k = k if self._order is None else self._order[k]
+    @property
+    def columns(self) -> list[Column]:
+        """The columns in order."""
+        order = range(len(self)) if self._order is None else self._order
         if isinstance(self._source, nw.DataFrame):
-            return SeriesColumn(str(self._labels[k]), self._series[k])
-        return ArrayColumn(f"x{k}", self._source[:, k])
+            return [SeriesColumn(str(self._labels[k]), self._series[k]) for k in order]
+        return [ArrayColumn(f"x{k}", self._source[:, k]) for k in order]
 
     def reordered(self, order: Sequence[int]) -> Frame:
         """Return the table with its columns in another order."""

@@ -11,7 +11,7 @@ import numpy as np
 from ...engine.batches import as_readable
 from ...engine.layers import Layer
 from ..reading import check_numeric, check_range, read_numbers
-from .blocks import Layout
+from .blocks import TableLayout
 from .contract import Features, Validate
 
 
@@ -50,7 +50,7 @@ class Coded(Features):
     features: Features
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> TableLayout:
         """The columns of the coded table."""
         return self.features.layout
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.layers import Layer
-from .blocks import CODES, MEANS, NUMBERS, Feature, Layout
+from .blocks import CODES, MEANS, NUMBERS, Feature, TableLayout
 from .contract import Features, Validate
 from .frames import Column, Frame, read_frame
 from .kinds import KINDS, Category, Counts, Kind, Resolution
@@ -64,41 +64,35 @@ class Table(Features):
         ValueError, TypeError
             If ``categorical`` has an entry that is no column, or a column is of no kind.
         """
-        chosen, kinds = named_columns(frame, categorical), []
-        for k in range(len(frame)):
-            column = frame.column(k)
-            kind: Kind = Category(column.name) if k in chosen else kind_of(column)(column.name)
+        chosen = named_columns(frame, categorical)
+        kinds = [Category(c.name) if k in chosen else kind_of(c)(c.name) for k, c in enumerate(frame.columns)]
+        for kind, column in zip(kinds, frame.columns, strict=True):
             kind.learn(column, counts)
-            kinds.append(kind)
         resolution = resolution_for(frame.n_rows, sum(kind.n_numbers for kind in kinds), n_bins, max_categories)
+        features: list[Feature] = []
         for kind in kinds:
             kind.finish(resolution)
-        table = cls(frame.names, kinds, dtype)
-        table.means = TargetMeans.of(table.n_levels, n_targets)
-        return table
+            features += kind.features()
+        means = TargetMeans.of([feature.n_levels for feature in features if feature.block == CODES], n_targets)
+        return cls(frame.names, kinds, dtype, means)
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> TableLayout:
         """The places of the features: the same object each time, by which networks are found again."""
         if "_layout" not in vars(self):  # it is not stored
             features = [feature for kind in self.kinds for feature in kind.features()]
             features += [Feature(f"mean of target {k}", MEANS) for k in range(len(self.means))]
             features = features or [Feature("nothing", NUMBERS)]  # all columns are constant
-            vars(self)["_layout"] = Layout(features, self.encoding_means)
-        layout: Layout = vars(self)["_layout"]
+            vars(self)["_layout"] = TableLayout(features, self.encoding_means)
+        layout: TableLayout = vars(self)["_layout"]
         return layout
-
-    @property
-    def n_levels(self) -> list[int]:
-        """Number of codes of each category."""
-        return [feature.n_levels for kind in self.kinds for feature in kind.features() if feature.block == CODES]
 
     def code(self, frame: Frame) -> NDArray[Any]:
         """Return the rows as the bottom layers read them; means that are not learned yet are 0."""
         layout = self.layout
-        array, places = np.zeros((frame.n_rows, layout.n_features), self.dtype), iter(layout.places)
-        for k, kind in enumerate(self.kinds):
-            for values in kind.code(frame.column(k)):
+        array, places = np.zeros((frame.n_rows, len(layout.features)), self.dtype), iter(layout.places)
+        for kind, column in zip(self.kinds, frame.columns, strict=True):
+            for values in kind.code(column):
                 array[:, next(places)] = values
         if self.means.tables:
             array[:, layout.block(MEANS)] = self.means.code(array[:, layout.block(CODES)])
@@ -117,7 +111,7 @@ class Table(Features):
             del vars(self)["_layout"]
         if len(self.means):
             codes = coded[:, self.layout.block(CODES)]
-            coded[:, self.layout.block(MEANS)] = self.means.learn(codes, self.n_levels, y, folds, counts)
+            coded[:, self.layout.block(MEANS)] = self.means.learn(codes, y, folds, counts)
 
     def read(self, X: Any, validate: Validate) -> Frame:
         """Read a table with the columns of ``fit``: by name if both have names, in any order, otherwise by position."""

@@ -21,6 +21,7 @@ class TargetMeans:
     """For each column of codes with enough levels the mean of each target by level, standardised."""
 
     columns: list[int] = field(default_factory=list)  # places among the codes
+    n_levels: list[int] = field(default_factory=list)  # of these columns
     n_targets: int = 0
     tables: list[NDArray[np.float64]] = field(default_factory=list)  # (n_levels + 1, K); the last row is for unseen
     center: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
@@ -29,7 +30,8 @@ class TargetMeans:
     @classmethod
     def of(cls, n_levels: Sequence[int], n_targets: int) -> TargetMeans:
         """Return means that are not learned yet."""
-        return cls([j for j, n in enumerate(n_levels) if n >= MIN_LEVELS], n_targets)
+        chosen = [j for j, n in enumerate(n_levels) if n >= MIN_LEVELS]
+        return cls(chosen, [n_levels[j] for j in chosen], n_targets)
 
     def __len__(self) -> int:
         return len(self.columns) * self.n_targets
@@ -37,7 +39,6 @@ class TargetMeans:
     def learn(
         self,
         codes: NDArray[Any],
-        n_levels: Sequence[int],
         y: NDArray[np.float64],
         folds: Sequence[tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]],
         counts: NDArray[np.float64] | None = None,
@@ -48,8 +49,7 @@ class TargetMeans:
         """
         places, parts = codes[:, self.columns].astype(int), []
         counts = np.ones(len(codes)) if counts is None else counts
-        for j, level in enumerate(self.columns):
-            n = n_levels[level]
+        for j, n in enumerate(self.n_levels):
             self.tables.append(_level_means(places[:, j], y, n, counts))
             column = np.empty((len(codes), y.shape[1]))
             for train, validation in folds:
