@@ -367,7 +367,7 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
     def _has_class_outputs(self) -> bool:
         """Tell whether the network has one output per class or label, not one for two classes."""
         check_is_fitted(self, "coefs_")
-        return self._labels.loss.codes or self._labels.multilabel
+        return self._labels.class_outputs
 
     @property
     def _labels(self) -> Labels:

@@ -1,30 +1,24 @@
 """Fitted estimators as ONNX graphs: converters for skl2onnx, which only this module uses (extra ``onnx``).
 
+Activations and losses bring their nodes.
+
 A row is a sample here, as everywhere in ONNX. The members of an ensemble are the first axis: the weights (M, n_in,
 n_out) of a layer make (M, n, n_out) of its input.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .classifier import MLPClassifier
-from .engine import activations as functions
-from .engine.losses import (
-    GammaDeviance,
-    GaussianNLL,
-    Loss,
-    PoissonDeviance,
-    Quantile,
-    SigmoidCrossEntropy,
-    SoftmaxCrossEntropy,
-)
-from .engine.losses.contract import half_max_exponent
+from .engine.activations import ACTIVATIONS, Activation
+from .engine.graph import Graph
+from .engine.losses import Loss
 from .fitting.fitted import Fitted, Perceptron
 from .regressor import MLPRegressor
 from .search import MLPGridSearchCV, MLPRandomizedSearchCV
@@ -74,7 +68,7 @@ def _refuse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> 
     raise NotImplementedError(f"{type(model).__name__} has no ONNX converter: {NOT_CONVERTED[type(model)]}.")
 
 
-class Graph:
+class OnnxGraph:
     """The graph of a conversion. Calling it adds a node and returns its first output; arrays become constants."""
 
     def __init__(self, scope: Any, container: Any, operator: Any):
@@ -119,119 +113,46 @@ class Graph:
             )
 
 
-# Elementary operations only: ONNX Runtime has Elu, Selu, LeakyRelu and Softplus in float32, but not in float64.
+def _activation_nodes(chosen: str | Activation) -> Callable[[Graph, str], str]:
+    """Return the nodes of an activation: its own, or those of a function of this package."""
+    activation = ACTIVATIONS[chosen] if isinstance(chosen, str) else chosen
+    of_functions = {known.apply: known.nodes for known in ACTIVATIONS.values()}
+    nodes = activation.nodes or of_functions.get(activation.apply)
+    if nodes is None:
+        raise NotImplementedError(_NO_NODES.format(f"activation={chosen!r}"))
+    return nodes
 
 
-def _leaky_relu(g: Graph, z: str) -> str:
-    return g("Max", z, g("Mul", z, functions.LEAK))
+def _link_nodes(loss: Loss) -> Callable[[Graph, str], str]:
+    """Return the nodes of the inverse link of a loss: the class that defines ``predict`` defines them, too."""
+    if type(loss).predict is not Loss.predict:
+        owner = next(cls for cls in type(loss).__mro__ if "predict" in vars(cls))
+        if "nodes" not in vars(owner):
+            raise NotImplementedError(_NO_NODES.format(f"The inverse link of {type(loss).__name__}"))
+        return loss.nodes
+    return partial(Loss.nodes, loss)
 
 
-def _elu(g: Graph, z: str, alpha: float = 1.0) -> str:
-    return g("Add", g("Relu", z), g("Mul", g("Sub", g("Exp", g("Min", z, 0.0)), 1.0), alpha))
+_NO_NODES = (
+    "{} is a function of your own without ONNX nodes: define `nodes` for it, save the estimator with joblib, or fit "
+    "one with an activation and a loss of this package."
+)
 
 
-def _selu(g: Graph, z: str) -> str:
-    return g("Mul", _elu(g, z, functions.SELU_ALPHA), functions.SELU_SCALE)
-
-
-def _gelu(g: Graph, z: str) -> str:
-    # z (1 + erf(z / sqrt 2)) / 2; ONNX Runtime has erf in float32 only.
-    erf = g("Erf", g("Cast", g("Mul", z, math.sqrt(0.5)), to=g.type_of(np.float32)))
-    return g("Mul", g("Mul", z, 0.5), g("Add", g("Cast", erf, to=g.type_of(g.dtype)), 1.0))
-
-
-def _silu(g: Graph, z: str) -> str:
-    return g("Mul", z, g("Sigmoid", z))
-
-
-def _softplus(g: Graph, z: str) -> str:
-    # max(z, 0) + log(1 + e^-|z|) does not overflow.
-    return g("Add", g("Relu", z), g("Log", g("Add", g("Exp", g("Neg", g("Abs", z))), 1.0)))
-
-
-def _mish(g: Graph, z: str) -> str:
-    return g("Mul", z, g("Tanh", _softplus(g, z)))
-
-
-Nodes = Callable[[Graph, str], str]
-
-ACTIVATIONS: dict[Callable[..., object], Nodes] = {
-    functions.identity: lambda g, z: z,
-    functions.logistic: lambda g, z: g("Sigmoid", z),
-    functions.tanh: lambda g, z: g("Tanh", z),
-    functions.relu: lambda g, z: g("Relu", z),
-    functions.leaky_relu: _leaky_relu,
-    functions.elu: _elu,
-    functions.selu: _selu,
-    functions.gelu: _gelu,
-    functions.silu: _silu,
-    functions.mish: _mish,
-    functions.softplus: _softplus,
-}
-"""Nodes for the function ``apply`` of an activation."""
-
-
-def _unchanged(g: Graph, raw: str, loss: Any) -> str:
-    return raw
-
-
-def _sorted(g: Graph, raw: str, loss: Any) -> str:
-    return g("TopK", raw, [loss.n_outputs], axis=-1, largest=0, n_outputs=2) if loss.n_outputs > 1 else raw
-
-
-def _exp(g: Graph, raw: str, loss: Any) -> str:
-    limit = half_max_exponent(g.dtype)
-    return g("Exp", g("Max", g("Min", raw, limit), -limit))
-
-
-def _logistic(g: Graph, raw: str, loss: Any) -> str:
-    limits = np.finfo(g.dtype)
-    return g("Min", g("Max", g("Sigmoid", raw), float(limits.tiny)), 1.0 - float(limits.epsneg))
-
-
-def _softmax(g: Graph, raw: str, loss: Any) -> str:
-    return g("Max", g("Softmax", raw, axis=-1), float(np.finfo(g.dtype).tiny))
-
-
-LINKS: dict[Callable[..., None], Callable[[Graph, str, Any], str]] = {
-    Loss.predict: _unchanged,
-    GaussianNLL.predict: _unchanged,  # of the means; the variances are left out
-    Quantile.predict: _sorted,
-    PoissonDeviance.predict: _exp,
-    GammaDeviance.predict: _exp,
-    SigmoidCrossEntropy.predict: _logistic,
-    SoftmaxCrossEntropy.predict: _softmax,
-}
-"""Nodes for the method ``predict`` of a loss, its inverse link."""
-
-
-def _nodes_for(table: Mapping[Any, Any], function: Any, what: str) -> Any:
-    if function not in table:
-        raise NotImplementedError(
-            f"{what} is a function of your own, which ONNX has no nodes for: save the estimator with joblib, or fit "
-            "one with an activation and a loss of this package."
-        )
-    return table[function]
-
-
-def _raw(g: Graph, fitted: Fitted) -> str:
+def _raw(g: OnnxGraph, fitted: Fitted) -> str:
     """Return the raw output (n, K) of a network, (M, n, K) of several."""
     (networks,) = fitted.groups
     x, activations = g.input, cast(Perceptron, networks.recipe).activations
     for i, (W, b) in enumerate(zip(networks.arrays["W"], networks.arrays["b"], strict=True)):
         x = g("Add", g("MatMul", x, W), b[..., None, :])
         if i < len(activations):
-            activation = activations[i]
-            apply = functions.ACTIVATIONS[activation].apply if isinstance(activation, str) else activation.apply
-            x = _nodes_for(ACTIVATIONS, apply, f"activation={activation!r}")(g, x)
+            x = _activation_nodes(activations[i])(g, x)
     return x
 
 
 def _linked(g: Graph, fitted: Fitted, raw: str) -> str:
     """Return the predictions (n, K) by the inverse link, the means over the members."""
-    loss = fitted.targets.loss
-    link = _nodes_for(LINKS, type(loss).predict, f"The inverse link of {type(loss).__name__}")
-    prediction: str = link(g, raw, loss)
+    prediction = _link_nodes(fitted.targets.loss)(g, raw)
     n_members = fitted.groups[0].n_members
     if n_members > 1:  # a product, because the axes of ReduceMean are an attribute or an input by version
         columns = g("Transpose", prediction, perm=[1, 2, 0])
@@ -250,7 +171,7 @@ def _regressor_shapes(operator: Any) -> None:
 
 
 def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
-    fitted, g = operator.raw_operator._networks(), Graph(scope, container, operator)
+    fitted, g = operator.raw_operator._networks(), OnnxGraph(scope, container, operator)
     prediction = _linked(g, fitted, _raw(g, fitted))
     if fitted.targets.loss.gives_variance:
         prediction = g("Gather", prediction, np.arange(_n_columns(fitted)), axis=-1)
@@ -279,10 +200,10 @@ def _classifier_shapes(operator: Any) -> None:
 
 
 def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
-    model, g = operator.raw_operator, Graph(scope, container, operator)
+    model, g = operator.raw_operator, OnnxGraph(scope, container, operator)
     fitted = model._networks()
     raw = _raw(g, fitted)
-    if not (fitted.targets.loss.codes or fitted.targets.multilabel):  # one output for the second of two classes
+    if not fitted.targets.class_outputs:
         raw = g("Concat", g("Neg", raw), raw, axis=-1)
     probability = _linked(g, fitted, raw)
     if len(model.classes_) == 1:  # the sum of p and 1 - p

@@ -18,8 +18,8 @@ HOUSE = [
     "parameters", "base", "classifier", "regressor", "search", "tabular", "display", "onnx",
 ]  # fmt: skip
 ENGINE = [
-    "members", "kernels", "layout", "memory", "batches", "activations", "losses", "optimizers", "updates", "schedules",
-    "monitor", "layers", "checks", "network", "sweeps", "objective", "runs", "population", "solvers",
+    "members", "graph", "kernels", "layout", "memory", "batches", "activations", "losses", "optimizers", "updates",
+    "schedules", "monitor", "layers", "checks", "network", "sweeps", "objective", "runs", "population", "solvers",
 ]  # fmt: skip
 FITTING = [
     "reading", "features", "mixture", "intervals", "targets", "fitted", "data", "settings", "state", "held_out",
@@ -41,7 +41,7 @@ FLOORS = {
 
 TESTS = PACKAGE.parent / "tests"
 # Rooms without a file of tests, because their tests need the rooms above.
-TESTED_ABOVE = {"availability", "parameters", "engine/memory", "fitting/data"}
+TESTED_ABOVE = {"engine/graph", "availability", "parameters", "engine/memory", "fitting/data"}
 
 
 def name_of(path):

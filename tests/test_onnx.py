@@ -21,7 +21,7 @@ from mlp_estimator import (
     TabularMLPRegressor,
 )
 from mlp_estimator.engine.activations import ACTIVATIONS
-from mlp_estimator.engine.losses import LOSSES, REGRESSION
+from mlp_estimator.engine.losses import REGRESSION
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SHORT = {"max_iter": 20, "random_state": 0, "learning_rate_init": 0.01}
@@ -146,11 +146,6 @@ def test_raw_scores_far_from_zero(to_onnx):
     agree(prediction, counts.predict(X_DIAB), np.float64)
 
 
-def test_every_activation_and_loss_has_nodes():
-    assert set(mlp_estimator.onnx.ACTIVATIONS) == {activation.apply for activation in ACTIVATIONS.values()}
-    assert set(mlp_estimator.onnx.LINKS) == {loss.predict for loss in LOSSES.values()}
-
-
 class Doubled(Loss):
     """A loss with an inverse link of its own."""
 
@@ -160,6 +155,16 @@ class Doubled(Loss):
 
     def predict(self, raw, out):
         np.multiply(raw, 2, out=out)
+
+
+class DoubledWithNodes(Doubled):
+    """The same, which can be converted."""
+
+    def predict(self, raw, out):
+        super().predict(raw, out)
+
+    def nodes(self, g, raw):
+        return g("Mul", raw, 2.0)
 
 
 class Halved(Doubled):
@@ -176,6 +181,10 @@ def test_functions_of_the_user(to_onnx):
         to_onnx(MLPRegressor((6,), own, **SHORT).fit(X, Y_DIAB), X[:1])
     with pytest.raises(NotImplementedError, match="The inverse link of Doubled is a function of your own"):
         to_onnx(MLPRegressor((6,), loss=Doubled(), **SHORT).fit(X, Y_DIAB), X[:1])
+    doubled = MLPRegressor((6,), loss=DoubledWithNodes(), **SHORT).fit(X, Y_DIAB)
+    agree(run(to_onnx(doubled, X[:1]), X)[0], doubled.predict(X), np.float32)
+    nodes = MLPRegressor((6,), Activation(own.apply, own.slope, nodes=relu.nodes), **SHORT).fit(X, Y_DIAB)
+    agree(run(to_onnx(nodes, X[:1]), X)[0], nodes.predict(X), np.float32)
     for kept in ({"loss": Halved()}, {"activation": Activation(relu.apply, relu.slope, init=lambda n, m: 0.1)}):
         model = MLPRegressor((6,), **SHORT, **kept).fit(X, Y_DIAB)
         agree(run(to_onnx(model, X[:1]), X)[0], model.predict(X), np.float32)

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from . import kernels
+from .graph import Graph
 from .kernels.vectorised import error_by, logistic_slope, mish_slope, relu_slope, tanh_slope
 from .members import Array
 
@@ -60,6 +61,11 @@ class Activation:
     init : callable, default=glorot
         ``init(n_in, n_out)`` returns the bound b of the uniform distribution U(-b, b) of the initial weights.
 
+    nodes : callable or None, default=None
+        ``nodes(g, z)`` returns f(z) as the name of a value in an ONNX graph, for :func:`mlp_estimator.onnx.register`.
+        ``g("Mul", a, b)`` adds a node to the graph and returns the name of its output; numbers and arrays become
+        constants of the type ``g.dtype``.
+
     Examples
     --------
     >>> import numpy as np
@@ -79,6 +85,7 @@ class Activation:
     slope: Callable[[Array, Array, Array], object]
     saves: Literal["output", "input"] = "output"
     init: Callable[[int, int], float] = glorot
+    nodes: Callable[[Graph, str], str] | None = None
 
     def _error(self, saved: Array, d_out: Array, d_in: Array, work: Array) -> None:
         """Write f'(z) * d_out to ``d_in``."""
@@ -217,20 +224,55 @@ def softplus_slope(a: Array, out: Array, work: Array) -> None:
     np.negative(out, out=out)
 
 
+# Nodes of ONNX graphs, by elementary operations: ONNX Runtime has Elu, Selu, LeakyRelu and Softplus in float32 only.
+
+
+def elu_nodes(g: Graph, z: str, alpha: float = 1.0) -> str:
+    return g("Add", g("Relu", z), g("Mul", g("Sub", g("Exp", g("Min", z, 0.0)), 1.0), alpha))
+
+
+def gelu_nodes(g: Graph, z: str) -> str:
+    # z (1 + erf(z / sqrt 2)) / 2; ONNX Runtime has erf in float32 only.
+    erf = g("Erf", g("Cast", g("Mul", z, math.sqrt(0.5)), to=g.type_of(np.float32)))
+    return g("Mul", g("Mul", z, 0.5), g("Add", g("Cast", erf, to=g.type_of(g.dtype)), 1.0))
+
+
+def softplus_nodes(g: Graph, z: str) -> str:
+    # max(z, 0) + log(1 + e^-|z|) does not overflow.
+    return g("Add", g("Relu", z), g("Log", g("Add", g("Exp", g("Neg", g("Abs", z))), 1.0)))
+
+
 ActivationName = Literal[
     "identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus"
 ]
 
 ACTIVATIONS: dict[str, Activation] = {
-    "identity": Activation(identity, identity_slope),
-    "logistic": Fused(logistic, logistic_slope, init=narrow_glorot, error_pass="logistic_error"),
-    "tanh": Fused(tanh, tanh_slope, error_pass="tanh_error"),
-    "relu": Fused(relu, relu_slope, error_pass="relu_error"),
-    "leaky_relu": Activation(leaky_relu, leaky_relu_slope, saves="input", init=he),
-    "elu": Activation(elu, elu_slope, saves="input", init=he),
-    "selu": Activation(selu, selu_slope, saves="input", init=lecun),
-    "gelu": Activation(gelu, gelu_slope, saves="input", init=he),
-    "silu": Activation(silu, silu_slope, saves="input", init=he),
-    "mish": Fused(mish, mish_slope, saves="input", init=he, error_pass="mish_error"),
-    "softplus": Activation(softplus, softplus_slope, init=he),
+    "identity": Activation(identity, identity_slope, nodes=lambda g, z: z),
+    "logistic": Fused(
+        logistic,
+        logistic_slope,
+        init=narrow_glorot,
+        nodes=lambda g, z: g("Sigmoid", z),
+        error_pass="logistic_error",
+    ),
+    "tanh": Fused(tanh, tanh_slope, nodes=lambda g, z: g("Tanh", z), error_pass="tanh_error"),
+    "relu": Fused(relu, relu_slope, nodes=lambda g, z: g("Relu", z), error_pass="relu_error"),
+    "leaky_relu": Activation(
+        leaky_relu, leaky_relu_slope, "input", he, nodes=lambda g, z: g("Max", z, g("Mul", z, LEAK))
+    ),
+    "elu": Activation(elu, elu_slope, "input", he, nodes=elu_nodes),
+    "selu": Activation(
+        selu, selu_slope, "input", lecun, nodes=lambda g, z: g("Mul", elu_nodes(g, z, SELU_ALPHA), SELU_SCALE)
+    ),
+    "gelu": Activation(gelu, gelu_slope, "input", he, nodes=gelu_nodes),
+    "silu": Activation(silu, silu_slope, "input", he, nodes=lambda g, z: g("Mul", z, g("Sigmoid", z))),
+    "mish": Fused(
+        mish,
+        mish_slope,
+        "input",
+        he,
+        nodes=lambda g, z: g("Mul", z, g("Tanh", softplus_nodes(g, z))),
+        error_pass="mish_error",
+    ),
+    "softplus": Activation(softplus, softplus_slope, init=he, nodes=softplus_nodes),
 }

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit
 
 from .. import kernels
+from ..graph import Graph
 from ..kernels.vectorised import weigh
 from ..members import Array
 from .contract import Loss
@@ -37,6 +38,10 @@ class SigmoidCrossEntropy(Loss):
         expit(raw, out=out)
         limits = np.finfo(out.dtype)
         out.clip(float(limits.tiny), 1.0 - float(limits.epsneg), out=out)
+
+    def nodes(self, g: Graph, raw: str) -> str:
+        limits = np.finfo(g.dtype)
+        return g("Min", g("Max", g("Sigmoid", raw), float(limits.tiny)), 1.0 - float(limits.epsneg))
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,9 @@ class SoftmaxCrossEntropy(Loss):
         np.exp(out, out=out)
         np.divide(out, np.add.reduce(out, axis=-2, keepdims=True), out=out)
         np.maximum(out, float(np.finfo(out.dtype).tiny), out=out)  # log(p) is finite
+
+    def nodes(self, g: Graph, raw: str) -> str:
+        return g("Max", g("Softmax", raw, axis=-1), float(np.finfo(g.dtype).tiny))
 
 
 CLASSIFICATION: dict[str, type[Loss]] = {

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from ..graph import Graph
 from ..members import Array
 
 
@@ -132,6 +133,27 @@ class Loss:
         """
         if out is not raw:
             np.copyto(out, raw)
+
+    def nodes(self, g: Graph, raw: str) -> str:
+        """Return what ``predict`` writes, as the name of a value in an ONNX graph.
+
+        A loss with a ``predict`` of its own needs such a method for :func:`mlp_estimator.onnx.register`.
+
+        Parameters
+        ----------
+        g : callable
+            ``g("Exp", a)`` adds a node to the graph and returns the name of its output. Numbers and arrays become
+            constants of the type ``g.dtype``.
+
+        raw : str
+            Name of the output of the network, (n_rows, n_outputs), or (n_members, n_rows, n_outputs) of an ensemble.
+
+        Returns
+        -------
+        prediction : str
+            Name of the predictions, of the same shape; variances need not be predicted.
+        """
+        return raw
 
 
 @runtime_checkable

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from .. import kernels
+from ..graph import Graph
 from ..kernels.vectorised import weigh, weighted_sum
 from ..members import Array
 from .contract import Loss, half_max_exponent
@@ -118,6 +119,11 @@ class Quantile(Loss):
         if self.n_outputs > 1:
             out.sort(axis=-2)
 
+    def nodes(self, g: Graph, raw: str) -> str:
+        if self.n_outputs == 1:
+            return raw
+        return g("TopK", raw, [self.n_outputs], axis=-1, largest=0, n_outputs=2)
+
 
 class GaussianNLL(Loss):
     """Negative log likelihood of normal targets, summed over them: 1/2 (log v + (m - y)^2 / v), v = e^s + 1e-6.
@@ -163,6 +169,9 @@ class GaussianNLL(Loss):
         variance = _halves(out)[1]
         self._variance(variance, variance, variance)
 
+    def nodes(self, g: Graph, raw: str) -> str:
+        return raw  # of the means; the variances are left out
+
 
 class _LogLink(Loss):
     """A loss whose prediction is exp(raw).
@@ -188,6 +197,10 @@ class _LogLink(Loss):
         limit = half_max_exponent(raw.dtype)
         raw.clip(-limit, limit, out=out)
         np.exp(out, out=out)
+
+    def nodes(self, g: Graph, raw: str) -> str:
+        limit = half_max_exponent(g.dtype)
+        return g("Exp", g("Max", g("Min", raw, limit), -limit))
 
 
 class PoissonDeviance(_LogLink):

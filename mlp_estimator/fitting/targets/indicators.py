@@ -33,6 +33,11 @@ class Indicators(Labels):
         return "multilabel-indicator"
 
     @property
+    def class_outputs(self) -> bool:
+        """Whether predictions have a column for each label."""
+        return True
+
+    @property
     def n_outputs(self) -> int:  # type: ignore[override]
         """Number of labels."""
         return len(self.classes)

@@ -55,6 +55,11 @@ class Labels(Targets):
         return "multiclass" if len(self.classes) > 2 else "binary"
 
     @property
+    def class_outputs(self) -> bool:
+        """Whether predictions have a column for each class, not one for the second of two."""
+        return self.loss.codes
+
+    @property
     def n_outputs(self) -> int:  # type: ignore[override]
         """Number of outputs of the network."""
         return len(self.classes) if self.loss.codes else 1
