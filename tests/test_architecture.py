@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,10 +23,10 @@ ENGINE = [
     "schedules", "monitor", "layers", "checks", "network", "sweeps", "objective", "runs", "population", "solvers",
 ]  # fmt: skip
 FITTING = [
-    "reading", "features", "mixture", "intervals", "targets", "fitted", "data", "settings", "state", "held_out",
-    "threads", "jobs", "member_config", "plans",
+    "frames", "reading", "features", "mixture", "intervals", "targets", "fitted", "data", "settings", "state",
+    "held_out", "threads", "jobs", "member_config", "plans",
 ]  # fmt: skip
-FEATURES = ["blocks", "frames", "contract", "matrix", "target_means", "kinds", "table"]
+FEATURES = ["blocks", "contract", "matrix", "target_means", "kinds", "table"]
 KINDS = ["contract", "number", "category", "date"]
 TARGETS = ["class_weight", "contract", "labels", "indicators", "numbers"]
 PLANS = ["ensemble", "folds"]
@@ -137,10 +138,49 @@ def test_private_scikit_learn_has_one_home():
     assert users == {"compat.py"}
 
 
+ESTIMATORS = {"estimator", "model", "network", "classifier", "regressor", "predictor", "search", "best_estimator_"}
+"""What estimators are called."""
+
+
+def stored_attributes(tree):
+    """Attributes that a module sets or deletes: the expression in front of the dot, and the line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
+            yield node.value, node.lineno
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("setattr", "delattr"):
+            yield node.args[0], node.lineno
+
+
+def test_no_attribute_of_an_estimator_is_set_from_outside():
+    for path in FILES:
+        if name_of(path)[:1] == ("engine",):
+            continue  # it knows no estimator
+        for base, line in stored_attributes(ast.parse(path.read_text())):
+            name = base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
+            assert name not in ESTIMATORS, f"{path.name}:{line}"
+
+
+def test_containers_are_told_apart_in_one_module():
+    asking = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "hasattr"
+        if getattr(node.args[1], "value", "") in ("columns", "dtypes", "iloc", "is_null", "isna", "to_numpy", "collect")
+    }
+    assert asking == {"fitting/frames.py"}
+
+
+def test_the_design_lists_the_modules():
+    listed = re.search(r"## Modules\n\n```text\n(.*?)```", (PACKAGE.parent / "docs" / "design.md").read_text(), re.S)
+    names = sorted(re.findall(r"^ +(\w+\.py) ", listed.group(1), re.M))
+    assert names == sorted(path.name for path in FILES if path.name != "__init__.py")
+
+
 def test_import_needs_nothing_else():
     program = (
         "import sys, sklearn.neural_network; before = set(sys.modules); import mlp_estimator.onnx; "
-        "new = {name.split('.')[0] for name in set(sys.modules) - before} - {'mlp_estimator', 'sklearn'}; "
+        "new = {name.split('.')[0] for name in set(sys.modules) - before} - {'mlp_estimator', 'sklearn', 'narwhals'}; "
         "assert not new - set(sys.stdlib_module_names), new"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

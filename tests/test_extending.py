@@ -104,7 +104,7 @@ ENTRIES = {
 CYCLIC = '''
 import numpy as np
 
-from ...reading import is_missing
+from ...frames import is_missing
 from ..blocks import NUMBERS, Feature
 from .contract import Kind
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..compat import check_sample_weight
+from .frames import as_array, missing_entries, odd_columns
 
 _NUMERIC = "biufcmM"  # dates are refused after validation, where frames have become arrays
 _LARGEST = {np.dtype(kind): float(np.finfo(kind).max) for kind in (np.float32, np.float64)}
@@ -32,9 +34,9 @@ def read_numbers(name: str, values: Any) -> Any:
     dtype = getattr(values, "dtype", None)
     if values is None or (isinstance(dtype, np.dtype) and dtype.kind in _NUMERIC) or sparse.issparse(values):
         return values
-    dtypes = getattr(values, "dtypes", None)  # pandas makes them anew at each look, in 25 us
-    if dtypes is not None and hasattr(values, "columns"):
-        _check_frame(name, values, dtypes)
+    columns = odd_columns(values, _NUMERIC)
+    if columns is not None:
+        _check_columns(name, columns)
         return values
     if getattr(dtype, "kind", "O") in _NUMERIC:  # of an extension of pandas, whose missing values scikit-learn reads
         return values
@@ -45,27 +47,13 @@ def read_numbers(name: str, values: Any) -> Any:
     return _floats(name, array) if array.dtype.kind == "O" else array
 
 
-def as_array(name: str, values: Any) -> NDArray[Any]:
-    """Return values as NumPy reads them."""
-    try:
-        return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError):  # the last one of arrays in the memory of another device
-        raise
-    except Exception as error:  # of polars, for integers of 128 bits
-        raise TypeError(f"{name} cannot be read by NumPy: {error}.") from None
-
-
-def _check_frame(name: str, frame: Any, dtypes: Any) -> None:
+def _check_columns(name: str, columns: Iterable[tuple[Any, Any]]) -> None:
     """Raise an error for columns of text and for objects that are no numbers."""
-    if all(getattr(dtype, "kind", "O") in _NUMERIC for dtype in set(dtypes)):
-        return
     text, example = [], None
-    for k, (column, dtype) in enumerate(zip(frame.columns, dtypes, strict=True)):
-        if getattr(dtype, "kind", "O") in _NUMERIC:
-            continue
-        values = as_array(name, frame.iloc[:, k] if hasattr(frame, "iloc") else frame[column])
+    for label, column in columns:
+        values = as_array(name, column)
         if _is_text(values):
-            text.append(repr(column))
+            text.append(repr(label))
             example = values if example is None else example
         elif values.dtype.kind == "O":
             _floats(name, values)
@@ -94,17 +82,6 @@ def _floats(name: str, array: NDArray[Any]) -> NDArray[np.float64]:
         raise ValueError(f"Input {name} contains an integer too large for float64: scale {name}.") from None
     except (TypeError, ValueError) as error:
         raise type(error)(f"{name} has an entry that is no number: {str(error).rstrip('.')}.") from None
-
-
-def is_missing(value: Any) -> bool:
-    """Tell whether a value is None, NaN, NaT or pandas.NA."""
-    same = value == value  # false of NaN, and pandas.NA itself of pandas.NA
-    return value is None or (not same if isinstance(same, bool | np.bool_) else np.ndim(same) == 0)
-
-
-def missing_entries(array: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which entries of an array of objects are missing."""
-    return np.array([is_missing(value) for value in array.ravel()], dtype=bool).reshape(array.shape)
 
 
 def read_labels(name: str, y: Any) -> Any:

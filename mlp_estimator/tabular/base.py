@@ -17,8 +17,8 @@ from ..callbacks import fit_tasks
 from ..compat import CallbackSupportMixin, fit_method_with_callbacks
 from ..fitting.data import FitData, HeldOut, Source
 from ..fitting.features import MatrixLike, Table
-from ..fitting.features.frames import read_frame
 from ..fitting.fitted import Fitted
+from ..fitting.frames import read_frame
 from ..fitting.held_out import check_validation_set, held_out_set
 from ..fitting.intervals import Residuals
 from ..fitting.member_config import MemberConfig

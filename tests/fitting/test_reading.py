@@ -13,7 +13,8 @@ from scipy import sparse
 from sklearn.base import is_regressor
 
 from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
-from mlp_estimator.fitting.reading import check_range, check_total, is_missing, read_numbers
+from mlp_estimator.fitting.frames import is_missing
+from mlp_estimator.fitting.reading import check_range, check_total, read_numbers
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning", "error::RuntimeWarning", "error::UserWarning:mlp_estimator"

@@ -20,7 +20,7 @@ from test_check_estimator import run_check
 
 from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.fitting.features import Table
-from mlp_estimator.fitting.features.frames import read_frame
+from mlp_estimator.fitting.frames import read_frame
 
 FAST = {"settings": [{"hidden_layer_sizes": (16,)}], "n_folds": 3, "max_iter": 16}
 X_DIAB, Y_DIAB = load_diabetes(return_X_y=True)

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engine.layers import Layer
+from ..frames import Column, Frame, read_frame
 from .blocks import CODES, MEANS, NUMBERS, Feature, TableLayout
 from .contract import Features, Validate
-from .frames import Column, Frame, read_frame
 from .kinds import KINDS, Category, Counts, Kind, Resolution
 from .target_means import TargetMeans
 

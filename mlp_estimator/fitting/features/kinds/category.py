@@ -14,9 +14,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ...reading import is_missing
+from ...frames import Column, is_missing
 from ..blocks import CODES, Feature
-from ..frames import Column
 from .contract import Counts, Kind, Resolution
 
 NUMERAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")

@@ -10,8 +10,8 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ...frames import Column
 from ..blocks import Feature
-from ..frames import Column
 
 Counts: TypeAlias = NDArray[np.float64] | None
 """How often each row counts, None where all count once: see ``row_counts``."""

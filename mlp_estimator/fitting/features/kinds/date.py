@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ...frames import Column, EntryError
 from ..blocks import Feature
-from ..frames import Column, EntryError
 from .contract import Counts, Kind, Resolution
 from .number import Number
 

@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ...frames import Column, EntryError
 from ..blocks import ENCODED, MISSING, NUMBERS, Feature
-from ..frames import Column, EntryError
 from .contract import Counts, Kind, Resolution
 
 SMALLEST = 1e-30

@@ -18,8 +18,6 @@ from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..reading import as_array, is_missing
-
 Objects = list[Any]
 """The values of a column as Python objects. Missing values are whatever ``is_missing`` calls so."""
 
@@ -34,6 +32,42 @@ _CONTENTS: tuple[tuple[str, tuple[type, ...]], ...] = (
 """What values of a type are; ``timedelta64`` is an integer of NumPy, and booleans are integers of Python."""
 
 _MISSING_TYPES = {"NoneType", "NAType", "NaTType"}
+
+
+def as_array(name: str, values: Any) -> NDArray[Any]:
+    """Return values as NumPy reads them."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError, RuntimeError):  # the last one of arrays in the memory of another device
+        raise
+    except Exception as error:  # of polars, for integers of 128 bits
+        raise TypeError(f"{name} cannot be read by NumPy: {error}.") from None
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a value is None, NaN, NaT or pandas.NA."""
+    same = value == value  # false of NaN, and pandas.NA itself of pandas.NA
+    return value is None or (not same if isinstance(same, bool | np.bool_) else np.ndim(same) == 0)
+
+
+def missing_entries(array: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell which entries of an array of objects are missing."""
+    return np.array([is_missing(value) for value in array.ravel()], dtype=bool).reshape(array.shape)
+
+
+def odd_columns(values: Any, kinds: str) -> list[tuple[Any, Any]] | None:
+    """Return names and columns of a frame whose types are of other kinds of NumPy, None for what is no frame."""
+    dtypes = getattr(values, "dtypes", None)  # pandas makes them anew at each look, in 25 us
+    if dtypes is None or not hasattr(values, "columns"):
+        return None
+    if all(getattr(dtype, "kind", "O") in kinds for dtype in set(dtypes)):
+        return []
+    by_place = hasattr(values, "iloc")  # names may occur twice
+    return [
+        (name, values.iloc[:, k] if by_place else values[name])
+        for k, (name, dtype) in enumerate(zip(values.columns, dtypes, strict=True))
+        if getattr(dtype, "kind", "O") not in kinds
+    ]
 
 
 class EntryError(ValueError):

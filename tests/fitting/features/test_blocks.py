@@ -1,0 +1,67 @@
+"""The layout of a coded table: each block in one piece, in the order of `BLOCKS`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlp_estimator.engine.layers import OneHot, Piecewise
+from mlp_estimator.fitting.features.blocks import BLOCKS, CODES, ENCODED, MEANS, MISSING, NUMBERS, Feature, TableLayout
+
+EDGES = np.array([-1.0, 0.0, 2.0], np.float32)
+FEATURES = [
+    Feature("town", CODES, n_levels=3),
+    Feature("age", NUMBERS),
+    Feature("age is missing", MISSING),
+    Feature("fare", ENCODED, EDGES),
+    Feature("member", CODES, n_levels=2),
+    Feature("mean of target 0", MEANS),
+    Feature("size", ENCODED, EDGES),
+]
+
+
+def test_features_stand_in_the_order_of_the_blocks_and_keep_their_order_in_each():
+    layout = TableLayout(FEATURES)
+    names = [feature.name for feature in layout.features]
+    assert names == ["fare", "size", "age", "age is missing", "mean of target 0", "town", "member"]
+    assert len(layout.features) == 7
+
+
+def test_places_are_those_of_the_features_as_they_were_given():
+    layout = TableLayout(FEATURES)
+    assert [layout.features[place] for place in layout.places] == FEATURES
+
+
+@pytest.mark.parametrize("left_out", [None, *BLOCKS])
+def test_blocks_are_stretches_that_cover_all_features(left_out):
+    layout = TableLayout(feature for feature in FEATURES if feature.block != left_out)
+    places = []
+    for block in BLOCKS:
+        members = layout.features[layout.block(block)]
+        assert all(feature.block == block for feature in members)
+        assert (len(members) == 0) == (block == left_out)
+        places += range(len(layout.features))[layout.block(block)]
+    assert places == list(range(len(layout.features)))
+
+
+@pytest.mark.parametrize(
+    ("blocks", "encoding", "expected"),
+    [
+        (BLOCKS, True, [OneHot, Piecewise]),
+        (BLOCKS, False, [OneHot]),
+        ((NUMBERS, CODES), True, [OneHot]),
+        ((ENCODED, MISSING), True, [Piecewise]),
+        ((ENCODED, MISSING), False, []),
+        ((NUMBERS,), True, []),
+    ],
+)
+def test_the_bottom_layers_are_those_that_the_blocks_need(blocks, encoding, expected):
+    layout = TableLayout(feature for feature in FEATURES if feature.block in blocks)
+    assert [type(layer) for layer in layout.bottom(encoding=encoding)] == expected
+
+
+def test_the_bottom_layers_know_levels_and_edges():
+    indicators, encoding = TableLayout(FEATURES).bottom(encoding=True)
+    assert indicators.n_levels == (3, 2)
+    assert indicators.n_out(7) == 5 + 3 + 1
+    assert encoding.n_out(9) == 9 + 2 + 2
