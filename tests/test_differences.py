@@ -31,7 +31,7 @@ PAGE = (Path(__file__).parents[1] / "docs" / "differences.md").read_text()
 def test_every_difference_has_a_line_and_a_test():
     documented = re.findall(r"^\*\*([a-z])\.\*\*", PAGE, flags=re.M)
     tested = sorted({name[5] for name in globals() if re.match(r"test_[a-z]_", name)})
-    assert documented == tested == list("abcdefghijklmnopqrs")
+    assert documented == tested == list("abcdefghijklmnopqrst")
 
 
 def test_a_loss_is_keyword_only():
@@ -104,9 +104,9 @@ def test_e_partial_fit_is_for_stochastic_solvers(Estimator):
 def test_e_each_call_draws_a_fresh_permutation(random_state):
     model = MLPRegressor((5,), random_state=random_state, batch_size=10)
     model.partial_fit(X_IRIS, Y_IRIS)
-    first = model._training.rng.get_state()[2]
+    first = model._run_state.rng.get_state()[2]
     model.partial_fit(X_IRIS, Y_IRIS)
-    assert model._training.rng.get_state()[2] != first
+    assert model._run_state.rng.get_state()[2] != first
 
 
 @ignore_convergence
@@ -142,7 +142,7 @@ def test_g_warm_start_with_other_sizes_is_an_error(sizes):
 def test_h_float32_stays_float32(solver, Estimator):
     for X, dtype in ((X_IRIS.astype(np.float32), None), (X_IRIS, "float32")):
         model = Estimator((5,), solver=solver, max_iter=5, dtype=dtype).fit(X, Y_IRIS.astype(float))
-        state = model._training.optimizer
+        state = model._run_state.optimizer
         arrays = [] if state is None else [v for v in vars(state).values() if isinstance(v, np.ndarray)]
         assert len(arrays) == {"adam": 2, "sgd": 1, "lbfgs": 0}[solver]
         arrays += model.coefs_ + model.intercepts_
@@ -336,3 +336,12 @@ def test_the_page_lists_all_public_names_that_differ(name):
         our = public(*(Ours(max_iter=2, **options).fit(X_IRIS, Y_IRIS) for options in variants + ours_only))
     assert our - their == listed
     assert their - our == ({"loss"} if name == "MLPClassifier" else set())
+
+
+@ignore_convergence
+def test_t_parameters_set_after_fit_do_not_change_predictions():
+    for module in (mlp_estimator, theirs):
+        model = module.MLPClassifier((8,), random_state=0, max_iter=20).fit(X_IRIS, Y_IRIS)
+        before = model.predict_proba(X_IRIS)
+        change = np.abs(model.set_params(activation="tanh").predict_proba(X_IRIS) - before).max()
+        assert change == 0.0 if module is mlp_estimator else change > 0.01

@@ -90,15 +90,15 @@ def fit_jobs(
     or the first ones of jobs that have not begun; without it the interrupt is raised.
     """
     prepared = _prepare(jobs)
-    runs = [run for run in prepared if isinstance(run, Run)]
-    if observer is not None:
-        observer.follow([run.monitor for run in runs], lambda: _snapshot(runs, jobs[0]))
-        for run in runs:
-            run.monitor.observer = observer
+    runs: list[Run] = []
     solvers: dict[str, list[Run]] = {}
     for job, result in zip(jobs, prepared, strict=True):
         if isinstance(result, Run):
+            runs.append(result)
             solvers.setdefault(job.settings.solver_name, []).append(result)
+            result.monitor.observer = observer
+    if observer is not None:
+        observer.follow([run.monitor for run in runs], lambda: _snapshot(runs, jobs[0]))
     try:
         for name, of_solver in solvers.items():
             _train(SOLVERS[name], of_solver)

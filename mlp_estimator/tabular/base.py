@@ -69,7 +69,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             an array, or a list of lists. Text, categories, booleans, dates and missing values are read as they are.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels, or numbers of any scale.
+            Class labels or label indicators, or numbers of any scale.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the samples. A sample of weight 0 is left out.

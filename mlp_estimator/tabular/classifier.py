@@ -44,7 +44,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         of members per setting.
 
     categorical_features : 'from_dtype', None, or array-like of str, int or bool, default='from_dtype'
-        Columns of categories besides those of text, booleans and category types: by name, index or mask.
+        Columns of categories besides those of text, booleans and category types: by name, index or mask. See
+        ``docs/tabular.md`` for the kinds of columns.
 
     max_categories : int, default=64
         Maximum number of levels of a column; the rarest levels share one.
@@ -95,22 +96,22 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The class labels, sorted.
+        The class labels, sorted; for label indicators the column numbers.
 
     oof_prediction_ : ndarray of shape (n_samples, n_classes)
-        Probabilities of the training rows, each by the members that have not seen the row.
+        Probabilities of the training rows with a weight above 0, each by the members that have not seen the row.
 
-    oof_target_ : ndarray of shape (n_samples,)
-        Targets of the training rows, as positions in `classes_`.
+    oof_target_ : ndarray of shape (n_samples,) or (n_samples, n_classes)
+        Targets of these rows, as positions in `classes_`, or as indicators.
 
     oof_score_ : float
-        Accuracy of the out-of-fold predictions. Optimistic where a small table has little signal, since each network
+        Accuracy of the out-of-fold predictions, weighted by the sample weights as in `score`. Optimistic where a small table has little signal, since each network
         keeps the epoch that is best on its held-out rows.
 
     temperature_ : float
         Temperature of the probabilities; above 1 the members were too confident.
 
-    settings_ : list of Setting
+    settings_ : list of MemberConfig
         The settings of the portfolio.
 
     mixture_weights_ : ndarray of shape (n_settings,)
@@ -120,7 +121,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         For each setting and member, the negative loss on its fold after each epoch, or the score by `scoring`.
 
     categories_ : list of ndarray
-        Levels of the categorical columns.
+        Levels of the categorical columns, numbers before text, and None for missing; booleans are 0 and 1.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -183,7 +184,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         Returns
         -------
         probability : ndarray of shape (n_samples, n_classes)
-            The probability of each class, in the order of `classes_`.
+            The probability of each class, in the order of `classes_`; for label indicators of each label.
         """
         return self._predict(X)
 
@@ -212,8 +213,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
-            The most probable class of each sample.
+        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The most probable class of each sample; for label indicators an indicator matrix.
         """
         return self._predict_decoded(X)
 

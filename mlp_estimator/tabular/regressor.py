@@ -46,7 +46,8 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         of members per setting.
 
     categorical_features : 'from_dtype', None, or array-like of str, int or bool, default='from_dtype'
-        Columns of categories besides those of text, booleans and category types: by name, index or mask.
+        Columns of categories besides those of text, booleans and category types: by name, index or mask. See
+        ``docs/tabular.md`` for the kinds of columns.
 
     max_categories : int, default=64
         Maximum number of levels of a column; the rarest levels share one.
@@ -80,7 +81,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         Maximum time of training in seconds; the best weights so far are kept.
 
     dtype : {'float32', 'float64'}, default='float32'
-        Type of the computation, the weights and the predictions.
+        Type of the computation and the weights. Predictions are float64.
 
     random_state : int, RandomState instance or None, default=None
         Seed or generator of folds, initial weights, order of samples and dropout.
@@ -104,16 +105,16 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
     Attributes
     ----------
     oof_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Predictions for the training rows, each by the members that have not seen the row.
+        Predictions for the training rows with a weight above 0, each by the members that have not seen the row.
 
     oof_target_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Targets of the training rows, in `dtype`.
+        Targets of these rows.
 
     oof_score_ : float
         R2 of the out-of-fold predictions; for several quantiles their mean D2 pinball score. Optimistic where a small
         table has little signal, since each network keeps the epoch that is best on its held-out rows.
 
-    settings_ : list of Setting
+    settings_ : list of MemberConfig
         The settings of the portfolio.
 
     mixture_weights_ : ndarray of shape (n_settings,)
@@ -123,7 +124,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         For each setting and member, the negative loss on its fold after each epoch, or the score by `scoring`.
 
     categories_ : list of ndarray
-        Levels of the categorical columns.
+        Levels of the categorical columns, numbers before text, and None for missing; booleans are 0 and 1.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
