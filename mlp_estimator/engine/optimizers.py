@@ -51,9 +51,9 @@ class Optimizer(ABC):
             return optimizers[0]
         stacked = copy.copy(optimizers[0])
         of_members = [vars(optimizer) for optimizer in optimizers]
-        vars(stacked).update(options_for_members(of_members, vars(stacked).keys() - set(cls.memory)))
         for name in cls.memory:
             setattr(stacked, name, np.concatenate([memories[name] for memories in of_members]))
+        vars(stacked).update(options_for_members(of_members, vars(stacked).keys() - set(cls.memory)))
         return stacked
 
     def unstack(self, optimizers: Sequence[Self]) -> None:

@@ -72,7 +72,8 @@ class Minibatch(Solver):
             while len(unfinished(runs)) == len(runs):
                 for run in runs:
                     run.monitor.begin()
-                stacked.learning_rate = for_members([optimizer.learning_rate for optimizer in optimizers])
+                if len(optimizers) > 1:
+                    stacked.learning_rate = for_members([optimizer.learning_rate for optimizer in optimizers])
                 losses = self._epoch(objective, update, orders, runs)
                 for run, loss in zip(runs, losses.tolist(), strict=True):
                     run.attempt(self._note, loss, objective.n_rows)

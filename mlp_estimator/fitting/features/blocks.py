@@ -37,7 +37,7 @@ class TableLayout:
         self.features = [given[k] for k in order]
         self.places = np.argsort(order, kind="stable").tolist()
         """The place of each of the given features."""
-        self._encoding_means = encoding_means
+        self.encoding_means = encoding_means
 
     def block(self, block: str) -> slice:
         """Return the places of the features of a block."""
@@ -48,7 +48,7 @@ class TableLayout:
     def encoding(self) -> Piecewise | None:
         """The layer that encodes numbers, None where none is encoded."""
         edges = [feature.edges for feature in self.features[self.block(ENCODED)]]
-        return Piecewise(edges, self._encoding_means) if edges else None
+        return Piecewise(edges, self.encoding_means) if edges else None
 
     def bottom(self, *, encoding: bool) -> tuple[Layer, ...]:
         """Return the layers that read a coded table, below the first affine one."""

@@ -107,8 +107,7 @@ class Table(Features):
         """
         encoding = self.layout.encoding
         if encoding is not None:
-            self.encoding_means = encoding.means(coded, counts).astype(np.float32)
-            del vars(self)["_layout"]
+            self.encoding_means = self.layout.encoding_means = encoding.means(coded, counts).astype(np.float32)
         if len(self.means):
             codes = coded[:, self.layout.block(CODES)]
             coded[:, self.layout.block(MEANS)] = self.means.learn(codes, y, folds, counts)
