@@ -90,8 +90,9 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
     verbose : bool or int, default=False
         Whether to print the loss of each epoch of each member.
 
-    class_weight : 'balanced', dict or None, default=None
-        Weights of the classes in the loss, multiplied by the sample weights. A dict maps labels to weights.
+    class_weight : 'balanced', dict, list of dict or None, default=None
+        Weights of the classes in the loss, multiplied by the sample weights. A dict maps labels to weights. For label
+        indicators, a list of one dict per label.
 
     Attributes
     ----------
@@ -152,14 +153,14 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
     ['no', 'yes', 'yes']
     """
 
-    class_weight: Literal["balanced"] | dict[Any, float] | None = None
+    class_weight: Literal["balanced"] | dict[Any, float] | list[dict[Any, float]] | None = None
     classes_: NDArray[Any] = field(init=False)
     temperature_: float = field(init=False)
 
     _has_labels = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TabularMLP._parameter_constraints,
-        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
     }
 
     def _loss_parameters(self) -> dict[str, Any]:

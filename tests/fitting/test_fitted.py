@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from samples import ENSEMBLE, X_CANCER, X_DIAB, X_IRIS, Y_CANCER, Y_DIAB, Y_IRIS, separate_fits
 from sklearn.metrics import log_loss
 
-from mlp_estimator import MLPClassifier, MLPRegressor
+from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPClassifier
+from mlp_estimator.fitting.fitted import Fitted
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -51,3 +54,30 @@ def test_integer_weights_do_not_truncate():
     model = MLPRegressor((), max_iter=1).fit(X_IRIS, Y_IRIS)
     model.coefs_, model.intercepts_ = [np.array([[1], [2], [3], [4]])], [np.array([0])]
     np.testing.assert_allclose(model.predict(X_IRIS), X_IRIS @ [1, 2, 3, 4])
+
+
+def test_labels_of_a_table_are_predicted_in_chunks_of_rows():
+    X = np.random.default_rng(0).normal(size=(150_000, 2))
+    options = {"settings": [{"hidden_layer_sizes": (2,), "encoding": False}], "max_iter": 1, "random_state": 0}
+    model = TabularMLPClassifier(**options).fit(X[:200], np.arange(200) % 10)
+    model.predict(X[:10])
+    tracemalloc.start()
+    labels = model.predict(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(labels, model.predict_proba(X).argmax(axis=1))
+    assert peak < 1.5e7  # the probabilities of all folds are 48 MB
+
+
+def test_a_fitted_network_holds_the_weights_of_the_attributes():
+    model = MLPRegressor((3,), max_iter=5, random_state=0).fit(X_DIAB, Y_DIAB)
+    fitted = model._fitted
+    assert isinstance(fitted, Fitted)
+    assert fitted.groups[0].arrays["W"] is model.coefs_
+    assert fitted.holding({"W": model.coefs_, "b": model.intercepts_}) is fitted
+    other = fitted.holding({"W": [0 * W for W in model.coefs_], "b": model.intercepts_})
+    np.testing.assert_allclose(other.predict(X_DIAB)[:, 0], model.intercepts_[1][0])
+    model.coefs_[1][:] = 0.0  # in place
+    np.testing.assert_allclose(fitted.predict(X_DIAB)[:, 0], model.intercepts_[1][0])
+    model.intercepts_ = [model.intercepts_[0], model.intercepts_[1] + 1.0]
+    np.testing.assert_allclose(model.predict(X_DIAB), model.intercepts_[1][0])

@@ -298,8 +298,8 @@ def test_the_interval_is_the_definition():
     model = TabularMLPRegressor(**FAST, random_state=0, dtype="float64").fit(X_DIAB, Y_DIAB)
     low, high = model.predict_interval(X_DIAB[:5], coverage=0.8)
     members = model.predict_members(X_DIAB[:5])
-    below = np.concatenate([f - r[:, None] for f, r in zip(members, model._residuals, strict=True)])
-    above = np.concatenate([f + r[:, None] for f, r in zip(members, model._residuals, strict=True)])
+    below = np.concatenate([f - r.values[:, None] for f, r in zip(members, model._residuals, strict=True)])
+    above = np.concatenate([f + r.values[:, None] for f, r in zip(members, model._residuals, strict=True)])
     k = int(np.floor(0.2 * 443))
     np.testing.assert_allclose(low, np.sort(below, axis=0)[k - 1], rtol=1e-9)
     np.testing.assert_allclose(high, np.sort(above, axis=0)[-k], rtol=1e-9)
@@ -495,3 +495,24 @@ def test_large_tables_have_an_edge_at_each_of_a_hundred_values(n, n_edges):
     X = np.column_stack([np.arange(n) % 101, np.random.default_rng(0).normal(size=n)])
     table = Table.learn(read_frame(X), categorical=None, max_categories=64, n_bins="auto", dtype="float32", n_targets=0)
     assert [len(feature.edges) for feature in table.layout.features] == [n_edges, 33]
+
+
+def test_label_indicators():
+    X, y = mixed_frame(400)
+    labels = np.column_stack([y > np.median(y), X["town"] == "Bonn", X["member"]]).astype(int)
+    model = TabularMLPClassifier(**FAST, random_state=0).fit(X, labels)
+    probability, decided = model.predict_proba(X), model.predict(X)
+    assert model.classes_.tolist() == [0, 1, 2]
+    np.testing.assert_array_equal(decided, (probability > 0.5).astype(int))
+    assert (decided == labels).mean(axis=0).min() > 0.85
+    assert model.oof_score_ == pytest.approx(((model.oof_prediction_ > 0.5) == labels).all(axis=1).mean())
+    sparse_model = clone(model).fit(X, sparse.csr_array(labels))
+    np.testing.assert_array_equal(sparse_model.predict(X).toarray(), decided)
+    weighted = clone(model).set_params(class_weight=[{1: 5.0}, {}, {}]).fit(X, labels)
+    assert weighted.predict_proba(X)[:, 0].mean() > probability[:, 0].mean() + 0.02
+    validated = clone(model).fit(X[:300], labels[:300], X_val=X[300:], y_val=labels[300:])
+    assert validated.score(X[300:], labels[300:]) > 0.6
+    with pytest.raises(ValueError, match="Intervals and sets need out-of-fold predictions of one target"):
+        model.predict_set(X)
+    with pytest.raises(ValueError, match="y_val.* is binary, but training so far was on a multilabel-indicator target"):
+        model.fit(X, labels, X_val=X, y_val=labels[:, 0])
