@@ -514,5 +514,5 @@ def test_label_indicators():
     assert validated.score(X[300:], labels[300:]) > 0.6
     with pytest.raises(ValueError, match="Intervals and sets need out-of-fold predictions of one target"):
         model.predict_set(X)
-    with pytest.raises(ValueError, match="y_val.* is binary, but training so far was on a multilabel-indicator target"):
+    with pytest.raises(ValueError, match=r"y_val.* is binary, but training so far was on a multilabel"):
         model.fit(X, labels, X_val=X, y_val=labels[:, 0])
