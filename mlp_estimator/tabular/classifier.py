@@ -106,8 +106,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         Targets of these rows, as positions in `classes_`, or as indicators.
 
     oof_score_ : float
-        Accuracy of the out-of-fold predictions, weighted by the sample weights as in `score`. Optimistic where a small table has little signal, since each network
-        keeps the epoch that is best on its held-out rows.
+        Accuracy of the out-of-fold predictions, weighted by the sample weights as in `score`. Optimistic where a small
+        table has little signal, since each network keeps the epoch that is best on its held-out rows.
 
     temperature_ : float
         Temperature of the probabilities; above 1 the members were too confident.
