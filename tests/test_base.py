@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mlp_estimator import MLPClassifier, MLPRegressor
+from mlp_estimator.base import MultilayerPerceptron
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = X_IRIS, Y_IRIS
@@ -66,3 +67,9 @@ def test_layers_that_do_not_exist():
         MLPRegressor((5,), max_iter=2).fit(X, Y).hidden_activations(X, 1)
     with pytest.raises(ValueError, match="the network has 0 hidden"):
         MLPRegressor((), max_iter=2).fit(X, Y).hidden_activations(X)
+
+
+def test_the_base_is_that_of_both_networks_and_not_for_direct_use():
+    assert MLPClassifier.fit is MLPRegressor.fit is MultilayerPerceptron.fit
+    with pytest.raises(TypeError, match="abstract"):
+        MultilayerPerceptron()

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlp_estimator import MLPClassifier, MLPRegressor
+from mlp_estimator.callbacks import PartTasks
 from mlp_estimator.engine.solvers import SOLVERS
 
 callback = pytest.importorskip("sklearn.callback", reason="scikit-learn has callbacks from version 1.9 on")
@@ -175,3 +176,35 @@ def test_callbacks_where_members_take_turns():
     weight[3] = 0.0  # a minibatch may then weigh nothing, and members train alone
     model = MLPRegressor(batch_size=20, **ENSEMBLE).set_callbacks(Recorder()).fit(X_DIAB, Y_DIAB, weight)
     assert ended.count("epoch") == N_MEMBERS * model.n_iter_
+
+
+class Context:
+    """The task of a fit, or of a part of it, as callbacks see it."""
+
+    def __init__(self, answers, calls):
+        self.answers, self.calls = answers, calls
+
+    def subcontext(self, name):
+        self.calls.append(name)
+        return self
+
+    def call_on_fit_task_begin(self, **arguments):
+        self.calls.append("begin")
+
+    def call_on_fit_task_end(self, **arguments):
+        self.calls.append("end")
+        return next(self.answers)
+
+
+def test_a_part_begins_once_ends_once_and_a_wish_to_stop_is_remembered():
+    calls = []
+    tasks = PartTasks(Context(iter([False, True, False]), calls), "epoch", None, {}, dict)
+    assert tasks.end() is False  # no part is in progress
+    tasks.begin()
+    tasks.begin()
+    assert tasks.end() is False
+    for _ in range(2):
+        tasks.begin()
+        assert tasks.end() is True
+    assert tasks.end() is True
+    assert calls == 3 * ["epoch", "begin", "end"]

@@ -8,6 +8,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from mlp_estimator.compat import check_method_params, check_sample_weight, check_targets, safe_indexing
+
 ROOT = Path(__file__).parents[1]
 
 WITHOUT_CALLBACKS = """
@@ -52,3 +57,26 @@ def test_the_supported_versions_are_the_same_everywhere():
         f"| SciPy | {lowest['scipy']} or newer |",
     ):
         assert row in readme
+
+
+def test_weights_and_targets_are_checked_as_by_scikit_learn():
+    X = np.zeros((3, 1))
+    assert check_sample_weight(None, X) is None
+    assert check_sample_weight([1, 2, 3], X).dtype == float
+    assert check_targets([1, 2, 3], numeric=True).shape == (3,)
+    for weight, message in (
+        ([0, 0, 0], "at least one non-zero"),
+        ([1, -1, 1], "[Nn]egative"),
+        ([1, 1], "sample_weight.shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            check_sample_weight(weight, X)
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        check_targets(None, numeric=True)
+
+
+def test_metadata_of_the_length_of_x_are_those_of_the_rows():
+    rows = np.array([2, 0])
+    params = check_method_params(np.zeros((3, 1)), {"sample_weight": np.arange(3), "copy": True}, rows)
+    assert params["sample_weight"].tolist() == safe_indexing([0, 1, 2], rows) == [2, 0]
+    assert params["copy"] is True

@@ -142,7 +142,7 @@ PREDICTED = {**CONTAINERS, "all of category dtype": lambda columns: pd.DataFrame
 
 @cache
 def model_of(container):
-    return TabularMLPRegressor(**FAST, categorical_features=[list(COLUMNS).index("codes")]).fit(
+    return TabularMLPRegressor(**QUICK, categorical_features=[list(COLUMNS).index("codes")]).fit(
         CONTAINERS[container](COLUMNS), TARGET
     )
 
@@ -179,7 +179,7 @@ def test_all_methods_read_containers(container):
 
 def test_the_classifier_reads_containers_too():
     y = np.where(np.median(TARGET) < TARGET, "high", "low")
-    model = TabularMLPClassifier(**FAST, categorical_features=["codes"]).fit(pa.table(COLUMNS), y)
+    model = TabularMLPClassifier(**QUICK, categorical_features=["codes"]).fit(pa.table(COLUMNS), y)
     expected = model.predict_proba(pd.DataFrame(COLUMNS))
     assert model.score(pd.DataFrame(COLUMNS), y) > 0.8
     for container in ("nullable dtypes", "polars", "LazyFrame", "pyarrow"):
@@ -193,9 +193,9 @@ def test_the_classifier_reads_containers_too():
 def test_kind_of_a_column(kind):
     options = {"categorical_features": [kind]} if kind == "codes" else {}
     X = pd.DataFrame({kind: COLUMNS[kind]}, dtype=object)
-    model = TabularMLPRegressor(**FAST, **options).fit(X, EFFECTS[kind])
+    model = TabularMLPRegressor(**QUICK, **options).fit(X, EFFECTS[kind])
     assert len(model.categories_) == (kind in CATEGORIES)
-    assert model.oof_score_ > 0.9
+    assert model.oof_score_ > 0.8
 
 
 def pandas(dtype, convert=lambda value: value):
@@ -248,7 +248,7 @@ MORE_KINDS = {
 def test_kind_of_an_unusual_column(values, make, n_categories):
     y = dict(zip(values, [1.0, -2.0, 0.0, 2.0, -1.0], strict=True))
     X = make(24 * values)
-    model = TabularMLPRegressor(**FAST).fit(X, [y[value] for value in 24 * values])
+    model = TabularMLPRegressor(**QUICK).fit(X, [y[value] for value in 24 * values])
     assert len(model.categories_) == n_categories
     assert model.oof_score_ > 0.9
 
@@ -272,14 +272,14 @@ REFUSED = {
 def test_refused_columns(case, container):
     entry, other, example = REFUSED[case]
     X = CONTAINERS[container]({"size": [1.5, 2.5, None] * 8, "odd": [entry, other, entry] * 8})
-    message = error_of(TabularMLPRegressor(**FAST).fit, X, np.arange(24.0))
+    message = error_of(TabularMLPRegressor(**QUICK).fit, X, np.arange(24.0))
     assert ("'odd'" if container in NAMED else "'x1'") in message
     assert any(word in message for word in example.split("|"))
 
 
 def test_a_refused_dtype_names_its_column():
     X = pd.DataFrame({"size": np.arange(24.0), "odd": 71j * np.arange(24)})
-    message = error_of(TabularMLPRegressor(**FAST).fit, X, np.arange(24.0))
+    message = error_of(TabularMLPRegressor(**QUICK).fit, X, np.arange(24.0))
     assert "'odd'" in message
     assert "71j" in message or "0j" in message
 
@@ -541,7 +541,7 @@ def test_a_category_that_was_never_seen_is_unknown(kind, form):
 def test_booleans_and_numbers_meet_in_one_column():
     """True is 1, also in an integer column, and 1 is True in a column of booleans."""
     X = pd.DataFrame({"c": [0, 1, 2, 3] * 20})
-    model = TabularMLPRegressor(**FAST, categorical_features=["c"]).fit(X, [3.0, -1.0, 2.0, 0.0] * 20)
+    model = TabularMLPRegressor(**QUICK, categorical_features=["c"]).fit(X, [3.0, -1.0, 2.0, 0.0] * 20)
     expected = model.predict(X[:2])
     for values in ([False, True], [0.0, 1.0], ["0", "1"], [False, "1"], [0, True]):
         assert_array_equal(model.predict(pd.DataFrame({"c": values})), expected)
@@ -552,7 +552,7 @@ def test_booleans_and_numbers_meet_in_one_column():
 def test_text_and_numbers_in_one_column(container):
     make = CONTAINERS[container]
     X = make({"c": ["a", 1, 2.5, None, "7"] * 20})
-    model = TabularMLPRegressor(**FAST).fit(X, [2.0, -1.0, 1.0, -2.0, 0.0] * 20)
+    model = TabularMLPRegressor(**QUICK).fit(X, [2.0, -1.0, 1.0, -2.0, 0.0] * 20)
     expected = model.predict(make({"c": ["a", 1, 2.5, None, "7", "new"]}))
     assert_allclose(expected[:5], [2.0, -1.0, 1.0, -2.0, 0.0], atol=0.4)
     other = model.predict(make({"c": [b"a", "1", Decimal("2.5"), np.nan, 7.0, 99]}))
@@ -641,7 +641,7 @@ PERSON = {"age": 40, "town": "Cork", "day": date(2024, 1, 31), "size": 4}
 
 @cache
 def model_of_people():
-    return TabularMLPRegressor(**FAST).fit(PEOPLE, HAPPINESS)
+    return TabularMLPRegressor(**QUICK).fit(PEOPLE, HAPPINESS)
 
 
 @NAMES_ON_ONE_SIDE
@@ -673,7 +673,7 @@ def test_markers_of_missing_values(column, marker, form):
 def test_markers_of_missing_values_in_fit(marker):
     X = PEOPLE.astype(object)
     X = X.where(PEOPLE.notna(), MARKERS[marker])
-    model = TabularMLPRegressor(**FAST).fit(X, HAPPINESS)
+    model = TabularMLPRegressor(**QUICK).fit(X, HAPPINESS)
     assert_array_equal(model.predict(PEOPLE), model_of_people().predict(PEOPLE))
 
 
@@ -720,7 +720,7 @@ def with_names(changes):
 
 @cache
 def small_model(container="NumPy dtypes"):
-    return TabularMLPRegressor(**FAST).fit(CONTAINERS[container](SMALL), np.arange(40.0))
+    return TabularMLPRegressor(**QUICK).fit(CONTAINERS[container](SMALL), np.arange(40.0))
 
 
 @pytest.mark.parametrize("container", NAMED)
@@ -739,11 +739,11 @@ def test_other_names_than_those_of_fit(case, container):
 
 def test_names_of_a_validation_set():
     X, y = pd.DataFrame(SMALL), np.arange(40.0)
-    expected = TabularMLPRegressor(**FAST).fit(X, y, X_val=X[::2], y_val=y[::2]).predict(X)
+    expected = TabularMLPRegressor(**QUICK).fit(X, y, X_val=X[::2], y_val=y[::2]).predict(X)
     other_order = pl.DataFrame(SMALL)[::2].select(X.columns[::-1])
-    assert_array_equal(TabularMLPRegressor(**FAST).fit(X, y, X_val=other_order, y_val=y[::2]).predict(X), expected)
+    assert_array_equal(TabularMLPRegressor(**QUICK).fit(X, y, X_val=other_order, y_val=y[::2]).predict(X), expected)
     with pytest.raises(ValueError, match=r"(?s)feature names should match.*unseen at fit time:.*yet now missing:"):
-        TabularMLPRegressor(**FAST).fit(X, y, X_val=X[::2].rename(columns={"age": "Age"}), y_val=y[::2])
+        TabularMLPRegressor(**QUICK).fit(X, y, X_val=X[::2].rename(columns={"age": "Age"}), y_val=y[::2])
 
 
 @NAMES_ON_ONE_SIDE
@@ -771,7 +771,7 @@ def test_a_warning_says_that_only_one_table_has_names(container):
 
 def test_numbers_as_names_are_positions():
     X = pd.DataFrame(list_of_rows(SMALL))
-    model = TabularMLPRegressor(**FAST).fit(X, np.arange(40.0))
+    model = TabularMLPRegressor(**QUICK).fit(X, np.arange(40.0))
     assert not hasattr(model, "feature_names_in_")
     expected = model.predict(X)
     assert_array_equal(model.predict(list_of_rows(SMALL)), expected)
@@ -813,7 +813,7 @@ def test_a_column_of_numbers_that_holds_text(text, container):
 @cache
 def model_of_days(has_names):
     X = {"size": SMALL["size"], "day": [date(2024, 1, 1) + timedelta(days=k) for k in range(40)]}
-    return TabularMLPRegressor(**FAST).fit(pd.DataFrame(X) if has_names else list_of_rows(X), np.arange(40.0))
+    return TabularMLPRegressor(**QUICK).fit(pd.DataFrame(X) if has_names else list_of_rows(X), np.arange(40.0))
 
 
 @pytest.mark.parametrize("container", CONTAINERS)
@@ -830,7 +830,7 @@ def test_a_column_of_dates_that_holds_text(text, container):
 
 @cache
 def model_of_usual_numbers():
-    return TabularMLPRegressor(**FAST).fit(pandas(float)([*range(20)] * 4), np.arange(80) % 20)
+    return TabularMLPRegressor(**QUICK).fit(pandas(float)([*range(20)] * 4), np.arange(80) % 20)
 
 
 @NAMES_ON_ONE_SIDE
@@ -847,7 +847,7 @@ def test_numbers_of_1e308(form):
         "rows": rows,
     }[form]
     y = [4.0, -4.0, 0.0, 1.0, 2.0, 3.0, 2.0, 1.0] * 10
-    model = TabularMLPRegressor(**FAST).fit(make(numbers), y)
+    model = TabularMLPRegressor(**QUICK).fit(make(numbers), y)
     assert model.score(make(numbers), y) > 0.9
     high, low = model_of_usual_numbers().predict(make([1e308, -1e308]))
     assert low < 2.0 < 17.0 < high
@@ -860,7 +860,7 @@ WIDE = {f"c{k}": [k, k] for k in range(5000)} | {"c7": [1, 2], "c4000": ["Bonn",
 def model_of_many_columns():
     """Fit 5,000 columns, nearly all of them constant."""
     X = pd.DataFrame({name: 10 * values for name, values in WIDE.items()})
-    model = TabularMLPRegressor(**FAST).fit(X, 10 * [0.0, 1.0])
+    model = TabularMLPRegressor(**QUICK).fit(X, 10 * [0.0, 1.0])
     return model, model.predict(X)[0]
 
 
@@ -877,11 +877,11 @@ def test_objects_are_as_good_as_floats(values):
     rng = np.random.default_rng(0)
     X = rng.integers(0, 10_000, (N_ROWS, 3)) / (1 if values == "integers" else 100)
     y = X @ [3.0, -2.0, 1.0]
-    floats = TabularMLPRegressor(**FAST).fit(pd.DataFrame(X), y)
+    floats = TabularMLPRegressor(**QUICK).fit(pd.DataFrame(X), y)
     assert floats.oof_score_ > 0.95
     for convert in (float, np.float64, lambda value: Decimal(str(value))):
         objects = pd.DataFrame(X).map(convert).astype(object)
-        model = TabularMLPRegressor(**FAST).fit(objects, y)
+        model = TabularMLPRegressor(**QUICK).fit(objects, y)
         assert len(model.categories_) == 0
         assert model.oof_score_ == floats.oof_score_
         assert_array_equal(model.predict(X), floats.predict(objects))
@@ -898,11 +898,11 @@ def days_at(places):
 def test_a_trend_over_days_is_learned_and_goes_on():
     rng = np.random.default_rng(0)
     places = rng.integers(0, 10_000, N_ROWS)
-    model = TabularMLPRegressor(**FAST).fit(days_at(places), places / 1000 + rng.normal(size=N_ROWS) / 2)
+    model = TabularMLPRegressor(**QUICK).fit(days_at(places), places / 1000 + rng.normal(size=N_ROWS) / 2)
     assert model.oof_score_ > 0.9
     later = model.predict(days_at([20_000, 100_000]))
     assert (later > 8.0).all()
-    classifier = TabularMLPClassifier(**FAST).fit(days_at(places), places + 3000 * rng.normal(size=N_ROWS) > 5000)
+    classifier = TabularMLPClassifier(**QUICK).fit(days_at(places), places + 3000 * rng.normal(size=N_ROWS) > 5000)
     # All phases return after 28 years. What differs is the number of days.
     probability = classifier.predict_proba(days_at([9900, 9900 + 10_227, 9900 + 2 * 10_227]))[:, 1]
     assert np.isfinite(probability).all()
@@ -918,8 +918,18 @@ def test_phases_are_learned_where_the_span_allows_it(span, period):
     rng = np.random.default_rng(0)
     places = np.round(24 * rng.uniform(0, span, 400)) / 24
     y = np.sin(2 * np.pi * (places / period + 0.2)) + 0.1 * rng.normal(size=400)
-    model = TabularMLPRegressor(**FAST).fit(days_at(places[::2]), y[::2])
+    model = TabularMLPRegressor(**QUICK).fit(days_at(places[::2]), y[::2])
     assert model.score(days_at(places[1::2]), y[1::2]) > 0.8
+
+
+def test_days_count_from_the_first_one():
+    """After 100 weeks all weekdays return. The span has no phase of the year, and dates have none of the day."""
+    places = np.random.default_rng(0).permutation(np.arange(0, 300, 2))
+    y = np.sin(places / 30)
+    model = TabularMLPRegressor(**QUICK).fit(days_at(places), y)
+    later = TabularMLPRegressor(**QUICK).fit(days_at(places + 700), y)
+    places = np.arange(0, 2000, 7)
+    assert_allclose(later.predict(days_at(places + 700)), model.predict(days_at(places)), atol=1e-5)
 
 
 def test_dates_of_a_few_hours_are_numbers_of_days():
@@ -927,8 +937,8 @@ def test_dates_of_a_few_hours_are_numbers_of_days():
     places = np.random.default_rng(0).permutation(np.arange(64)) / 128
     y = np.sin(6 * places)
     later = np.array([0.0, 0.3, 0.5, 0.7, 2.0, 1000.0])
-    dates = TabularMLPRegressor(**FAST).fit(days_at(places), y)
-    numbers = TabularMLPRegressor(**FAST).fit(pd.DataFrame({"day": places}), y)
+    dates = TabularMLPRegressor(**QUICK).fit(days_at(places), y)
+    numbers = TabularMLPRegressor(**QUICK).fit(pd.DataFrame({"day": places}), y)
     assert_allclose(dates.predict(days_at(later)), numbers.predict(pd.DataFrame({"day": later})), atol=1e-5)
     assert_allclose(dates.predict(days_at(-later)), numbers.predict(pd.DataFrame({"day": -later})), atol=1e-5)
 
@@ -938,15 +948,15 @@ def test_durations_are_numbers_of_seconds():
     y = np.sin(seconds / 5000)
     numbers = pd.DataFrame({"c": seconds})
     durations = pd.DataFrame({"c": pd.to_timedelta(seconds, unit="s")})
-    model = TabularMLPRegressor(**FAST).fit(durations, y)
-    of_numbers = TabularMLPRegressor(**FAST).fit(numbers, y)
+    model = TabularMLPRegressor(**QUICK).fit(durations, y)
+    of_numbers = TabularMLPRegressor(**QUICK).fit(numbers, y)
     assert_allclose(model.predict(durations), of_numbers.predict(numbers), atol=1e-5)
     later = pd.DataFrame({"c": pd.to_timedelta([1e6, -1e6], unit="s")})
     assert_allclose(model.predict(later), of_numbers.predict(pd.DataFrame({"c": [1e6, -1e6]})), atol=1e-5)
 
 
 def test_first_and_last_dates_of_the_calendar():
-    model = TabularMLPRegressor(**FAST).fit(days_at(np.arange(60)), np.arange(60))
+    model = TabularMLPRegressor(**QUICK).fit(days_at(np.arange(60)), np.arange(60))
     values = [date.min, date(2020, 1, 31), date.max, None]
     expected = model.predict(pd.DataFrame({"day": values}, dtype=object))
     assert expected[0] < expected[1] < expected[2]
@@ -957,7 +967,7 @@ def test_first_and_last_dates_of_the_calendar():
 @pytest.mark.parametrize("values", [[date(2024, 1, 1)], [date(2024, 1, 1), None], [pd.NaT], [timedelta(1)]], ids=repr)
 def test_constant_dates(values):
     X = pd.DataFrame({"size": np.arange(40.0), "day": pd.Series(values * (40 // len(values)))})
-    model = TabularMLPRegressor(**FAST).fit(X, np.arange(40.0))
+    model = TabularMLPRegressor(**QUICK).fit(X, np.arange(40.0))
     assert model.score(X, np.arange(40.0)) > 0.8
 
 
@@ -1053,7 +1063,7 @@ def test_rows_of_weight_0_in_a_validation_set():
     assert_array_equal(model.predict(X), expected)
 
 
-FULL_BATCH = FAST | {"settings": [{"hidden_layer_sizes": (16,), "learning_rate_init": 1e-3, "dropout": 0.0}]}
+FULL_BATCH = QUICK | {"settings": [{"hidden_layer_sizes": (16,), "learning_rate_init": 1e-3, "dropout": 0.0}]}
 FULL_BATCH |= {"batch_size": 10_000, "dtype": "float64"}
 """Weighted rows and repeated rows have the same gradient in one batch of all rows."""
 
@@ -1085,7 +1095,7 @@ def test_integer_weights_are_repeated_rows_out_of_fold():
     X, y, _ = weighted_rows("usual rows")
     rng = np.random.default_rng(0)
     y, groups = rng.normal(size=len(y)) + y / 10, np.arange(len(y))
-    model = TabularMLPRegressor(**FULL_BATCH, categorical_features=["code"])
+    model = TabularMLPRegressor(**(FULL_BATCH | {"n_folds": 3}), categorical_features=["code"])  # of equal sizes
     weighted = outcomes(model.fit(X, y, np.full(len(y), 2), groups=groups), X)
     of_repeated = outcomes(model.fit(repeated(X, 2), repeated(y, 2), groups=repeated(groups, 2)), X)
     for one, other in zip(weighted, of_repeated, strict=True):
@@ -1123,7 +1133,7 @@ def test_predictions_keep_the_precision_of_y(loss, dtype):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(N_ROWS, 2))
     y = 1.7e9 + 50.0 * (X[:, 0] + 0.3 * rng.normal(size=N_ROWS))
-    model = TabularMLPRegressor(**FAST, loss=loss, dtype=dtype).fit(X, y)
+    model = TabularMLPRegressor(**QUICK, loss=loss, dtype=dtype).fit(X, y)
     prediction, deviation = model.predict(X, return_std=True)
     members, target = model.predict_members(X), model.oof_target_
     for array in (prediction, deviation, members, model.oof_prediction_, target):
@@ -1141,11 +1151,11 @@ def test_intervals_and_many_targets_keep_the_precision_of_y():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(N_ROWS, 2))
     y = 1.7e9 + 50.0 * X[:, 0]
-    model = TabularMLPRegressor(**FAST).fit(X, y)
+    model = TabularMLPRegressor(**QUICK).fit(X, y)
     low, high = model.predict_interval(X)
     assert ((low < high) & (high - low < 100.0)).all()
     assert low.dtype == high.dtype == np.float64
-    both = TabularMLPRegressor(**FAST).fit(X, np.column_stack([y, -y])).predict(X)
+    both = TabularMLPRegressor(**QUICK).fit(X, np.column_stack([y, -y])).predict(X)
     assert both.dtype == np.float64
     assert r2_score(y, both[:, 0]) > 0.8
     assert r2_score(-y, both[:, 1]) > 0.8

@@ -22,6 +22,7 @@ from sklearn.preprocessing import StandardScaler
 import mlp_estimator
 from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.engine.losses import REGRESSION
+from mlp_estimator.persistence import STORED_TYPES, _plain, restored
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SHORT = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
@@ -178,3 +179,24 @@ def test_dask_tells_networks_with_the_same_parameters_apart(kind):
     for weights in other._fitted.groups[0].arrays["W"] if kind.startswith("a raw table") else other.coefs_:
         weights += 1
     assert tokenize(other) != tokenize(model)
+
+
+def objects_in(value):
+    """The types of all values in nested lists and dicts."""
+    if type(value) in (list, tuple):
+        return set().union(*map(objects_in, value))
+    if type(value) is dict:
+        return set().union(*map(objects_in, value.values()))
+    return {type(value)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_objects_of_the_package_are_stored_as_dicts_and_come_back(kind):
+    attributes = {name: value for name, value in vars(fitted(kind)).items() if name.startswith("_")}
+    plain = _plain(attributes)
+    assert not objects_in(plain) & set(STORED_TYPES.values())
+    again = restored(plain)
+    assert {name: type(value) for name, value in again.items()} == {
+        name: type(value) for name, value in attributes.items()
+    }
+    assert repr(_plain(again)) == repr(plain)

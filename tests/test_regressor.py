@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.stats import norm
 from sklearn.datasets import load_diabetes
 from sklearn.linear_model import GammaRegressor, QuantileRegressor
-from sklearn.metrics import mean_pinball_loss
+from sklearn.metrics import d2_tweedie_score, mean_pinball_loss
 from sklearn.preprocessing import scale
 
 from mlp_estimator import MLPRegressor
@@ -99,7 +99,9 @@ def test_gaussian_nll_of_several_targets(early_stopping):
     model = MLPRegressor((8,), loss="gaussian_nll", early_stopping=early_stopping, max_iter=100, random_state=0)
     mean, std = model.fit(X_DIAB, y).predict(X_DIAB, return_std=True)
     assert mean.shape == std.shape == y.shape
-    assert (std > 0).all()
+    within = (np.abs(y - mean) < std).mean(axis=0)  # 0.68 of normal targets
+    assert within.min() > 0.6
+    assert within.max() < 0.95
     assert model.score(X_DIAB, y) > 0.3
 
 
@@ -114,11 +116,14 @@ def test_targets_as_columns_and_frames():
         assert model.fit(X, y[:, None]).predict(X).shape == (442,)
 
 
-def test_the_regressor_learns_and_poisson_stays_positive():
+def test_the_regressor_learns_numbers_and_counts():
     X, y = load_diabetes(return_X_y=True)
     X = scale(X)
     model = MLPRegressor((10,), solver="lbfgs", alpha=1.0, random_state=0, max_iter=500).fit(X, y / 100)
     assert model.score(X, y / 100) > 0.6
     counts = np.random.default_rng(0).poisson(y / 50)
     model = MLPRegressor((10,), loss="poisson", solver="lbfgs", random_state=0, max_iter=100).fit(X, counts)
-    assert model.predict(X).min() > 0
+    prediction = model.predict(X)
+    assert prediction.mean() == pytest.approx(counts.mean(), rel=0.01)  # with a log link and a free bias
+    assert d2_tweedie_score(counts, prediction, power=1) > 0.3
+    assert prediction.min() > 0.3  # a tenth of the counts are 0

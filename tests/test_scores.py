@@ -11,6 +11,7 @@ from sklearn.neural_network import MLPRegressor as Theirs
 
 from mlp_estimator import MLPClassifier, MLPGridSearchCV, MLPRegressor, TabularMLPRegressor
 from mlp_estimator.engine.losses import Quantile
+from mlp_estimator.scores import ScoredClassifier, ScoredRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 LEVELS = [0.1, 0.5, 0.9]
@@ -88,3 +89,20 @@ def test_labels_have_the_accuracy():
     expected = accuracy_score(Y_IRIS, model.predict(X_IRIS), sample_weight=weight)
     assert model.score(X_IRIS, Y_IRIS, weight) == expected
     assert model.score(X_IRIS, Y_IRIS.astype(object), weight.tolist()) == expected
+
+
+@pytest.mark.parametrize("y", [["a", "b", "b"], np.array(["a", "b", "b"], dtype=object)])
+def test_labels_are_read_as_by_fit(y):
+    class Constant(ScoredClassifier):
+        def predict(self, X):
+            return np.full(len(X), "b")
+
+    assert Constant().score(np.zeros((3, 1)), y) == pytest.approx(2 / 3)
+    assert Constant().score(np.zeros((3, 1)), y, [2.0, 1.0, 1.0]) == 0.5
+    with pytest.raises(ValueError, match="missing label"):
+        Constant().score(np.zeros((3, 1)), ["a", None, "b"])
+
+
+def test_all_estimators_score_by_these_mixins():
+    assert issubclass(MLPClassifier, ScoredClassifier)
+    assert {Estimator.score for Estimator in (MLPRegressor, TabularMLPRegressor)} == {ScoredRegressor.score}

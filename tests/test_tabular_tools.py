@@ -13,7 +13,6 @@ from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import HalvingGridSearchCV
 
 from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
-from mlp_estimator.fitting.plans.folds import StopAtCycleEnd
 
 FAST = {"settings": [{"hidden_layer_sizes": (8,)}, {"hidden_layer_sizes": (4, 4)}], "n_folds": 2, "max_iter": 16}
 X_DIAB, Y_DIAB = (array[:200] for array in load_diabetes(return_X_y=True))
@@ -111,36 +110,3 @@ def test_a_cluster_trains_the_settings():
     )
     with cluster, distributed.Client(cluster), joblib.parallel_config("dask"):
         np.testing.assert_array_equal(clone(model).fit(X_DIAB, Y_DIAB).predict(X_DIAB), expected)
-
-
-class Monitor:
-    """The record of a member, as the rule for the end of a cycle reads it."""
-
-    def __init__(self):
-        self.validation_scores, self.n_iter = [], 0
-
-    def record(self, score):
-        self.validation_scores.append(score)
-        self.n_iter += 1
-
-
-def epochs_until_the_end(rule, monitors, curves):
-    """Feed the curves of members that train side by side to a rule; return the number of epochs."""
-    for epoch, scores in enumerate(zip(*curves, strict=True), start=1):
-        for monitor, score in zip(monitors, scores, strict=True):
-            monitor.record(score)
-        if rule.end():
-            return epoch
-    return len(curves[0])
-
-
-def test_a_population_ends_after_a_cycle_without_improvement_or_if_it_is_losing():
-    improving, flat, losing = [-0.9, -0.8, -0.7, -0.6, -0.5], [-0.5, -0.6, -0.6, -0.6, -0.6], [-4, -3.5, -3, -2, -0.5]
-    monitors = [Monitor() for _ in range(8)]
-    rule = StopAtCycleEnd({2: (1, -2.0), 4: (2, -1.0)})
-    rule.follow(monitors, dict)
-    # Populations train one after the other: the end of one is not the end of the next.
-    assert epochs_until_the_end(rule, monitors[:2], [improving, improving]) == 5
-    assert epochs_until_the_end(rule, monitors[2:4], [flat, flat]) == 2
-    assert epochs_until_the_end(rule, monitors[4:6], [improving, flat]) == 5
-    assert epochs_until_the_end(rule, monitors[6:], [losing, losing]) == 2

@@ -50,7 +50,7 @@ def interval(
     f_k(i) - R_i and the ceil((1 - a) (n + 1))-th smallest of f_k(i) + R_i, each row as often as it counts.
     """
     n_rows = sum(of_fold.total for of_fold in residuals)
-    n_outside = float(np.floor((1.0 - coverage) * (n_rows + 1.0)))
+    n_outside = float(np.floor(_rounded((1.0 - coverage) * (n_rows + 1.0))))
     upper = -_smallest(-members, residuals, n_outside)
     return _smallest(members, residuals, n_outside), upper
 
@@ -82,5 +82,10 @@ def label_set(members: NDArray[np.float64], scores: Sequence[Residuals], coverag
     n_below = np.zeros(members.shape[1:])
     for p, s in zip(members, scores, strict=True):
         n_below += s.below(1.0 - p)
-    belongs: NDArray[np.bool_] = n_below < coverage * (n_rows + 1.0)
+    belongs: NDArray[np.bool_] = n_below < _rounded(coverage * (n_rows + 1.0))
     return belongs
+
+
+def _rounded(rank: float) -> float:
+    """Return a rank that is whole up to rounding as a whole number: 1 - 0.9 is below 0.1."""
+    return round(rank) if abs(rank - round(rank)) < 1e-9 * rank else rank

@@ -23,6 +23,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from mlp_estimator import MLPClassifier, MLPRegressor
+from mlp_estimator.fitting.data import HeldOut
+from mlp_estimator.fitting.held_out import check_validation_set, held_out_set, score_of, split
+from mlp_estimator.fitting.plans import Ensemble
+from mlp_estimator.fitting.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = X_CANCER, Y_CANCER
@@ -279,3 +283,80 @@ def test_a_scorer_that_misses_a_class_names_the_remedy(scoring, n_classes):
     with pytest.raises(ValueError, match=r"scoring=.* cannot score the validation set: .*scoring='loss'"):
         model.fit(X_IRIS, Y_IRIS, X_val=X_IRIS[rows], y_val=Y_IRIS[rows])
     model.set_params(scoring="loss").fit(X_IRIS, Y_IRIS, X_val=X_IRIS[rows], y_val=Y_IRIS[rows])
+
+
+# The rules themselves, without a fit.
+
+
+def read(model, X, y, weight=None):
+    """Return the settings of a model, and its data as a fit reads them."""
+    settings = Settings.of(model._parameters())
+    return settings, model._read(settings, X, y, weight)
+
+
+@pytest.mark.parametrize(
+    ("y", "stratified"), [(Y_IRIS, True), (np.where(Y_IRIS == 2, 2, 0) + (np.arange(150) == 0), False)]
+)
+def test_a_split_sets_a_fraction_of_the_rows_aside_in_proportion_to_the_classes(y, stratified):
+    _, data = read(MLPClassifier(early_stopping=True), X_IRIS, y)
+    rows, held_out = split(data, 0.2, np.random.RandomState(0))
+    assert (rows.n_rows, held_out.data.n_rows) == (120, 30)
+    assert not set(rows.rows) & set(held_out.data.rows)
+    source = held_out.source()
+    np.testing.assert_array_equal(source.X, X_IRIS[held_out.data.rows])
+    np.testing.assert_array_equal(source.y, y[held_out.data.rows])
+    if stratified:
+        assert np.bincount(source.y).tolist() == [10, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "fraction", "weight", "message"),
+    [
+        (150, 0.0, None, "validation_fraction=0 of 150 sample"),
+        (4, 0.2, None, "The validation set is too small"),
+        (150, 0.1, np.eye(150)[0], "All sample weights in the (training|validation) part"),
+    ],
+)
+def test_a_split_that_leaves_nothing(n_rows, fraction, weight, message):
+    weight = None if weight is None else weight[:n_rows]
+    _, data = read(MLPRegressor(early_stopping=True), X_IRIS[:n_rows], Y_IRIS[:n_rows], weight)
+    with pytest.raises(ValueError, match=message):
+        split(data, fraction, np.random.RandomState(0))
+
+
+@pytest.mark.parametrize(
+    ("early_stopping", "given", "message"),
+    [
+        (True, (X_IRIS, None, None), "needs both X_val and y_val"),
+        (True, (None, Y_IRIS, None), "needs both X_val and y_val"),
+        (True, (None, None, EQUAL), "needs both X_val and y_val"),
+        (False, (X_IRIS, Y_IRIS, None), "X_val is only used with early_stopping=True"),
+    ],
+)
+def test_parts_of_a_validation_set_that_do_not_go_together(early_stopping, given, message):
+    settings = Settings.of(MLPClassifier(early_stopping=early_stopping)._parameters())
+    with pytest.raises(ValueError, match=message):
+        check_validation_set(settings, *given)
+
+
+def test_a_validation_set_is_wanted_where_it_is_given():
+    settings = Settings.of(MLPClassifier(early_stopping=True)._parameters())
+    assert check_validation_set(settings, X_IRIS, Y_IRIS, None)
+    assert not check_validation_set(settings, None, None, None)
+
+
+@pytest.mark.parametrize("scoring", ["loss", None, "neg_mean_squared_error"])
+def test_a_score_is_a_function_of_the_parameters(scoring):
+    model = MLPRegressor((3,), early_stopping=True, scoring=scoring, random_state=0)
+    settings, data = read(model, X_DIAB, Y_DIAB)
+    plan = Ensemble(settings, data)
+    held_out = held_out_set(data, X_DIAB[:50], Y_DIAB[:50], W[:50], lambda: None)
+    assert isinstance(held_out, HeldOut)
+    held_out.source = lambda: type(data.source)(X_DIAB[:50], Y_DIAB[:50], W[:50])
+    score = score_of(held_out, settings.scoring, data, plan.network, plan.fitted)
+    theta = np.zeros((1, plan.network.layout.size))
+    for bias in (0.0, 0.5):  # a network of zeros predicts its last bias
+        theta[0, -1] = bias
+        measure = {None: r2_score, "loss": _minus_half_mse, "neg_mean_squared_error": _minus_mse}[scoring]
+        expected = measure(Y_DIAB[:50], np.full(50, bias), sample_weight=W[:50])
+        assert score(theta) == pytest.approx(expected)

@@ -8,6 +8,7 @@ from samples import X_DIAB, X_IRIS, Y_DIAB, Y_IRIS, check_rejected
 
 from mlp_estimator import MLPClassifier, MLPRegressor
 from mlp_estimator.engine.losses import SoftmaxCrossEntropy
+from mlp_estimator.fitting.settings import Settings, hidden_sizes, named, python_number, resolve_activations
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = X_IRIS, Y_IRIS
@@ -208,3 +209,56 @@ def test_parameters_are_checked_in_each_call_of_partial_fit(wrong):
     model = MLPClassifier((3,), random_state=0).partial_fit(X, Y, classes=[0, 1, 2])
     with pytest.raises(ValueError, match=f"'{next(iter(wrong))}' parameter"):
         model.set_params(**wrong).partial_fit(X, Y)
+
+
+# Parameters that are resolved.
+
+
+def resolved(**parameters):
+    return Settings.of(MLPClassifier(**parameters)._parameters())
+
+
+@pytest.mark.parametrize(("sizes", "expected"), [(5, (5,)), ((5, 3), (5, 3)), ([np.int64(4)], (4,)), ((), ())])
+def test_sizes_of_hidden_layers(sizes, expected):
+    assert hidden_sizes(sizes) == expected
+    assert all(type(size) is int for size in hidden_sizes(sizes))
+
+
+def test_numbers_are_those_of_python():
+    # A float64 of NumPy would promote arrays of float32.
+    settings = resolved(alpha=np.float64(0.5), learning_rate_init=np.float64(0.1), max_iter=np.int64(3))
+    assert type(settings.alpha) is type(settings.options["learning_rate_init"]) is float
+    assert type(settings.max_iter) is int
+    assert python_number("adam") == "adam"
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
+def test_options_are_those_that_the_solver_reads(solver):
+    settings = resolved(solver=solver)
+    assert set(settings.options) == set(settings.solver.reads)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "n_rows", "expected", "warns"),
+    [("auto", 150, 150, False), ("auto", 1000, 200, False), (50, 150, 50, False), (500, 150, 150, True)],
+)
+def test_batches_are_no_larger_than_the_training_set(batch_size, n_rows, expected, warns):
+    options, warning = resolved(batch_size=batch_size).options_for(n_rows)
+    assert options["batch_size"] == expected
+    assert ("larger than the 150 samples" in warning) == warns
+
+
+def test_one_activation_and_one_rate_are_those_of_all_layers():
+    settings = resolved(hidden_layer_sizes=(5, 4), activation="tanh", dropout=0.1)
+    assert named(settings.activations) == ["tanh", "tanh"]
+    assert settings.dropout == (0.1, 0.1)
+    assert (
+        resolve_activations(["relu", "tanh"], 2)[0]
+        == resolved(hidden_layer_sizes=(5, 4), activation=["relu", "tanh"]).activations
+    )
+
+
+def test_no_limit_is_an_infinite_one():
+    assert resolved(max_time=None).max_time == np.inf
+    assert resolved(dtype=None).dtype is None
+    assert resolved(dtype="float32").dtype == np.float32

@@ -27,6 +27,7 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 
 from mlp_estimator import MLPClassifier, MLPRegressor
+from mlp_estimator.fitting.state import attribute_name, one_or_all, per_member, restored_on_error
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = X_IRIS, Y_IRIS
@@ -245,3 +246,41 @@ def test_weights_set_by_hand_that_do_not_fit():
     del model.intercepts_
     with pytest.raises(ValueError, match="set both coefs_ and intercepts_, or neither"):
         model.fit(X_IRIS, Y_IRIS)
+
+
+# Attributes of one and of several members.
+
+
+@pytest.mark.parametrize("values", [[1.5], [1.5, 2.5], [[1, 2]], [[1, 2], [3]], [None]])
+def test_the_value_of_one_member_is_itself_and_those_of_several_are_a_list(values):
+    attribute = one_or_all(values)
+    assert attribute == (values[0] if len(values) == 1 else values)
+    assert per_member(attribute, len(values)) == values
+
+
+@pytest.mark.parametrize("value", [1.5, [1, 2, 3], None])
+def test_a_value_of_another_number_of_members_tells_nothing(value):
+    assert per_member(value, 2) == [None, None]
+
+
+def test_parameters_have_scikit_learns_names():
+    assert [attribute_name(name) for name in ("W", "b", "scales")] == ["coefs_", "intercepts_", "scales_"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failing_fit_leaves_the_attributes_as_they_were(error):
+    attributes = {"alpha": 1.0, "coefs_": [1]}
+    before = dict(attributes)
+
+    def fail():
+        with restored_on_error(attributes):
+            attributes.update(coefs_=[2], n_features_in_=3)
+            del attributes["alpha"]
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert attributes == before
+    with restored_on_error(attributes):
+        attributes["coefs_"] = [2]
+    assert attributes["coefs_"] == [2]

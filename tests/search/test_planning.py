@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlp_estimator import Activation, MLPClassifier, MLPGridSearchCV
+from mlp_estimator.search.planning import ENOUGH_MEMBERS, candidate_of, cells_of, network_in
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X_WINE, Y_WINE = load_wine(return_X_y=True)
@@ -147,3 +148,71 @@ class Halving(MLPGridSearchCV):
 def test_a_user_defined_search_strategy_gets_ordinary_fits():
     search = Halving(NETWORK, {}, cv=2).fit(X_IRIS, Y_IRIS)
     assert [params["alpha"] for params in search.cv_results_["params"]][:2] == [1.0, 2.0]
+
+
+# Candidates and cells, without a look at data.
+
+
+def candidates(estimator, *settings):
+    return {c: candidate_of(estimator, params, {}) for c, params in enumerate(settings)}
+
+
+@pytest.mark.parametrize(
+    ("estimator", "network", "prefix"),
+    [
+        (NETWORK, NETWORK, ""),
+        (Pipeline([("scale", StandardScaler()), ("last", NETWORK)]), NETWORK, "last__"),
+        (LogisticRegression(), None, ""),
+        (Pipeline([("last", LogisticRegression())]), None, ""),
+        (Pipeline([]), None, ""),
+        (Pipeline([("last", NETWORK)], transform_input=["X_val"]), None, ""),
+        (MLPClassifier, None, ""),
+    ],
+)
+def test_the_network_is_the_estimator_or_the_end_of_a_pipeline(estimator, network, prefix):
+    assert network_in(estimator) == (network, prefix)
+
+
+@pytest.mark.parametrize(
+    ("params", "fit_params"),
+    [
+        ({"solver": "lbfgs"}, {}),
+        ({"max_time": 1.0}, {}),
+        ({"alpha": -1.0}, {}),
+        ({"nonsense": 1}, {}),
+        ({}, {"X_val": X_IRIS}),
+    ],
+)
+def test_scikit_learn_fits_what_jobs_cannot_replace(params, fit_params):
+    assert candidate_of(NETWORK, params, fit_params) is None
+    assert candidate_of(NETWORK, {}, {"sample_weight": np.ones(150)}) is not None
+
+
+def test_a_cell_has_candidates_of_one_shape():
+    found = candidates(
+        NETWORK, {"alpha": 1.0}, {"hidden_layer_sizes": (3,)}, {"alpha": 2.0}, {"dropout": 0.5}, {"dropout": 0.1}
+    )
+    cells = cells_of(found, 2)
+    assert [sorted(cell.candidates) for cell in cells] == [[0, 2], [1], [3, 4]]  # masks are drawn with dropout only
+    assert all(cell.first is cell.candidates[min(cell.candidates)] for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("n_candidates", "n_splits", "splits"),
+    [
+        (ENOUGH_MEMBERS, 3, [[0], [1], [2]]),
+        (ENOUGH_MEMBERS // 2, 3, [[0, 1], [2]]),
+        (1, 5, [[0, 1, 2, 3, 4]]),
+    ],
+)
+def test_a_cell_has_as_many_splits_as_make_enough_members(n_candidates, n_splits, splits):
+    found = candidates(NETWORK, *({"alpha": float(alpha)} for alpha in range(n_candidates)))
+    assert [list(cell.splits) for cell in cells_of(found, n_splits)] == splits
+
+
+def test_cells_of_a_pipeline_have_the_same_earlier_steps():
+    pipeline = Pipeline([("scale", StandardScaler()), ("last", NETWORK)])
+    found = candidates(
+        pipeline, {"last__alpha": 1.0}, {"scale__with_mean": False, "last__alpha": 1.0}, {"last__alpha": 2.0}
+    )
+    assert [sorted(cell.candidates) for cell in cells_of(found, 2)] == [[0, 2], [1]]

@@ -11,8 +11,11 @@ from samples import X_IRIS, Y_IRIS
 from searches import GRID, NETWORK
 from sklearn.base import clone
 from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection import GridSearchCV
 
-from mlp_estimator import MLPGridSearchCV
+from mlp_estimator import MLPClassifier, MLPGridSearchCV
+from mlp_estimator.search.prefitted import Prefitted
+from mlp_estimator.search.training import Finished
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -23,11 +26,39 @@ def test_the_search_does_not_change_its_estimator():
     search = MLPGridSearchCV(network, GRID, cv=2).fit(X_IRIS, Y_IRIS)
     assert search.estimator is network
     assert vars(network) == before
-    assert not any(name.startswith(("_fits", "_routed")) for name in vars(search))
-    assert "fit" not in vars(search.best_estimator_)
-    assert "__sklearn_clone__" not in vars(search.scorer_._estimator)
     twin = clone(search).fit(X_IRIS, Y_IRIS)
     np.testing.assert_array_equal(twin.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"refit": False}, {"scoring": ["accuracy", "neg_log_loss"], "refit": "accuracy"}]
+)
+def test_a_search_has_the_attributes_of_scikit_learns(options):
+    ours = MLPGridSearchCV(NETWORK, GRID, cv=2, **options).fit(X_IRIS, Y_IRIS)
+    theirs = GridSearchCV(NETWORK, GRID, cv=2, **options).fit(X_IRIS, Y_IRIS)
+    assert vars(ours).keys() == vars(theirs).keys() | {"max_memory"}
+
+
+def test_nothing_is_left_of_how_fits_reached_the_search():
+    search = MLPGridSearchCV(NETWORK, GRID, cv=2).fit(X_IRIS, Y_IRIS)
+    fitted = search.best_estimator_
+    assert type(fitted) is type(search.estimator) is type(search.scorer_._estimator) is MLPClassifier
+    assert vars(fitted).keys() == vars(clone(NETWORK).fit(X_IRIS, Y_IRIS)).keys()
+    with pytest.raises(ValueError, match="y"):
+        search.fit(X_IRIS, None)
+    assert vars(search).keys() == vars(clone(search).fit(X_IRIS, Y_IRIS)).keys()
+
+
+def test_a_finished_fit_stands_in_for_one_clone():
+    model = clone(NETWORK).fit(X_IRIS, Y_IRIS)
+    stand_in = Prefitted(Finished(model)).set_params(alpha=0.1)
+    weights = stand_in.coefs_
+    assert stand_in.fit(3 * X_IRIS, Y_IRIS) is stand_in
+    assert stand_in.coefs_ is weights
+    assert type(stand_in) is MLPClassifier
+    assert stand_in.fit(3 * X_IRIS, Y_IRIS).coefs_ is not weights
+    with pytest.raises(ValueError, match="of the fit"):
+        Prefitted(Finished(model, ValueError("of the fit"))).set_params().fit(X_IRIS, Y_IRIS)
 
 
 class Keeping:

@@ -9,14 +9,17 @@ import joblib
 import numpy as np
 import pytest
 from samples import X_IRIS, Y_IRIS
+from scipy import sparse
 from searches import GRID, NETWORK, agree
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.datasets import load_wine, make_classification
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlp_estimator import MLPClassifier, MLPGridSearchCV
+from mlp_estimator.search.planning import candidate_of, cells_of
+from mlp_estimator.search.training import Finished, bytes_of_data, train_cell, training_set
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X_WINE, Y_WINE = load_wine(return_X_y=True)
@@ -119,3 +122,54 @@ def test_times_include_a_share_of_the_steps_before():
     pipeline = make_pipeline(Slow(), NETWORK)
     search = MLPGridSearchCV(pipeline, {"mlpclassifier__alpha": [1.0, 2.0]}, cv=2).fit(X_IRIS, Y_IRIS)
     assert (search.cv_results_["mean_fit_time"] > 0.025).all()
+
+
+# The fits of a cell, without a search.
+
+
+@pytest.mark.parametrize(
+    ("X", "n_bytes"),
+    [
+        (np.zeros((10, 3), np.float32), 120.0),
+        (sparse.csr_array(np.eye(5)), 5 * (8 + 12)),
+        (np.zeros((10, 3)).tolist(), np.inf),
+    ],
+    ids=["array", "sparse", "list"],
+)
+def test_memory_of_training_sets(X, n_bytes):
+    assert bytes_of_data(X) == n_bytes
+
+
+def test_a_training_set_is_the_rows_of_a_split_after_the_earlier_steps():
+    rows = np.arange(0, 150, 2)
+    plain = training_set(candidate_of(NETWORK, {}, {}), X_IRIS, Y_IRIS, rows, {"sample_weight": np.arange(150.0)})
+    np.testing.assert_array_equal(plain.X, X_IRIS[rows])
+    np.testing.assert_array_equal(plain.y, Y_IRIS[rows])
+    np.testing.assert_array_equal(plain.weight, rows)
+    assert plain.steps == []
+    pipeline = make_pipeline(StandardScaler(), NETWORK)
+    scaled = training_set(candidate_of(pipeline, {}, {}), 5 * X_IRIS, Y_IRIS, rows, {})
+    np.testing.assert_allclose(scaled.X.std(axis=0), 1.0)
+    assert [name for name, _ in scaled.steps] == ["standardscaler"]
+    assert training_set(candidate_of(pipeline, {}, {}), [["text"]] * 150, Y_IRIS, rows, {}) is None
+
+
+@pytest.mark.parametrize("max_memory", [1e9, 1.0], ids=["side by side", "one by one"])
+def test_a_cell_makes_the_ordinary_fits(max_memory):
+    params = [{"alpha": 1e-4}, {"alpha": 1.0}]
+    candidates = {c: candidate_of(NETWORK, one, {}) for c, one in enumerate(params)}
+    (cell,) = cells_of(candidates, 2)
+    splits, finished = [np.arange(0, 150, 2), np.arange(1, 150, 2)], {}
+    while cell.candidates:
+        made = train_cell(cell, lambda s: training_set(cell.first, X_IRIS, Y_IRIS, splits[s], {}), 2, max_memory)
+        finished.update(made)
+    assert sorted(finished) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    for (c, s), one in finished.items():
+        expected = clone(NETWORK).set_params(**params[c]).fit(X_IRIS[splits[s]], Y_IRIS[splits[s]])
+        np.testing.assert_allclose(one.estimator.coefs_[0], expected.coefs_[0], rtol=1e-9)
+        assert one.result(one.estimator) is one.estimator
+
+
+def test_the_error_of_a_fit_is_raised_where_its_result_is_asked_for():
+    with pytest.raises(ValueError, match="alpha"):
+        Finished(NETWORK, ValueError("alpha")).result(NETWORK)

@@ -66,12 +66,12 @@ class Table(Features):
         """
         chosen = named_columns(frame, categorical)
         kinds = [Category(c.name) if k in chosen else kind_of(c)(c.name) for k, c in enumerate(frame.columns)]
+        n_rows = float(frame.n_rows if counts is None else counts.sum())
+        resolution = resolution_for(n_rows, sum(kind.n_numbers for kind in kinds), n_bins, max_categories)
+        features: list[Feature] = []
         for kind, column in zip(kinds, frame.columns, strict=True):
             kind.learn(column, counts)
-        resolution = resolution_for(frame.n_rows, sum(kind.n_numbers for kind in kinds), n_bins, max_categories)
-        features: list[Feature] = []
-        for kind in kinds:
-            kind.finish(resolution)
+            kind.finish(resolution)  # and let go of what is no longer needed
             features += kind.features()
         means = TargetMeans.of([feature.n_levels for feature in features if feature.block == CODES], n_targets)
         return cls(frame.names, kinds, dtype, means)
@@ -187,7 +187,7 @@ def named_columns(frame: Frame, chosen: Any) -> set[int]:
     return found
 
 
-def resolution_for(n_rows: int, n_numbers: int, n_bins: int | str, max_categories: int) -> Resolution:
+def resolution_for(n_rows: float, n_numbers: int, n_bins: int | str, max_categories: int) -> Resolution:
     """Return how finely columns are coded: fewer bins for many numbers, more for few values in many rows."""
     if isinstance(n_bins, int):
         return Resolution(n_bins, n_bins, max_categories)

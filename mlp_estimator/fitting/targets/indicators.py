@@ -82,7 +82,7 @@ class Indicators(Labels):
         return {
             "oof_prediction_": prediction,
             "oof_target_": encoded.Y.astype(np.uint8),
-            "oof_score_": self.metric(encoded.Y, prediction, encoded.weight),
+            "oof_score_": self.metric(encoded.Y, prediction, encoded.sample_weight),
         }
 
     def decide(self, prediction: Array) -> NDArray[Any]:

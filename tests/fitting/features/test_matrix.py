@@ -15,6 +15,8 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 
 from mlp_estimator import MLPClassifier
+from mlp_estimator.engine.layers import Dropout
+from mlp_estimator.fitting.features.matrix import Coded, Matrix
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 FRAMES = {
@@ -74,3 +76,51 @@ def test_x_is_never_copied_as_a_whole(form, tmp_path):
         X = X.astype(float)
     assert peak_memory(lambda: model.fit(X, y)) < 4e6  # a copy of X would be 5 to 40 MB
     assert peak_memory(lambda: model.predict(X)) < 4e6
+
+
+# The reader itself.
+
+
+def accept(X, **options):
+    assert options["dtype"] == "numeric"
+    return X
+
+
+def test_a_matrix_is_read_in_the_users_memory_and_in_one_piece():
+    X = np.arange(6, dtype=np.int8).reshape(3, 2)
+    rows = Matrix().read(X, accept)
+    assert rows is X
+    assert [piece is rows for piece in Matrix().pieces(rows)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("X", "dtype", "message"),
+    [
+        (np.array([["a"]]), "", "X is not numeric, it contains text"),
+        (np.array([["2024-01-01"]], "M8[s]"), "", "X has dtype datetime64.* which is not numeric"),
+        (np.array([[1e300]]), "float32", "Input X contains a value too large for float32"),
+    ],
+)
+def test_a_matrix_holds_numbers_that_fit_into_the_type_of_the_network(X, dtype, message):
+    with pytest.raises(ValueError, match=message):
+        Matrix(dtype=dtype).read(X, accept)
+
+
+def test_the_layers_of_a_matrix_stand_in_front_of_the_first_affine_one():
+    layer = Dropout(0.5)
+    assert Matrix((layer,)).bottom() == (layer,)
+    assert Matrix().bottom() == ()
+
+
+def test_coded_rows_are_read_as_they_are():
+    class Table:
+        layout = object()
+
+        def bottom(self, *, encoding):
+            return (encoding,)
+
+    rows, coded = np.zeros((2, 1)), Coded(Table())
+    assert coded.read(rows, accept) is rows
+    assert [piece is rows for piece in coded.pieces(rows)] == [True]
+    assert coded.layout is Table.layout
+    assert coded.bottom(encoding=False) == (False,)

@@ -7,6 +7,7 @@ import pytest
 from samples import SHORT, X_IRIS, Y_IRIS, close_weights
 
 from mlp_estimator import MLPClassifier
+from mlp_estimator.fitting.targets.class_weight import class_weights, codes_of, of_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -46,3 +47,51 @@ def test_class_weight_in_a_stream():
         weight = np.where(Y_IRIS == 1, 3.0, 1.0)[rows]
         theirs.partial_fit(X_IRIS[rows], Y_IRIS[rows], weight, classes=[0, 1, 2])
     close_weights(ours, theirs)
+
+
+# Tables of weights, and weights of rows.
+
+CODES = np.repeat([[0], [1], [2]], [5, 3, 2], axis=0)
+CLASSES = np.array(["a", "b", "c"])
+INDICATORS = np.array([[0.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("given", "weight", "expected"),
+    [
+        ({"a": 2.0}, None, [2.0, 1.0, 1.0]),
+        ("balanced", None, [10 / 15, 10 / 9, 10 / 6]),
+        ("balanced", np.repeat([2.0, 1.0, 0.0], [5, 3, 2]), [13 / 30, 13 / 9, 0.0]),
+    ],
+    ids=["dict", "balanced", "a class without weight"],
+)
+def test_weights_of_classes(given, weight, expected):
+    (table,) = class_weights(given, CLASSES, CODES, weight)
+    np.testing.assert_allclose(table, expected)
+    rows = of_rows([table], CODES, weight)
+    np.testing.assert_allclose(rows, np.repeat(expected, [5, 3, 2]) * (1.0 if weight is None else weight))
+
+
+def test_weights_of_the_classes_of_each_label():
+    tables = class_weights([{1: 3.0}, {0: 2.0}], None, INDICATORS, None)
+    assert [table.tolist() for table in tables] == [[1.0, 3.0], [2.0, 1.0]]
+    assert of_rows(tables, INDICATORS, None).tolist() == [1.0, 3.0, 2.0]
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.1, 0.4])
+def test_smoothed_targets_keep_their_class(eps):
+    assert codes_of(INDICATORS * (1 - eps) + eps / 2).tolist() == INDICATORS.astype(int).tolist()
+
+
+@pytest.mark.parametrize(
+    ("given", "classes", "message"),
+    [
+        ({"a": -1.0}, CLASSES, "weights must be numbers of at least 0"),
+        ({"a": 0.0, "b": 0.0, "c": 0.0}, CLASSES, "no sample has a weight above zero"),
+        ([{0: 1.0}], CLASSES, "a list of dicts is for multilabel targets"),
+        ([{0: 1.0}], None, "class_weight has 1 dicts for 2 labels"),
+    ],
+)
+def test_weights_that_cannot_be(given, classes, message):
+    with pytest.raises(ValueError, match=message):
+        class_weights(given, classes, CODES if classes is not None else INDICATORS, None)

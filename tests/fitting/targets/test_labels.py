@@ -13,6 +13,9 @@ from sklearn.datasets import make_multilabel_classification
 from sklearn.preprocessing import scale
 
 from mlp_estimator import MLPClassifier
+from mlp_estimator.engine.losses import LOSSES
+from mlp_estimator.fitting.targets.contract import Encoded
+from mlp_estimator.fitting.targets.labels import Labels, log_odds
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = X_IRIS, Y_IRIS
@@ -73,3 +76,61 @@ def test_the_kind_of_target_cannot_change():
     model = MLPClassifier((5,), max_iter=2, warm_start=True).fit(X, Y > 0)
     with pytest.raises(ValueError, match="is multilabel-indicator, but training so far was on a binary target"):
         model.fit(X, np.column_stack([Y > 0, Y == 0]).astype(int))
+
+
+# Encoding and decoding, without a fit.
+
+WORDS = np.array(["b", "c", "a", "b"])
+
+
+def labels(loss, classes="abc", **options):
+    return Labels(np.array(list(classes)), LOSSES[loss](), **options)
+
+
+def test_classes_are_codes_or_the_probability_of_the_second_of_two():
+    several, binary = labels("softmax_cross_entropy"), labels("sigmoid_cross_entropy", "bc")
+    np.testing.assert_array_equal(several.encode(WORDS, np.dtype("float32")), [[1], [2], [0], [1]])
+    coded = binary.encode(np.array(["b", "c"]), np.dtype("float32"))
+    assert coded.dtype == np.float32
+    assert coded.tolist() == [[0.0], [1.0]]
+    assert (several.n_outputs, binary.n_outputs) == (3, 1)
+    smoothed = labels("sigmoid_cross_entropy", "bc", smoothing=0.2)
+    np.testing.assert_allclose(smoothed.encode(np.array(["b", "c"]), np.dtype("float64")), [[0.1], [0.9]])
+
+
+def test_the_most_probable_class_is_decided_and_decoded():
+    p = np.array([[0.2, 0.5, 0.3], [0.4, 0.3, 0.3]])
+    several, binary = labels("softmax_cross_entropy"), labels("sigmoid_cross_entropy", "bc")
+    assert several.decoded(several.decide(p)).tolist() == ["b", "a"]
+    assert several.decide(np.stack([p, p])).shape == (2, 2, 1)
+    assert binary.decoded(binary.decide(np.array([[0.4], [0.6]]))).tolist() == ["b", "c"]
+    assert labels("sigmoid_cross_entropy", "b").decoded(np.array([[1], [0]])).tolist() == ["b", "b"]
+
+
+def test_means_by_category_are_those_of_an_indicator_for_each_class_but_the_first():
+    targets = labels("softmax_cross_entropy")
+    Y = targets.encode(WORDS, np.dtype("float64"))
+    np.testing.assert_array_equal(targets.columns(Y), [[1, 0], [0, 1], [0, 0], [1, 0]])
+    assert targets.n_columns == 2
+    assert targets.strata(Y).tolist() == [1, 2, 0, 1]
+
+
+def test_scores_of_out_of_fold_predictions_count_the_users_weights_only():
+    targets = labels("softmax_cross_entropy")
+    Y, p = targets.encode(WORDS, np.dtype("float64")), np.eye(3)[[1, 1, 0, 2]] * 0.8 + 0.2 / 3
+    weight = np.array([1.0, 2.0, 3.0, 4.0])
+    attributes = targets.out_of_fold(p, Encoded(Y, 9.0 * weight[::-1], weight), [np.array([0, 3]), np.array([1, 2])])
+    assert attributes["oof_score_"] == pytest.approx(0.4)
+    assert attributes["oof_target_"].tolist() == [1, 2, 0, 1]
+    np.testing.assert_allclose(attributes["_residuals"][0].values, [0.4 / 3, 1 - 0.2 / 3])
+    assert [residuals.total for residuals in attributes["_residuals"]] == [5.0, 5.0]
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 1000.0])
+def test_log_odds_are_exact_also_of_certain_classes(scale):
+    score = scale * np.random.default_rng(0).normal(size=(50, 4))
+    odds = log_odds(score)
+    assert np.isfinite(odds).all()
+    for k in range(4):
+        others = np.logaddexp.reduce(np.delete(score, k, axis=1), axis=1)
+        np.testing.assert_allclose(odds[:, k], score[:, k] - others, rtol=1e-9, atol=1e-9)

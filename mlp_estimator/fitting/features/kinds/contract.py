@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,8 @@ class Kind(ABC):
     A new object learns chunks of rows and merges with others that did. ``finish`` then fixes how values are coded.
     """
 
-    n_numbers: int = 0
-    """Number of numbers that the column brings, which share the bins of a table; after all rows are learned."""
+    n_numbers: ClassVar[int] = 0
+    """Maximum number of numbers that a column brings, which share the bins of a table."""
 
     def __init__(self, name: str):
         self.name = name

@@ -26,9 +26,12 @@ class Date(Kind):
     UTC, so that an instant means the same in any zone.
     """
 
+    n_numbers = 1 + 2 * len(PERIODS)
+
     def __init__(self, name: str):
         super().__init__(name)
         self.durations = False
+        self.n_empty = 0.0  # rows of chunks without any value
         self.numbers: dict[str, Number] = {}
 
     @classmethod
@@ -47,28 +50,33 @@ class Date(Kind):
             if number.high > number.low and PERIODS.get(what.split(" ")[-1], 0.0) <= span
         ]
 
-    @property
-    def n_numbers(self) -> int:  # type: ignore[override]
-        """Number of numbers of the column."""
-        return len(self._used)
-
     def learn(self, column: Column, counts: Counts) -> None:
         """Learn from rows of the training table."""
-        self.durations = column.holds() == {"duration"}
+        holds = column.holds()
+        if not holds:
+            self.n_empty += len(column.objects()) if counts is None else counts.sum()
+            return
+        self.durations = holds == {"duration"}
         for what, values in self._read(column).items():
             self.numbers.setdefault(what, Number(f"{self.name}: {what}")).learn_values(values, counts)
 
     def merge(self, other: Self) -> None:
         """Take over what another object learned from other rows."""
+        self.durations |= other.durations
+        self.n_empty += other.n_empty
         for what, number in other.numbers.items():
             self.numbers.setdefault(what, Number(number.name)).merge(number)
 
     def finish(self, resolution: Resolution) -> None:
         """Fix how the numbers are coded; missing values have one indicator, that of the first number."""
+        if not self.numbers:
+            return
         first = next(iter(self.numbers))
         used = dict.fromkeys([first, *self._used])
         self.numbers = {what: self.numbers[what] for what in used}
         for what, number in self.numbers.items():
+            number.n_rows += self.n_empty
+            number.n_missing += self.n_empty
             number.finish(resolution)
             if what != first:
                 number.n_missing = 0

@@ -55,19 +55,16 @@ class Number(Kind):
         sample = Sample(values[present], None if counts is None else counts[present])
         self.n_rows += sample.total + _total(values[~present], None if counts is None else counts[~present])
         self.n_missing += _total(values[~present], None if counts is None else counts[~present])
-        self._add([sample])
+        if len(sample.values):
+            self.low, self.high = min(self.low, sample.values.min()), max(self.high, sample.values.max())
+        self._chunks = Sample.limited([*self._chunks, sample])
 
     def merge(self, other: Self) -> None:
         """Take over what another object learned from other rows."""
         self.n_rows += other.n_rows
         self.n_missing += other.n_missing
-        self._add(other._chunks)
-
-    def _add(self, chunks: Sequence[Sample]) -> None:
-        for chunk in chunks:
-            if len(chunk.values):
-                self.low, self.high = min(self.low, chunk.values.min()), max(self.high, chunk.values.max())
-        self._chunks = Sample.limited([*self._chunks, *chunks])
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self._chunks = Sample.limited([*self._chunks, *other._chunks])
 
     def finish(self, resolution: Resolution) -> None:
         """Fix median, scale and edges."""
@@ -165,7 +162,8 @@ class Sample:
             return list(chunks)
         rng, limited = np.random.default_rng(n_values), []
         for chunk in chunks:
-            n = min(round(MAX_SAMPLE * chunk.n_values / n_values), len(chunk.values))
+            share = round(MAX_SAMPLE * chunk.n_values / n_values)
+            n = min(max(share, 1), len(chunk.values))
             chosen = np.sort(rng.choice(len(chunk.values), n, replace=False))
             counts = None if chunk.counts is None else chunk.counts[chosen]
             limited.append(Sample(chunk.values[chosen], counts, chunk.n_values))

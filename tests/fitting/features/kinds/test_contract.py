@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from mlp_estimator.fitting.features.blocks import BLOCKS, CODES
-from mlp_estimator.fitting.frames import read_frame
 from mlp_estimator.fitting.features.kinds import KINDS
 from mlp_estimator.fitting.features.kinds.contract import Resolution
+from mlp_estimator.fitting.frames import read_frame
 
 RESOLUTION = Resolution(n_bins=8, n_exact=8, max_categories=4)
 N = 60

@@ -1,0 +1,284 @@
+"""A table: kinds of its columns, one coded array, and what the bottom layers make of that."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from mlp_estimator.engine.layers import Dense, Piecewise, uniform
+from mlp_estimator.engine.network import Network
+from mlp_estimator.engine.sweeps import outputs
+from mlp_estimator.fitting.features import table as module
+from mlp_estimator.fitting.features.kinds import Category, Date, Number
+from mlp_estimator.fitting.features.table import Table, kind_of, named_columns, resolution_for
+from mlp_estimator.fitting.frames import read_frame
+
+NAN = np.nan
+PEOPLE = pd.DataFrame(
+    {
+        "town": ["Cork", "Bonn", None, "Cork", "Dax", "Bonn"],
+        "age": [20.0, 30.0, NAN, 40.0, 50.0, 60.0],
+        "member": [True, False, True, True, False, False],
+        "rooms": [1, 2, 2, 1, 1, 2],
+        "nothing": [7.0] * 6,
+    }
+)
+OPTIONS = {"categorical": None, "max_categories": 64, "n_bins": "auto", "dtype": "float64", "n_targets": 0}
+
+
+def learned(X, **options):
+    return Table.learn(read_frame(X), **(OPTIONS | options))
+
+
+def coded_and_taught(X, y=None, folds=(), counts=None, **options):
+    """Return a table that has learned all its means, and the coded training rows."""
+    table = learned(X, counts=counts, **options)
+    coded = table.code(read_frame(X))
+    table.learn_means(coded, np.zeros((len(X), 1)) if y is None else y, folds, counts)
+    return table, coded
+
+
+def expanded(table, coded):
+    """What the bottom layers make of coded rows: the inputs of the first affine layer (n, n_inputs)."""
+    bottom, width = table.bottom(), coded.shape[1]
+    for layer in bottom:
+        width = layer.n_out(width)
+    network = Network([*bottom, Dense(width, uniform(lambda n_in, n_out: 0.0))], coded.shape[1])
+    params = network.params({"W": [np.eye(width)], "b": [np.zeros(width)]})
+    return np.concatenate([raw[0].T.copy() for _, raw in outputs(network, params, coded)])
+
+
+# Kinds.
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([1, 2], Number),
+        ([1.5, None], Number),
+        ([None, None], Number),
+        ([True, 2], Number),
+        ([True, None], Category),
+        (["a", "b"], Category),
+        (["a", 1], Category),
+        ([date(2024, 1, 1), None], Date),
+        ([timedelta(1), None], Date),
+    ],
+)
+def test_what_a_column_holds_decides_its_kind(values, kind):
+    assert kind_of(read_frame([[value] for value in values]).columns[0]) is kind
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (
+            [[1], [2]],
+            r"Column 'x0' holds list, for example \[1\]. A column is number, category, date, text or booleans",
+        ),
+        ([1.5, 1j], "holds complex and number, for example 1j"),
+        ([date(2024, 1, 1), "a"], "holds date and text, for example"),
+    ],
+)
+def test_what_is_of_no_kind_is_refused_with_an_example(values, message):
+    cells = np.empty((len(values), 1), dtype=object)
+    cells[:, 0] = values
+    with pytest.raises(TypeError, match=message):
+        kind_of(read_frame(cells).columns[0])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "places"),
+    [
+        (None, []),
+        ("from_dtype", []),
+        (["rooms"], [3]),
+        (["rooms", "age"], [1, 3]),
+        ([3], [3]),
+        ([False, False, False, True, False], [3]),
+        ([], []),
+    ],
+)
+def test_categories_are_named_by_name_place_or_mask(chosen, places):
+    assert named_columns(read_frame(PEOPLE), chosen) == set(places)
+    kinds = learned(PEOPLE, categorical=chosen).kinds
+    assert [isinstance(kind, Category) for kind in kinds] == [k in {0, 2, *places} for k in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        (["nose"], "'nose' which is not a feature name"),
+        ([5], "the entry 5: give names, indices or a mask"),
+        ([-1], "the entry -1"),
+        ([True], "boolean mask should have shape"),
+        ([1.5], "the entry 1.5"),
+    ],
+)
+def test_what_names_no_column_is_refused(chosen, message):
+    with pytest.raises(ValueError, match=message):
+        named_columns(read_frame(PEOPLE), chosen)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "n_numbers", "n_bins", "expected"),
+    [
+        (500, 1, "auto", (32, 32)),
+        (500, 16, "auto", (32, 32)),
+        (500, 20, "auto", (25, 25)),
+        (500, 1000, "auto", (4, 4)),
+        (500, 0, "auto", (32, 32)),
+        (9_999, 16, "auto", (32, 32)),
+        (10_000, 16, "auto", (32, 128)),
+        (10_000, 20, "auto", (25, 25)),
+        (10_000, 1, 7, (7, 7)),
+    ],
+)
+def test_many_numbers_have_few_bins_and_few_values_in_many_rows_many(n_rows, n_numbers, n_bins, expected):
+    resolution = resolution_for(n_rows, n_numbers, n_bins, 64)
+    assert (resolution.n_bins, resolution.n_exact) == expected
+
+
+@pytest.mark.parametrize(("n", "n_edges"), [(9_000, 33), (10_000, 101)])
+def test_large_tables_have_an_edge_at_each_of_a_hundred_values(n, n_edges):
+    X = np.column_stack([np.arange(n) % 101, np.random.default_rng(0).normal(size=n)])
+    assert [len(feature.edges) for feature in learned(X).layout.features] == [n_edges, 33]
+
+
+def test_rows_that_count_twice_make_a_table_large():
+    X = (np.arange(6_000) % 101)[:, None]
+    assert [len(feature.edges) for feature in learned(X, counts=np.full(6_000, 2.0)).layout.features] == [101]
+
+
+# Coded rows.
+
+
+def test_a_table_is_coded_by_block():
+    table, coded = coded_and_taught(PEOPLE)
+    names = [feature.name for feature in table.layout.features]
+    assert names == ["age", "rooms", "age is missing", "town", "member"]
+    u = (np.array([20.0, 30, 40, 40, 50, 60]) - 40) / 20
+    u[2] = 0.0  # missing
+    np.testing.assert_allclose(coded[:, 0], u / np.sqrt(1 + (u / 3) ** 2), rtol=1e-6)
+    np.testing.assert_array_equal(coded[:, 2], [0, 0, 1, 0, 0, 0])
+    np.testing.assert_array_equal(coded[:, 3], [1, 0, 3, 1, 2, 0])
+    np.testing.assert_array_equal(coded[:, 4], [1, 0, 1, 1, 0, 0])
+
+
+def test_the_network_reads_numbers_indicators_and_the_encoding():
+    table, coded = coded_and_taught(PEOPLE)
+    inputs = expanded(table, coded)
+    np.testing.assert_allclose(inputs[:, :3], coded[:, :3])
+    towns, member, encoding = inputs[:, 3:7], inputs[:, 7], inputs[:, 8:]
+    np.testing.assert_array_equal(towns, np.eye(4)[[1, 0, 3, 1, 2, 0]])
+    np.testing.assert_array_equal(member, [1, -1, 1, 1, -1, -1])
+    # Edges at the five distinct values: a component is 1 above its bin, 0 below, and a missing value is the median.
+    steps = np.array([[0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
+    np.testing.assert_allclose(encoding, steps - steps.mean(axis=0), atol=1e-6)
+
+
+def test_unknown_levels_and_missing_booleans_are_neutral():
+    table, _ = coded_and_taught(PEOPLE)
+    inputs = expanded(table, table.code(read_frame(PEOPLE[:1].assign(town="Elba", member=None))))
+    np.testing.assert_array_equal(inputs[0, 3:8], 0.0)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["once", "weighted"])
+def test_the_encoding_has_mean_0_over_the_training_rows_missing_ones_included(weighted):
+    rng = np.random.default_rng(0)
+    X = rng.lognormal(size=(3000, 3))
+    X[rng.random((3000, 3)) < 0.3] = NAN
+    counts = rng.integers(1, 9, 3000).astype(float) if weighted else None
+    table, coded = coded_and_taught(X, counts=counts)
+    assert any(isinstance(layer, Piecewise) for layer in table.bottom())
+    encoding = expanded(table, coded)[:, coded.shape[1] :]
+    assert encoding.shape[1] == 3 * 32
+    np.testing.assert_allclose(np.average(encoding, axis=0, weights=counts), 0.0, atol=1e-6)
+    assert encoding.std(axis=0).min() > 0.05
+
+
+def test_a_table_without_anything_to_learn_has_one_column_of_zeros():
+    X = np.full((5, 2), 3.0)
+    table, coded = coded_and_taught(X)
+    np.testing.assert_array_equal(coded, np.zeros((5, 1)))
+    np.testing.assert_array_equal(expanded(table, coded), np.zeros((5, 1)))
+
+
+def test_out_of_fold_means_are_written_to_the_training_rows_and_new_rows_read_those_of_all():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"size": rng.normal(size=90), "town": rng.choice(list("abc"), 90), "member": rng.random(90) < 0.5})
+    y, rows = rng.normal(size=(90, 2)), np.arange(90)
+    folds = [(np.setdiff1d(rows, rows[k::3]), rows[k::3]) for k in range(3)]
+    table, coded = coded_and_taught(X, y, folds, n_targets=2)
+    assert [feature.name for feature in table.layout.features] == [
+        "size", "mean of target 0", "mean of target 1", "town", "member"
+    ]  # fmt: skip
+    new = table.code(read_frame(X))
+    in_unit = new[:, 1:3] * table.means.scale + table.means.center
+    for level in "abc":
+        chosen = (X["town"] == level).to_numpy()
+        expected = (y[chosen].sum(axis=0) + 20 * y.mean(axis=0)) / (chosen.sum() + 20)
+        np.testing.assert_allclose(in_unit[chosen], [expected] * chosen.sum(), atol=1e-5)
+    assert np.abs(coded[:, 1:3] - new[:, 1:3]).min() > 1e-4
+    np.testing.assert_array_equal(np.delete(coded, [1, 2], axis=1), np.delete(new, [1, 2], axis=1))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_are_coded_in_the_type_of_the_computation(dtype):
+    assert learned(PEOPLE, dtype=dtype).code(read_frame(PEOPLE)).dtype == dtype
+
+
+def test_the_layout_is_the_same_object_each_time():
+    table, _ = coded_and_taught(PEOPLE)
+    assert table.layout is table.layout
+
+
+def test_categories_are_the_levels_of_categories_and_booleans():
+    towns, members = learned(PEOPLE).categories
+    assert towns.tolist() == ["Bonn", "Cork", "Dax", None]
+    assert members.tolist() == [0, 1]
+
+
+# Rows of a prediction.
+
+
+def refuse(X, **options):
+    raise ValueError("The feature names should match those that were passed during fit.")
+
+
+def accept(X, **options):
+    return X
+
+
+@pytest.mark.parametrize("container", [pd.DataFrame, pl.DataFrame])
+def test_names_give_the_order_of_columns(container):
+    columns = {"a": [1.0, 2.0], "b": [3.0, 4.0], "c": [5.0, 6.0]}
+    table = learned(pd.DataFrame(columns))
+    frame = table.read(container({name: columns[name] for name in "cab"}), refuse)
+    assert [column.numbers().tolist() for column in frame.columns] == list(columns.values())
+
+
+def test_tables_without_names_are_read_by_position():
+    table = learned(pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}))
+    frame = table.read(np.array([[1.0, 2.0]]), accept)
+    assert [column.numbers().tolist() for column in frame.columns] == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"], ["a", "c"]])
+def test_other_columns_than_those_of_fit_are_left_to_scikit_learns_validation(names):
+    table = learned(pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}))
+    with pytest.raises(ValueError, match="The feature names should match"):
+        table.read(pd.DataFrame(np.ones((2, len(names))), columns=names), refuse)
+
+
+def test_pieces_are_the_coded_rows_in_stretches(monkeypatch):
+    monkeypatch.setattr(module, "PIECE_ROWS", 4)
+    table, _ = coded_and_taught(PEOPLE)
+    frame = read_frame(PEOPLE)
+    pieces = list(table.pieces(frame))
+    assert [len(piece) for piece in pieces] == [4, 2]
+    np.testing.assert_array_equal(np.concatenate(pieces), table.code(frame))

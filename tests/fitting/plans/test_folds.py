@@ -1,0 +1,476 @@
+"""Folds and configurations: which rows train and which validate, how long, what is kept, and what follows from it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_iris
+
+from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
+from mlp_estimator.engine.schedules import CYCLES
+from mlp_estimator.engine.updates import Update
+from mlp_estimator.fitting.mixture import find_temperature, log_loss_of, mixture_weights, sharpen
+from mlp_estimator.fitting.plans import folds as module
+from mlp_estimator.fitting.plans.folds import StopAtCycleEnd, Trained, make_folds
+
+X_DIAB, Y_DIAB = (array[:90] for array in load_diabetes(return_X_y=True))
+X_IRIS, Y_IRIS = load_iris(return_X_y=True)
+SMALL = {"settings": [{"hidden_layer_sizes": (4,)}], "n_folds": 3, "max_iter": 4, "random_state": 0}
+TWO = {**SMALL, "settings": [{"hidden_layer_sizes": (4,)}, {"hidden_layer_sizes": (3,), "n_left_out": 1}]}
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def _few_steps(monkeypatch):
+    """Train for the epochs that were asked for, however few steps these are."""
+    monkeypatch.setattr(module, "MIN_STEPS", 1)
+
+
+few_steps = pytest.mark.usefixtures("_few_steps")
+each_estimator = pytest.mark.parametrize(
+    ("Estimator", "X", "y"), [(TabularMLPRegressor, X_DIAB, Y_DIAB), (TabularMLPClassifier, X_IRIS, Y_IRIS)]
+)
+
+
+def plan_of(model, X=X_DIAB, y=Y_DIAB, weight=None, groups=None, validation=(None, None, None)):
+    return model._plan(model._configs(), X, y, weight, groups, validation)
+
+
+def fold_of_rows(folds, n_rows):
+    """Return the fold of each row, and check that each row is in one."""
+    fold = np.full(n_rows, -1)
+    for k, one in enumerate(folds):
+        assert (fold[one.validation] == -1).all()
+        fold[one.validation] = k
+        np.testing.assert_array_equal(np.sort(one.train), np.setdiff1d(np.arange(n_rows), one.validation))
+    assert fold.min() == 0
+    return fold
+
+
+# Folds.
+
+
+@pytest.mark.parametrize("n_folds", [2, 3, 8])
+@pytest.mark.parametrize("grouped", [False, True], ids=["", "groups"])
+@pytest.mark.parametrize("strata", [None, RNG.integers(0, 3, 100)], ids=["numbers", "classes"])
+def test_each_row_is_in_one_fold_and_trains_in_all_others(n_folds, grouped, strata):
+    groups = RNG.integers(0, 30, 100) if grouped else None
+    folds = make_folds(strata, 100, n_folds, groups, np.random.RandomState(0))
+    fold = fold_of_rows(folds, 100)
+    assert len(folds) == n_folds
+    sizes = np.bincount(fold)
+    assert sizes.max() - sizes.min() <= (40 if grouped else 3 if strata is not None else 1)
+
+
+def test_classes_are_in_proportion_in_each_fold():
+    strata = np.repeat([0, 1, 2], [70, 24, 8])
+    fold = fold_of_rows(make_folds(strata, 102, 4, None, np.random.RandomState(0)), 102)
+    for k in range(4):
+        np.testing.assert_allclose(np.bincount(strata[fold == k]), [17.5, 6, 2], atol=1)
+
+
+def test_a_class_rarer_than_the_folds_leaves_them_at_random():
+    strata = np.repeat([0, 1], [97, 3])
+    folds = make_folds(strata, 100, 4, None, np.random.RandomState(0))
+    assert np.bincount(fold_of_rows(folds, 100)).tolist() == [25] * 4
+
+
+@pytest.mark.parametrize("strata", [None, RNG.integers(0, 2, 120)], ids=["numbers", "classes"])
+def test_no_group_is_in_two_folds(strata):
+    groups = RNG.integers(0, 40, 120)
+    fold = fold_of_rows(make_folds(strata, 120, 5, groups, np.random.RandomState(0)), 120)
+    assert all(len(set(fold[groups == group])) == 1 for group in set(groups))
+
+
+@pytest.mark.parametrize("grouped", [False, True], ids=["", "groups"])
+def test_folds_are_drawn_by_the_generator(grouped):
+    groups = np.arange(100) // 2 if grouped else None
+    first, again, other = (
+        fold_of_rows(make_folds(None, 100, 4, groups, np.random.RandomState(seed)), 100) for seed in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).mean() > 0.5
+
+
+@pytest.mark.parametrize(("n_folds", "n_left_out", "n_merged"), [(4, 2, 2), (6, 2, 3), (6, 3, 2), (8, 1, 8),
+                                                               (3, 2, 3), (5, 2, 5), (2, 2, 2), (4, 4, 4)])  # fmt: skip
+def test_a_member_may_leave_out_several_folds(n_folds, n_left_out, n_merged):
+    folds = make_folds(None, 50, n_folds, None, np.random.RandomState(0))
+    merged = module._merged(folds, n_left_out)
+    assert len(merged) == n_merged
+    fold, whole = fold_of_rows(folds, 50), fold_of_rows(merged, 50)
+    np.testing.assert_array_equal(whole, fold // (n_folds // n_merged))
+
+
+# Jobs.
+
+
+def jobs_of(plan, monkeypatch, reference=module.UNKNOWN):
+    """Return, for each configuration, its jobs and the rule that ends them."""
+    captured = []
+
+    def capture(jobs, rule):
+        captured.append((jobs, rule))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "fit_jobs", capture)
+    for c in range(len(plan.configs)):
+        with pytest.raises(KeyboardInterrupt):
+            plan.train_config(c, reference)
+    return captured
+
+
+def rows_of(data):
+    return np.arange(data.n_rows) if data.rows is None else data.rows
+
+
+@pytest.mark.parametrize("n_left_out", [1, 2])
+@each_estimator
+def test_no_training_row_is_in_the_validation_of_its_member(Estimator, X, y, n_left_out, monkeypatch):
+    settings = [{"hidden_layer_sizes": (4,), "n_left_out": n_left_out}]
+    plan = plan_of(Estimator(settings=settings, n_folds=4, random_state=0), X, y)
+    ((jobs, _),) = jobs_of(plan, monkeypatch)
+    assert len(jobs) == 4 // n_left_out
+    watched = []
+    for job in jobs:
+        train, held_out = rows_of(job.rows), rows_of(job.held_out.data)
+        assert not set(train) & set(held_out)
+        assert len(X) - len(train) - len(held_out) <= 2  # folds of one size train side by side
+        source = job.held_out.source()
+        np.testing.assert_array_equal(source.y, y[held_out])
+        np.testing.assert_array_equal(source.X, plan.data.X[held_out])
+        watched += held_out.tolist()
+    assert sorted(watched) == list(range(len(X)))
+
+
+def test_no_group_trains_a_member_that_it_validates(monkeypatch):
+    groups = np.arange(90) // 5
+    ((jobs, _),) = jobs_of(plan_of(TabularMLPRegressor(**SMALL), groups=groups), monkeypatch)
+    for job in jobs:
+        assert not set(groups[rows_of(job.rows)]) & set(groups[rows_of(job.held_out.data)])
+
+
+def test_a_validation_set_of_the_user_replaces_the_folds(monkeypatch):
+    validation = (X_DIAB[:20], Y_DIAB[:20], None)
+    plan = plan_of(TabularMLPRegressor(**SMALL), validation=validation)
+    ((jobs, rule),) = jobs_of(plan, monkeypatch)
+    assert [rows_of(job.rows).tolist() for job in jobs] == [list(range(90))] * 3
+    assert [rows_of(job.held_out.data).tolist() for job in jobs] == [list(range(20))] * 3
+    assert isinstance(rule, StopAtCycleEnd)
+
+
+def test_members_have_seeds_of_their_own(monkeypatch):
+    seeds = [job.seed for jobs, _ in jobs_of(plan_of(TabularMLPRegressor(**TWO)), monkeypatch) for job in jobs]
+    assert len(set(seeds)) == 6
+
+
+def test_members_train_as_the_recipe_says(monkeypatch):
+    entry = {"hidden_layer_sizes": (4,), "weight_decay": 0.3, "learning_rate_init": 0.02}
+    plan = plan_of(TabularMLPRegressor(**(SMALL | {"settings": [entry]})))
+    ((jobs, _),) = jobs_of(plan, monkeypatch)
+    for job in jobs:
+        settings = job.settings
+        assert settings.solver_name == "adam"
+        assert settings.schedule is CYCLES
+        assert settings.averaged
+        assert settings.early_stopping
+        assert settings.alpha == 0.0
+        assert settings.n_iter_no_change == np.inf
+        options = {name: settings.options[name] for name in ("beta_2", "weight_decay", "learning_rate_init")}
+        assert options == {"beta_2": 0.95, "weight_decay": 0.3, "learning_rate_init": 0.02}
+
+
+@pytest.mark.parametrize(("n", "batch_size", "expected"), [(600, "auto", 128), (90, "auto", 60), (10_000, "auto", 256),
+                                                           (600, 50, 50), (90, 1000, 60)])  # fmt: skip
+def test_batches_of_large_tables_are_larger(n, batch_size, expected, monkeypatch):
+    plan = plan_of(TabularMLPRegressor(**SMALL, batch_size=batch_size), RNG.normal(size=(n, 1)), RNG.normal(size=n))
+    ((jobs, _),) = jobs_of(plan, monkeypatch)
+    assert {job.settings.options["batch_size"] for job in jobs} == {expected}
+
+
+@pytest.mark.parametrize(
+    ("max_iter", "steps_per_pass", "n_passes", "n_epochs"),
+    [
+        (48, 40, 1, 48),  # 1920 steps
+        (48, 4, 8, 47),  # 48 epochs of 4 steps are too few: 375 passes, eight each epoch
+        (4, 1, 375, 4),
+        (48, 200, 1, 30),  # at most 6000 steps
+        (48, 1000, 1, 16),  # but 16 epochs at least
+        (8, 1000, 1, 8),
+        (128, 40, 1, 128),
+    ],
+)
+def test_epochs_and_passes_for_1500_to_6000_steps(max_iter, steps_per_pass, n_passes, n_epochs):
+    assert module._passes(max_iter, steps_per_pass) == (n_passes, n_epochs)
+    n_steps = n_passes * n_epochs * steps_per_pass
+    assert n_epochs <= max_iter
+    assert n_steps >= min(1500, max_iter * steps_per_pass)
+
+
+# What members keep.
+
+
+@few_steps
+@each_estimator
+def test_members_keep_the_weights_of_their_best_epoch(Estimator, X, y):
+    options = SMALL | {"max_iter": 30, "settings": [{"hidden_layer_sizes": (8,), "learning_rate_init": 0.3}]}
+    plan = plan_of(Estimator(**options, dtype="float64"), X, y)
+    (one,) = plan.train(None)
+    best = [max(curve) for curve in one.curves]
+    assert any(curve[-1] < max(curve) for curve in one.curves)  # the last epoch is not the best of all members
+    targets = plan.data.targets
+    for k, fold in enumerate(plan.folds):
+        raw, encoded = one.raw[fold.validation], plan.data.encoded.Y[fold.validation]
+        loss = log_loss_of(encoded[:, 0], None)(targets.linked(raw)) if targets.has_labels else None
+        assert best[k] == pytest.approx(-np.mean((raw - encoded) ** 2) / 2 if loss is None else -loss, rel=1e-6)
+
+
+@few_steps
+def test_members_keep_the_moving_average_of_their_weights_over_the_steps(monkeypatch):
+    steps, first = [], []
+    original = Update.__call__
+
+    def recorded(self, grad):
+        if not steps:
+            first.append(self.theta.copy())
+        original(self, grad)
+        steps.append(self.theta.copy())
+
+    monkeypatch.setattr(Update, "__call__", recorded)
+    plan = plan_of(TabularMLPRegressor(**(SMALL | {"max_iter": 1}), batch_size=5, dtype="float64"))
+    (one,) = plan.train(None)
+    assert len(steps) == 12
+    average = first[0]
+    for t, theta in enumerate(steps, start=1):
+        memory = min(0.98, t / (t + 9))
+        average = memory * average + (1 - memory) * theta
+    np.testing.assert_allclose(one.theta, average, rtol=1e-9, atol=1e-12)
+    assert np.abs(one.theta - steps[-1]).max() > 1e-3
+
+
+@few_steps
+def test_out_of_fold_predictions_are_those_of_the_member_that_has_not_seen_the_row():
+    model = TabularMLPRegressor(**SMALL, dtype="float64")
+    plan = plan_of(model)
+    (one,) = plan.train(None)
+    fitted, attributes = plan.join([one])
+    members = fitted.predict(fitted.features.read(X_DIAB, lambda X, **options: X), members=True)[..., 0]
+    for k, fold in enumerate(plan.folds):
+        np.testing.assert_allclose(attributes["oof_prediction_"][fold.validation], members[k, fold.validation])
+    assert np.abs(members[0] - members[1]).max() > 1e-3
+
+
+def test_predictions_that_are_not_finite_are_an_error():
+    plan = plan_of(TabularMLPRegressor(**SMALL))
+    network = module.network_of(plan.configs[0], plan.data.features.layout, 1)
+    theta = np.full((3, network.layout.size), np.inf, np.float32)
+    with pytest.raises(ValueError, match="out-of-fold predictions are not finite, because training diverged: lower"):
+        plan._out_of_fold(plan.configs[0], network, plan.folds, theta)
+
+
+# Early ends.
+
+
+class Monitor:
+    """The record of a member, as the rule for the end of a cycle reads it."""
+
+    def __init__(self):
+        self.validation_scores, self.n_iter = [], 0
+
+    def record(self, score):
+        self.validation_scores.append(score)
+        self.n_iter += 1
+
+
+def epochs_until_the_end(rule, monitors, curves):
+    """Feed the curves of members that train side by side to a rule; return the number of epochs."""
+    for epoch, scores in enumerate(zip(*curves, strict=True), start=1):
+        rule.begin()
+        for monitor, score in zip(monitors, scores, strict=True):
+            monitor.record(score)
+        if rule.end():
+            return epoch
+    return len(curves[0])
+
+
+IMPROVING, FLAT, LATE = [-0.9, -0.8, -0.7, -0.6, -0.5], [-0.5, -0.6, -0.6, -0.6, -0.6], [-0.5, -0.6, -0.4, -0.6, -0.6]
+
+
+@pytest.mark.parametrize(
+    ("curves", "n_epochs"),
+    [
+        ([IMPROVING, IMPROVING], 5),
+        ([FLAT, FLAT], 2),
+        ([IMPROVING, FLAT], 5),
+        ([IMPROVING, FLAT, FLAT], 2),
+        ([LATE, LATE], 2),
+        ([IMPROVING, IMPROVING, LATE, FLAT], 5),
+        ([IMPROVING, LATE, FLAT], 2),
+    ],
+)
+def test_a_population_ends_after_a_cycle_in_which_fewer_than_half_of_its_members_improved(curves, n_epochs):
+    rule, monitors = StopAtCycleEnd({2: (1, -np.inf), 4: (2, -np.inf)}), [Monitor() for _ in curves]
+    rule.follow(monitors, dict)
+    assert epochs_until_the_end(rule, monitors, curves) == n_epochs
+
+
+@pytest.mark.parametrize(("score", "n_epochs"), [(-1.0, 5), (-1.14, 5), (-1.16, 2), (-9.0, 2)])
+def test_a_population_ends_whose_loss_is_1_15_times_that_of_the_first_configuration(score, n_epochs):
+    rule, monitors = StopAtCycleEnd({2: (1, -1.0)}), [Monitor(), Monitor()]
+    rule.follow(monitors, dict)
+    curve = [score - 1.0, score, score + 0.1, score + 0.2, score + 0.3]  # each epoch improves
+    assert epochs_until_the_end(rule, monitors, [curve, curve]) == n_epochs
+
+
+def test_the_end_of_one_population_is_not_that_of_the_next():
+    losing = [-4, -3.5, -3, -2, -0.5]
+    monitors = [Monitor() for _ in range(8)]
+    rule = StopAtCycleEnd({2: (1, -2.0), 4: (2, -1.0)})
+    rule.follow(monitors, dict)
+    assert epochs_until_the_end(rule, monitors[:2], [IMPROVING, IMPROVING]) == 5
+    assert epochs_until_the_end(rule, monitors[2:4], [FLAT, FLAT]) == 2
+    assert epochs_until_the_end(rule, monitors[4:6], [IMPROVING, FLAT]) == 5
+    assert epochs_until_the_end(rule, monitors[6:], [losing, losing]) == 2
+
+
+@pytest.mark.parametrize(("steps", "cycles"), [(1, {3: (1, -2.0), 7: (3, -1.0)}), (9, {7: (3, -1.0)}), (17, {})])
+def test_cycles_end_at_a_fifteenth_three_and_seven_of_the_epochs_and_short_ones_do_not_count(
+    steps, cycles, monkeypatch
+):
+    # A cycle of two and one of four epochs, of four steps each.
+    monkeypatch.setattr(module, "MIN_STEPS", 1)
+    monkeypatch.setattr(module, "MIN_CYCLE_STEPS", steps)
+    plan = plan_of(TabularMLPRegressor(**(SMALL | {"max_iter": 15}), batch_size=15))
+    ((_, rule),) = jobs_of(plan, monkeypatch, reference=(-2.0, -1.0))
+    assert rule._cycles == cycles
+
+
+def test_cycles_of_fewer_than_300_steps_do_not_end_a_run():
+    assert module.MIN_CYCLE_STEPS == 300
+
+
+@few_steps
+def test_members_that_learn_nothing_more_end_at_the_end_of_a_cycle(monkeypatch):
+    monkeypatch.setattr(module, "MIN_CYCLE_STEPS", 1)
+    model = TabularMLPRegressor(**(SMALL | {"max_iter": 30}))
+    rng = np.random.default_rng(0)
+    (noise,) = plan_of(model, rng.normal(size=(90, 6)), rng.normal(size=90)).train(None)
+    assert noise.n_iter in (6, 14)
+    X = rng.normal(size=(90, 1))
+    (line,) = plan_of(model, X, X[:, 0]).train(None)
+    assert line.n_iter == 30
+
+
+@few_steps
+def test_a_configuration_that_is_losing_against_the_first_ends(monkeypatch):
+    monkeypatch.setattr(module, "MIN_CYCLE_STEPS", 1)
+    settings = [{"hidden_layer_sizes": (8,)}, {"hidden_layer_sizes": (8,), "learning_rate_init": 1e-5}]
+    plan = plan_of(TabularMLPRegressor(**(SMALL | {"settings": settings, "max_iter": 30})), X_DIAB, X_DIAB[:, 2])
+    first, losing = plan.train(None)
+    assert first.n_iter == 30
+    assert losing.n_iter == 6
+    alone = plan.train_config(1, module.UNKNOWN)
+    assert alone.n_iter == 30  # it improves
+
+
+@pytest.mark.parametrize(
+    ("progress", "reference"),
+    [((-2.0, -1.0), (-2.0, -1.0)), ((0.7, 0.8), module.UNKNOWN), ((-1.0, 0.2), (-1.0, -np.inf))],
+)
+def test_the_progress_of_the_first_configuration_is_the_reference_of_the_others_where_it_is_a_loss(
+    progress, reference, monkeypatch
+):
+    seen = []
+
+    def train_config(self, c, reference):
+        seen.append((c, reference))
+        return Trained(self.configs[c], np.zeros((3, 1)), [], None, 1, progress)
+
+    monkeypatch.setattr(module.Folds, "train_config", train_config)
+    list(plan_of(TabularMLPRegressor(**TWO)).train(None))
+    assert seen == [(0, module.UNKNOWN), (1, reference)]
+
+
+class Stopping:
+    """An observer that ends the fit after some configurations."""
+
+    def __init__(self, n):
+        self.n, self.begun = n, 0
+
+    def begin(self):
+        self.begun += 1
+
+    def end(self):
+        return self.begun == self.n
+
+
+@few_steps
+@pytest.mark.parametrize("n", [1, 2])
+def test_an_observer_keeps_configurations_from_beginning(n):
+    observer = Stopping(n)
+    plan = plan_of(TabularMLPRegressor(**TWO))
+    assert len(list(plan.train(None, observer))) == n
+    assert observer.begun == n
+
+
+# The mixture.
+
+
+def trained_with(plan, raws):
+    """Return configurations that have these out-of-fold outputs."""
+    n_outputs, layout = plan.data.targets.n_outputs, plan.data.features.layout
+    sizes = [module.network_of(config, layout, n_outputs).layout.size for config in plan.configs]
+    return [
+        Trained(config, np.zeros((3, size), np.float32), [[-1.0]] * 3, raw, 1, (-1.0, -1.0))
+        for config, size, raw in zip(plan.configs, sizes, raws, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["once", "weighted"])
+def test_the_mixture_of_numbers_follows_from_their_out_of_fold_predictions(weighted):
+    weight = RNG.integers(1, 4, 90).astype(float) if weighted else None
+    plan = plan_of(TabularMLPRegressor(**TWO, dtype="float64"), weight=weight)
+    targets, encoded = plan.data.targets, plan.data.encoded
+    raws = [encoded.Y + RNG.normal(scale=s, size=encoded.Y.shape) for s in (0.5, 1.0)]
+    fitted, attributes = plan.join(trained_with(plan, raws))
+    expected = mixture_weights(targets.mean_loss(encoded), raws, 90 if weight is None else weight.sum())
+    np.testing.assert_allclose(fitted.mixture, expected, atol=1e-6)
+    assert expected[0] > 0.6
+    in_unit = (expected[0] * raws[0] + expected[1] * raws[1])[:, 0] * targets.unit.scale + targets.unit.center
+    prediction = np.clip(in_unit, Y_DIAB.min(), Y_DIAB.max())
+    np.testing.assert_allclose(attributes["oof_prediction_"], prediction)
+    for fold, residuals in zip(plan.folds, attributes["_residuals"], strict=True):
+        np.testing.assert_allclose(residuals.values, np.sort(np.abs(Y_DIAB - prediction)[fold.validation]), atol=1e-9)
+    assert fitted.temperature == 1.0
+
+
+def test_the_temperature_of_labels_follows_from_the_mixed_out_of_fold_probabilities():
+    plan = plan_of(TabularMLPClassifier(**TWO, dtype="float64"), X_IRIS, Y_IRIS)
+    raws = [4.0 * np.eye(3)[Y_IRIS] + RNG.normal(scale=s, size=(150, 3)) for s in (3.0, 4.0)]
+    fitted, attributes = plan.join(trained_with(plan, raws))
+    p = [np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True) for raw in raws]
+    loss = log_loss_of(Y_IRIS, None)
+    weights = mixture_weights(loss, p, 150)
+    np.testing.assert_allclose(fitted.mixture, weights, atol=1e-6)
+    mixed = weights[0] * p[0] + weights[1] * p[1]
+    assert fitted.temperature == pytest.approx(find_temperature(loss, mixed), rel=1e-4)
+    assert abs(np.log(fitted.temperature)) > 0.05
+    np.testing.assert_allclose(attributes["oof_prediction_"], sharpen(mixed, fitted.temperature), rtol=1e-5)
+    scores = 1 - attributes["oof_prediction_"][np.arange(150), Y_IRIS]
+    for fold, residuals in zip(plan.folds, attributes["_residuals"], strict=True):
+        np.testing.assert_allclose(residuals.values, np.sort(scores[fold.validation]))
+
+
+def test_without_folds_configurations_have_equal_weights():
+    plan = plan_of(TabularMLPRegressor(**TWO), validation=(X_DIAB[:20], Y_DIAB[:20], None))
+    fitted, attributes = plan.join(trained_with(plan, [None, None]))
+    assert fitted.mixture.tolist() == [0.5, 0.5]
+    assert attributes == {}
+
+
+def test_a_network_outside_of_several_folds_stands_for_several_members():
+    settings = [{"hidden_layer_sizes": (4,)}, {"hidden_layer_sizes": (4,), "n_left_out": 2}]
+    plan = plan_of(TabularMLPRegressor(settings=settings, n_folds=4, random_state=0))
+    one, half = trained_with(plan, [plan.data.encoded.Y] * 2)
+    fitted, _ = plan.join([one, half])
+    assert fitted.n_members == 4

@@ -1,0 +1,151 @@
+"""Entries of the portfolio, and the network of each: layers, first weights and learning rates of the recipe."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlp_estimator.engine.layers import Dense, Dropout, Elementwise, OneHot, Piecewise, ScaledDense
+from mlp_estimator.fitting.features.blocks import CODES, ENCODED, MISSING, Feature, TableLayout
+from mlp_estimator.fitting.member_config import PORTFOLIO, MemberConfig, configs_of, network_of
+
+EDGES = np.linspace(-1.0, 1.0, 21).astype(np.float32)
+LAYOUT = TableLayout(
+    [Feature(f"x{k}", ENCODED, EDGES) for k in range(3)]
+    + [Feature("x0 is missing", MISSING), Feature("town", CODES, n_levels=4)]
+)
+N_INPUTS, N_PIECES = 3 + 1 + 4, 3 * 20
+SMALL = MemberConfig((400, 300))
+
+
+def layers(config, n_out=2):
+    return [type(layer) for layer in network_of(config, LAYOUT, n_out).layers]
+
+
+def first_parameters(config=SMALL, n_out=2):
+    """Return the parameters at the start, by name one array of each layer."""
+    network = network_of(config, LAYOUT, n_out)
+    theta = np.empty((1, network.layout.size), np.float32)
+    network.init(theta, [np.random.RandomState(0)])
+    return {name: [array[0] for array in arrays] for name, arrays in network.named(theta).items()}
+
+
+# Networks.
+
+
+def test_the_bottom_expands_the_table_and_the_first_layer_has_factors():
+    bottom = [OneHot, Piecewise]
+    hidden = [ScaledDense, Elementwise, Dropout, Dense, Elementwise, Dropout]
+    assert layers(SMALL) == [*bottom, *hidden, Dense]
+    assert layers(MemberConfig((8,), dropout=0.0)) == [*bottom, ScaledDense, Elementwise, Dense]
+    assert layers(MemberConfig((8,), encoding=False)) == [OneHot, ScaledDense, Elementwise, Dropout, Dense]
+
+
+def test_a_network_is_planned_once():
+    assert network_of(SMALL, LAYOUT, 2) is network_of(MemberConfig((400, 300)), LAYOUT, 2)
+    assert network_of(SMALL, LAYOUT, 3) is not network_of(SMALL, LAYOUT, 2)
+
+
+@pytest.mark.parametrize(("encoding", "n_pieces"), [(True, N_PIECES), (False, 0)])
+def test_first_weights_are_normal_and_those_of_the_encoding_half_as_large(encoding, n_pieces):
+    W = first_parameters(MemberConfig((400, 300), encoding=encoding))["W"]
+    assert [array.shape for array in W] == [(N_INPUTS + n_pieces, 400), (400, 300), (300, 2)]
+    std = np.sqrt(2.0 / (N_INPUTS + n_pieces / 4))
+    assert W[0][:N_INPUTS].std() == pytest.approx(std, rel=0.05)
+    if encoding:
+        assert W[0][N_INPUTS:].std() == pytest.approx(std / 2, rel=0.05)
+    assert W[1].std() == pytest.approx(np.sqrt(2.0 / 400), rel=0.05)
+
+
+def test_the_last_layer_starts_at_0_and_the_factors_at_1():
+    parameters = first_parameters()
+    assert not parameters["W"][-1].any()
+    assert not parameters["b"][-1].any()
+    assert (parameters["scales"][0] == 1.0).all()
+
+
+def test_first_biases_are_uniform_between_minus_a_half_and_a_half():
+    for b in first_parameters()["b"][:-1]:
+        assert -0.5 <= b.min() < -0.45
+        assert 0.45 < b.max() <= 0.5
+        assert b.std() == pytest.approx(1 / np.sqrt(12), rel=0.1)
+
+
+def test_learning_rates_are_those_of_the_recipe():
+    network = network_of(SMALL, LAYOUT, 2)
+    rates = {}
+    for layer in network.layout.params:
+        for param in layer:
+            rates.setdefault(param.name, []).append(param.rate)
+    effective = [N_INPUTS + N_PIECES / 4, 400, 300]
+    np.testing.assert_allclose(rates["W"], 1 / np.sqrt(effective))
+    assert rates["b"] == [0.1] * 3
+    assert rates["scales"] == [6.0]
+
+
+def test_weights_decay_and_biases_and_factors_do_not():
+    network = network_of(SMALL, LAYOUT, 2)
+    decays = {(param.name, param.decay) for layer in network.layout.params for param in layer}
+    assert decays == {("W", True), ("b", False), ("scales", False)}
+
+
+def test_fitted_members_have_as_many_outputs_as_their_weights():
+    class Features:
+        layout = LAYOUT
+
+    arrays = first_parameters(n_out=5)
+    assert SMALL.fitted_network(Features, arrays, sparse=False) is network_of(SMALL, LAYOUT, 5)
+
+
+# Entries.
+
+
+def test_the_portfolio_is_for_narrow_tables_wide_tables_and_smooth_targets():
+    narrow, wide, smooth = configs_of("auto", {}, {})
+    assert narrow == MemberConfig((128, 128), "relu", True, 0.05, 0.1, 0.04, 48, 1)
+    assert wide == MemberConfig((128, 128), "relu", True, 0.5, 0.2, 0.04, 48, 2)
+    assert smooth == MemberConfig((128, 128, 128), "mish", False, 0.02, 0.05, 0.12, 128, 2)
+    assert len(PORTFOLIO) == 3
+
+
+def test_numbers_of_the_estimator_replace_those_of_the_portfolio():
+    defaults = {"hidden_layer_sizes": 8, "learning_rate_init": 0.01}
+    portfolio = configs_of("auto", defaults, {"dropout": 0.0, "max_iter": 3})
+    assert [config.dropout for config in portfolio] == [0.0] * 3
+    assert [config.max_iter for config in portfolio] == [3] * 3
+    assert [config.hidden_layer_sizes for config in portfolio] == [(8,), (8,), (128, 128, 128)]
+    assert [config.learning_rate_init for config in portfolio] == [0.01, 0.01, 0.12]
+    assert [config.weight_decay for config in portfolio] == [0.05, 0.5, 0.02]
+
+
+def test_entries_of_the_user_stand_on_the_estimators_numbers():
+    configs = configs_of(
+        [{}, {"dropout": 0.1, "hidden_layer_sizes": 3}], {"hidden_layer_sizes": (8,)}, {"dropout": 0.3}
+    )
+    assert [config.dropout for config in configs] == [0.3, 0.1]
+    assert [config.hidden_layer_sizes for config in configs] == [(8,), (3,)]
+
+
+@pytest.mark.parametrize("settings", [[], None, {}, [{}, 3], (), [[("dropout", 0.1)]]])
+def test_settings_that_are_no_list_of_dicts(settings):
+    with pytest.raises(ValueError, match="give 'auto', or a list of dicts"):
+        configs_of(settings, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"widths": 3}, r"unknown entries \['widths'\]: choose among"),
+        ({"activation": "sine"}, "activation='sine': choose among"),
+        ({"max_iter": 0}, "settings has max_iter=0: it must be an int in the range"),
+        ({"dropout": 1.0}, "settings has dropout=1.0: it must be a float in the range"),
+        ({"weight_decay": "much"}, "settings has weight_decay='much': it must be a float"),
+        ({"learning_rate_init": 0.0}, "settings has learning_rate_init=0.0: it must be a float in the range"),
+        ({"n_left_out": 0}, "settings has n_left_out=0: it must be an int in the range"),
+        ({"hidden_layer_sizes": (2.5,)}, "one positive integer per hidden layer"),
+        ({"hidden_layer_sizes": None}, "one positive integer per hidden layer"),
+    ],
+)
+def test_entries_that_cannot_be(entry, message):
+    with pytest.raises(ValueError, match=message):
+        MemberConfig.of(entry, {})
