@@ -10,7 +10,10 @@ from samples import ENSEMBLE, X_CANCER, X_DIAB, X_IRIS, Y_CANCER, Y_DIAB, Y_IRIS
 from sklearn.metrics import log_loss
 
 from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPClassifier
-from mlp_estimator.fitting.fitted import Fitted
+from mlp_estimator.engine.losses import SoftmaxCrossEntropy, SquaredError
+from mlp_estimator.fitting.features import Matrix
+from mlp_estimator.fitting.fitted import Fitted, Networks, Perceptron
+from mlp_estimator.fitting.targets import Labels, Numbers, Unit
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -81,3 +84,67 @@ def test_a_fitted_network_holds_the_weights_of_the_attributes():
     np.testing.assert_allclose(fitted.predict(X_DIAB)[:, 0], model.intercepts_[1][0])
     model.intercepts_ = [model.intercepts_[0], model.intercepts_[1] + 1.0]
     np.testing.assert_allclose(model.predict(X_DIAB), model.intercepts_[1][0])
+
+
+# Mixtures of networks that predict their bias.
+
+
+def constant(*raws):
+    """Return networks side by side, each of which gives one raw output (K,) for all rows."""
+    b = np.array(raws, dtype=float)
+    W = np.zeros((len(raws), 2, b.shape[1]))
+    return Networks(Perceptron([]), {"W": [W], "b": [b]} if len(raws) > 1 else {"W": [W[0]], "b": [b[0]]})
+
+
+ROWS = np.zeros((3, 2))
+FIRST, SECOND = np.log([[0.7, 0.2, 0.1], [0.5, 0.3, 0.2]]), np.log([[0.1, 0.8, 0.1], [0.2, 0.2, 0.6]])
+LABELS = Labels(np.arange(3), SoftmaxCrossEntropy())
+NUMBERS = Numbers(SquaredError(), 1, Unit(np.array([10.0]), np.array([2.0]), np.array([8.0]), np.array([13.0])))
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 3.0])
+@pytest.mark.parametrize("mixture", [[0.5, 0.5], [0.9, 0.1], [1.0, 0.0]])
+def test_probabilities_are_mixed_averaged_and_sharpened(mixture, temperature):
+    fitted = Fitted(Matrix(), LABELS, [constant(*FIRST), constant(*SECOND)], np.array(mixture), temperature)
+    members = mixture[0] * np.exp(FIRST) + mixture[1] * np.exp(SECOND)
+    np.testing.assert_allclose(fitted.predict(ROWS, members=True)[:, 1], members)  # before the temperature
+    expected = members.mean(axis=0) ** (1 / temperature)
+    np.testing.assert_allclose(fitted.predict(ROWS), [expected / expected.sum()] * 3)
+
+
+@pytest.mark.parametrize(
+    ("raws", "expected"), [([0.5, 1.0], 11.5), ([-9.0, -9.0], 8.0), ([9.0, 9.0], 13.0), ([9.0, -1.0], 10.5)]
+)
+def test_numbers_are_in_the_unit_of_the_targets_and_each_member_stays_within_their_range(raws, expected):
+    fitted = Fitted(Matrix(), NUMBERS, [constant(*([raw] for raw in raws))])
+    np.testing.assert_allclose(fitted.predict(ROWS), [[expected]] * 3)
+
+
+def test_a_group_of_fewer_networks_stands_for_all_members():
+    four, two = constant([0.0], [0.1], [0.2], [0.3]), constant([1.0], [1.2])
+    fitted = Fitted(Matrix(), NUMBERS, [four, two], np.array([0.75, 0.25]))
+    raw = 0.75 * np.array([0.0, 0.1, 0.2, 0.3]) + 0.25 * np.array([1.0, 1.0, 1.2, 1.2])
+    np.testing.assert_allclose(fitted.predict(ROWS, members=True)[:, 0, 0], 10 + 2 * raw)
+    alone = Fitted(Matrix(), NUMBERS, [two], n_members=4)
+    np.testing.assert_allclose(alone.predict(ROWS, members=True)[:, 0, 0], 10 + 2 * np.array([1.0, 1.0, 1.2, 1.2]))
+
+
+def test_each_chunk_of_rows_is_reduced():
+    fitted = Fitted(Matrix(), LABELS, [constant(*FIRST)])
+    sizes = []
+
+    def reduce(prediction):
+        sizes.append(prediction.shape)
+        return prediction.argmax(axis=-1)[..., None]
+
+    labels = fitted.predict(np.zeros((2500, 2)), reduce)
+    assert labels.shape == (2500, 1)
+    assert not labels.any()
+    assert [shape[0] for shape in sizes] == [1] * len(sizes)
+    assert sum(shape[1] for shape in sizes) == 2500
+    assert len(sizes) > 1
+
+
+def test_predictions_that_are_not_finite_are_an_error():
+    with pytest.raises(ValueError, match="Predictions are not finite: X contains a value too large"):
+        Fitted(Matrix(), Numbers(SquaredError(), 1), [constant([np.inf])]).predict(ROWS)

@@ -500,3 +500,13 @@ def test_label_indicators():
         model.predict_set(X)
     with pytest.raises(ValueError, match=r"y_val.* is binary, but training so far was on a multilabel"):
         model.fit(X, labels, X_val=X, y_val=labels[:, 0])
+
+
+@pytest.mark.parametrize(("y", "n_means"), [(0, 2), (1, 4), (2, 6)], ids=["numbers", "classes", "indicators"])
+def test_means_of_the_target_by_category_are_features(y, n_means):
+    X, score = mixed_frame(120)
+    Y = [score, np.digitize(score, np.quantile(score, [0.3, 0.7])), (score[:, None] > [0, 2, 4]).astype(int)][y]
+    Estimator = TabularMLPClassifier if y else TabularMLPRegressor
+    model = Estimator(**FAST, random_state=0).fit(X[["age", "town", "size", "member"]], Y)
+    names = [feature.block for feature in model._fitted.features.layout.features]
+    assert names.count("means") == n_means  # of town and size; two levels have none
