@@ -1,7 +1,7 @@
 """Random data, containers, parameters and orders of calls: each call works, or raises a sentence and changes nothing.
 
-Each example is an estimator and a list of calls. ``MLP_FUZZ_EXAMPLES`` sets the number of examples of a test. They are
-the same each time, unless ``MLP_FUZZ_NEW`` is set.
+Each example is an estimator and a list of calls, or a table and changes of it. ``MLP_FUZZ_EXAMPLES`` sets the number of
+examples of a test. They are the same each time, unless ``MLP_FUZZ_NEW`` is set.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import pickle
 import traceback
 import warnings
 from contextlib import redirect_stdout, suppress
+from datetime import UTC, datetime, time, timedelta, timezone
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from io import BytesIO, StringIO
 from typing import Any, NamedTuple
@@ -19,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -307,6 +311,7 @@ OF_CONVERSIONS = ("could not convert string to float", "inhomogeneous shape")
 KNOWN = {
     "a frame without columns, of which scikit-learn says": "at least one array or dtype is required",
     "a memoryview whose rows a scorer sees": "memoryview: invalid slice key",
+    "sparse labels of several outputs, with two values besides 0": "unhashable type: 'csr_array'",
 }
 """Inputs whose messages do not name the cause yet."""
 
@@ -371,26 +376,31 @@ def offers(model, name):
     return isinstance(model, MLPRegressor) if name == "return_std" else name in CALLS or hasattr(model, name)
 
 
+def attempt(model, name, *arguments):
+    """Make a call. Return its result, or its error: a sentence, after which the estimator is as it was."""
+    state = state_of(model)
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
+        warnings.simplefilter("ignore")
+        warnings.filterwarnings("error", category=RuntimeWarning, module="mlp_estimator")
+        action = partial(CALLS[name], model) if name in CALLS else getattr(model, name)
+        try:
+            result = action(*arguments)
+        except Exception as error:
+            check_error(error)
+            result = error
+    if name in METHODS or isinstance(result, Exception):
+        assert state_of(model) == state, f"{name} changed the estimator"
+    return result
+
+
 def run(kind, parameters, plan):
     """Make the calls: what fails raises a sentence, and neither that nor a prediction changes the estimator."""
     model = kind(**(KINDS[kind][1] | {"random_state": 0} | made(parameters)))
     for name, arguments in plan:
         if not offers(model, name):
             continue
-        arguments = list(map(made, arguments))
-        state, parameters = state_of(model), model.get_params(deep=False)
-        failed = False
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
-            warnings.filterwarnings("error", category=RuntimeWarning, module="mlp_estimator")
-            action = partial(CALLS[name], model) if name in CALLS else getattr(model, name)
-            try:
-                action(*arguments)
-            except Exception as error:
-                failed = True
-                check_error(error)
-        if failed or name in METHODS:
-            assert state_of(model) == state, f"{name} changed the estimator"
+        parameters = model.get_params(deep=False)
+        attempt(model, name, *map(made, arguments))
         if name not in ("set_params", "pickle"):
             assert all(getattr(model, key) is value for key, value in parameters.items())
 
@@ -408,3 +418,319 @@ def test_tables(example):
         patch.setattr(folds, "MIN_STEPS", 4)  # of 1500
         patch.setattr(folds, "MAX_STEPS", 8)
         run(*example)
+
+
+# Tables of columns: containers, types of values, and changes between fit and predict.
+
+TOWNS = ["Bonn", "Cork", "Dax", "Aachen", " Elba"]
+MIXED = ["a", 1, 2.5, "7", "07", "b"]
+DAY = datetime(2023, 12, 24)
+COLUMNS = {
+    "integers": lambda k: 3 * k - 10,
+    "floats": lambda k: k / 4 - 1,
+    "decimals": lambda k: (Decimal(k) / 4).quantize(Decimal("0.01")),
+    "huge": lambda k: (1e308, -1e308, 1.0, 5e307)[k % 4],
+    "constant": lambda k: 7,
+    "dates": lambda k: DAY.date() + timedelta(days=40 * k),
+    "datetimes": lambda k: DAY + timedelta(hours=123 * k),
+    "instants": lambda k: DAY.replace(tzinfo=UTC) + timedelta(hours=7 * k),
+    "durations": lambda k: timedelta(minutes=15 * k - 60),
+    "missing": lambda k: None,
+    "booleans": lambda k: k % 2 == 0,
+    "text": lambda k: TOWNS[k % 5],
+    "digits": lambda k: str(k % 6),
+    "bytes": lambda k: TOWNS[k % 5].encode(),
+    "codes": lambda k: k % 6,
+    "large codes": lambda k: 2**53 + k % 6,
+    "mixed": lambda k: MIXED[k % 6],
+    "lists": lambda k: [k],
+    "dicts": lambda k: {"a": k},
+    "complex": lambda k: complex(k, 1),
+    "times": lambda k: time(k),
+    "dates and text": lambda k: DAY.date() if k % 2 else "Cork",
+}
+"""Kinds of columns: the value for each number below 12."""
+
+NUMBERS_OR_DATES, READ = list(COLUMNS)[:9], list(COLUMNS)[:17]
+CHOSEN, UNCERTAIN = ["codes", "large codes"], list(COLUMNS)[16:]
+"""Kinds that ``categorical_features`` names, and kinds that may be read in some rows only."""
+
+
+def text_of(value):
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def bytes_of(value):
+    return text_of(value).encode()
+
+
+FORMS = {
+    "integers": [float, Decimal, np.int8, "int8", "float32", "Int16", "int32[pyarrow]", "category"],
+    "floats": [Decimal, Fraction, np.float32, "float32", "Float64", "double[pyarrow]", "category"],
+    "decimals": [float, Fraction, "float64", "category"],
+    "huge": [int, Decimal, "Float64", "category"],
+    "constant": [float, Decimal, "int8", "category"],
+    "dates": [pd.Timestamp, np.datetime64, "datetime64[s]", "category"],
+    "datetimes": [pd.Timestamp, np.datetime64, "datetime64[ns]", "category"],
+    "instants": [pd.Timestamp, lambda value: value.astimezone(timezone(timedelta(hours=9))), "category"],
+    "durations": [pd.Timedelta, np.timedelta64, "timedelta64[s]", "category"],
+    "booleans": [int, float, np.bool_, text_of, bytes_of, "float64", "boolean", "category"],
+    "text": [str.encode, np.str_, "string", "string[pyarrow]", "category"],
+    "digits": [int, float, Decimal, str.encode, "float64", "category"],
+    "bytes": [bytes.decode, np.bytes_, "category"],
+    "codes": [float, Decimal, text_of, bytes_of, "int8", "Float32", "category"],
+    "large codes": [Decimal, text_of, bytes_of, np.int64, "Int64", "int64[pyarrow]", "category"],
+}
+"""Other types and dtypes of the same values."""
+
+UNSEEN = {"text": "Galway", "digits": "77", "bytes": b"Galway", "codes": 77, "large codes": 2**53 + 77}
+OTHER_ENTRIES = [
+    "word", "3", "", b"word", 0, 1.5, True, 10**30, 1e308, np.inf, Decimal("1.25"), 1j, [1],
+    {"a": 1}, DAY, DAY.date(), DAY.replace(tzinfo=UTC), timedelta(1), time(1), np.datetime64("NaT"), object,
+]  # fmt: skip
+
+
+class Column(NamedTuple):
+    """How to make a column: its kind, and how often a value is missing."""
+
+    kind: str
+    gaps: float
+    seed: int
+
+    def make(self, n: int) -> list[Any]:
+        rng = np.random.default_rng([self.seed, n])
+        values, present = map(COLUMNS[self.kind], rng.integers(0, 12, n).tolist()), rng.random(n) >= self.gaps
+        return [value if there else None for value, there in zip(values, present, strict=True)]
+
+
+MARKERS = [None, np.nan, pd.NA, pd.NaT, Decimal("NaN"), np.datetime64("NaT")]
+
+
+def marked(values):
+    """Return values with many kinds of missing ones."""
+    return [MARKERS[k % len(MARKERS)] if value is None else value for k, value in enumerate(values)]
+
+
+def of_one_type(values):
+    """Return values as a list, if they have one type: libraries may make one of several."""
+    values = [None if value is pd.NA or value is pd.NaT else value for value in values]
+    assert len({type(value) for value in values if value is not None}) <= 1
+    return values
+
+
+def polars_series(values):
+    with suppress(Exception):
+        return pl.Series(of_one_type(values))
+    return pl.Series(list(values), dtype=pl.Object)
+
+
+def object_array(columns):
+    array = np.empty((len(next(iter(columns.values()), [])), len(columns)), dtype=object)
+    for k, values in enumerate(columns.values()):
+        for row, value in enumerate(marked(values)):
+            array[row, k] = value
+    return array
+
+
+def object_frame(columns):
+    return pd.DataFrame({name: pd.Series(marked(values), dtype=object) for name, values in columns.items()})
+
+
+def usual_frame(columns):
+    frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
+    exact = {name for name in frame if any(isinstance(v, int | np.integer) and v >= 2**53 for v in frame[name])}
+    return frame.assign(**{name: pd.Series(columns[name]) for name in frame if name not in exact})
+
+
+def nullable_frame(columns, **backend):
+    present = {name: [pd.NA if v is None else v for v in of_one_type(values)] for name, values in columns.items()}
+    return pd.DataFrame(present, dtype=object).convert_dtypes(**backend)
+
+
+def polars_frame(columns):
+    return pl.DataFrame({name: polars_series(values) for name, values in columns.items()})
+
+
+def arrow_table(columns):
+    return pa.table({name: of_one_type(values) for name, values in columns.items()})
+
+
+UNNAMED = {
+    "array": object_array,
+    "list": lambda columns: object_array(columns).tolist(),
+    "unnamed frame": lambda columns: usual_frame(columns).set_axis(range(len(columns)), axis=1),
+}
+TABLES = UNNAMED | {
+    "frame": usual_frame,
+    "objects": object_frame,
+    "nullable": nullable_frame,
+    "Arrow": lambda columns: arrow_table(columns).to_pandas(types_mapper=pd.ArrowDtype),
+    "converted to Arrow": partial(nullable_frame, dtype_backend="pyarrow"),
+    "categories": lambda columns: usual_frame(columns).astype("category"),
+    "polars": polars_frame,
+    "polars categories": lambda columns: polars_frame(columns).with_columns(pl.col(pl.String).cast(pl.Categorical)),
+    "LazyFrame": lambda columns: polars_frame(columns).lazy(),
+    "pyarrow": arrow_table,
+}
+
+
+def table_of(container, columns):
+    """Return a table, of objects if the container has no such columns."""
+    with warnings.catch_warnings(), suppress(Exception):
+        warnings.simplefilter("ignore")
+        return TABLES[container](columns)
+    return (object_array if container in UNNAMED else object_frame)(columns)
+
+
+class Table(NamedTuple):
+    """A table of a fit by its columns, for changes before a prediction."""
+
+    columns: dict[str, Any]
+    kinds: dict[str, str]
+    levels: set[str]  # names of the categories
+    named: bool  # in fit and in the prediction
+    k: int  # chooses a column, a row and more
+
+    @property
+    def rows(self):
+        return np.arange(len(next(iter(self.columns.values()))))
+
+    @property
+    def name(self):
+        return list(self.columns)[self.k % len(self.columns)]
+
+    def chosen(self, rows):
+        return {name: [values[k] for k in rows] for name, values in self.columns.items()}, rows, True
+
+    def replaced(self, values, works):
+        return self.columns | {self.name: values}, np.full(len(self.rows), -1), works
+
+    def with_entry(self, entry, works):
+        row = self.k % len(self.rows)
+        values = [entry if k == row else value for k, value in enumerate(self.columns[self.name])]
+        return self.columns | {self.name: values}, np.where(self.rows == row, -1, self.rows), works
+
+
+def another_form(table):
+    """Write each column in another type."""
+    columns = dict(table.columns)
+    for name, values in table.columns.items():
+        kind = table.kinds[name]
+        spelled = [text_of, bytes_of] if name in table.levels and kind in NUMBERS_OR_DATES[:5] else []
+        forms = [*FORMS.get(kind, ["object"]), *spelled]
+        form = forms[table.k % len(forms)]
+        with suppress(Exception):  # some types have no missing values
+            typed = isinstance(form, str)
+            columns[name] = pd.Series(values, dtype=form) if typed else [v if v is None else form(v) for v in values]
+    return columns, table.rows, True
+
+
+def unseen(table):
+    kind = table.kinds[table.name]
+    entry = UNSEEN.get(kind, COLUMNS[kind](12) if kind in READ else None)
+    return table.with_entry(entry, None if kind in UNCERTAIN else True)
+
+
+def turned_to_text(table):
+    kind = table.kinds[table.name]
+    is_number = kind in NUMBERS_OR_DATES and table.name not in table.levels
+    if is_number and all(value is None for value in table.columns[table.name]):
+        return table.replaced(["3"] * len(table.rows), None)  # a column that had no value in fit is not read
+    return table.replaced(["3"] * len(table.rows), False if is_number else None)
+
+
+CHANGES = {
+    "nothing": lambda table: (table.columns, table.rows, True),
+    "another form": another_form,
+    "one row": lambda table: table.chosen(table.rows[[table.k % len(table.rows)]]),
+    "other order of rows": lambda table: table.chosen(np.random.default_rng(table.k).permutation(table.rows)),
+    "other order of columns": lambda table: (
+        {name: table.columns[name] for name in reversed(table.columns)},
+        table.rows if table.named else np.full(len(table.rows), -1),
+        table.named or None,
+    ),
+    "unseen value": unseen,
+    "another entry": lambda table: table.with_entry(OTHER_ENTRIES[table.k % len(OTHER_ENTRIES)], None),
+    "all missing": lambda table: table.replaced([None] * len(table.rows), True),
+    "text": turned_to_text,
+    "renamed": lambda table: ({name + "s": v for name, v in table.columns.items()}, table.rows, not table.named),
+    "added": lambda table: (table.columns | {"new": list(table.rows)}, table.rows, False),
+    "dropped": lambda table: ({n: v for n, v in table.columns.items() if n != table.name}, table.rows, False),
+}
+"""For a table: the changed columns, the row of the table with the same prediction or -1, and whether the call works
+(None if it depends on the column)."""
+
+
+@st.composite
+def tables_of_columns(draw):
+    """A kind of estimator, y and weights, columns, the first of them perhaps a category, and changes of the table."""
+    kind, n = draw(st.sampled_from([TabularMLPClassifier, TabularMLPRegressor])), max(draw(SIZES), 1)
+    values = ("two", "counts", "words") if kind is TabularMLPClassifier else ("normal", "counts", "large")
+    y = draw(arrays(entries([(n, 1), (n, 2)], (n,)), *values))
+    weight = draw(st.none() | arrays(st.just((n,)), "ones", "counts"))
+    column = st.builds(Column, entries(COLUMNS, *READ), st.sampled_from([0.0, 0.2, 0.9, 1.0]), st.integers(0, 99))
+    columns = draw(st.lists(column, min_size=1, max_size=4))
+    containers, names = st.sampled_from(list(TABLES)), [*CHANGES, "another form", "another form", "another entry"]
+    changes = st.lists(st.tuples(st.sampled_from(names), containers, st.integers(0, 99)), min_size=1, max_size=5)
+    first = draw(st.sampled_from([set(), set(), {0}]))
+    return kind, n, y, weight, columns, first, draw(containers), draw(st.none() | containers), draw(changes)
+
+
+def assert_same(prediction, expected):
+    """The last bits of a row may depend on its place in a batch."""
+    assert np.isfinite(expected).all()
+    np.testing.assert_allclose(prediction, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max(initial=0.0))
+
+
+def without_ignored_rows(columns, y, weight):
+    """Return data without the rows of weight 0."""
+    if not (isinstance(y, np.ndarray) and isinstance(weight, np.ndarray)):
+        return columns, y, weight
+    rows = np.flatnonzero(weight)
+    return {name: [values[k] for k in rows] for name, values in columns.items()}, y[rows], weight[rows]
+
+
+def run_changes(kind, n, y, weight, columns, chosen, container, container_again, changes):
+    """Fit a table, perhaps again in another container, and predict it after each change, in two containers."""
+    kinds = {f"c{k}": column.kind for k, column in enumerate(columns)}
+    columns = {f"c{k}": column.make(n) for k, column in enumerate(columns)}
+    chosen = sorted(chosen | {k for k, name in enumerate(kinds.values()) if name in CHOSEN})
+    levels = {name for k, name in enumerate(kinds) if k in chosen or container == "categories"}
+    y, weight = y.make(), None if weight is None else weight.make()
+    kept, *of_rows = without_ignored_rows(columns, y, weight)
+    for name, values in columns.items():
+        if not any(value is not None for value in kept[name]):
+            kinds[name] = "mixed" if any(value is not None for value in values) else "missing"
+    uncertain = not set(kinds.values()).isdisjoint(UNCERTAIN)
+    model = kind(**KINDS[kind][1], random_state=0, categorical_features=chosen)
+    predict = "predict_proba" if kind is TabularMLPClassifier else "predict"
+    if isinstance(attempt(model, "fit", table_of(container, columns), y, weight), Exception):
+        return
+    expected = attempt(model, predict, table_of(container, columns))
+    if isinstance(expected, Exception):
+        assert uncertain, expected
+        return
+    if container_again is not None and not uncertain and "categories" not in (container, container_again):
+        again = clone(model)
+        assert attempt(again, "fit", table_of(container_again, kept), *of_rows) is None
+        assert_same(attempt(again, predict, table_of(container, columns)), expected)
+    for change, other, k in changes:
+        named = container not in UNNAMED and other not in UNNAMED
+        changed, rows, works = CHANGES[change](Table(columns, kinds, levels, named, k))
+        prediction = attempt(model, predict, table_of(other, changed))
+        reference = attempt(model, predict, table_of("list" if other in UNNAMED else "objects", changed))
+        failed = isinstance(prediction, Exception)
+        assert failed == isinstance(reference, Exception), (prediction, reference)
+        assert works in (None, not failed), prediction
+        if not failed:
+            assert_same(prediction, reference)
+            assert_same(prediction[rows >= 0], expected[rows[rows >= 0]])
+
+
+@settings(FUZZ, max_examples=max(FUZZ.max_examples // 5, 10))  # each is several fits
+@given(tables_of_columns())
+def test_tables_of_columns(example):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folds, "MIN_STEPS", 4)  # of 1500
+        patch.setattr(folds, "MAX_STEPS", 8)
+        run_changes(*example)

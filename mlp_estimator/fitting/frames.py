@@ -160,6 +160,8 @@ class SeriesColumn(Column):
     def holds(self) -> frozenset[str]:
         """Return what the column holds, by its type where that tells it."""
         dtype = self._dtype
+        if self._series.is_null().all():
+            return frozenset()
         for what, types in (
             ("boolean", nw.Boolean),
             ("text", nw.String),

@@ -19,6 +19,8 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from test_check_estimator import run_check
 
 from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
+from mlp_estimator.fitting.intervals import label_set
+from mlp_estimator.fitting.mixture import sharpen
 
 FAST = {"settings": [{"hidden_layer_sizes": (16,)}], "n_folds": 3, "max_iter": 16}
 X_DIAB, Y_DIAB = load_diabetes(return_X_y=True)
@@ -305,6 +307,15 @@ def test_sets_of_labels_cover_as_often_as_asked():
     belongs = model.predict_set(X[1::2], coverage=0.9)
     assert belongs.shape == (len(X[1::2]), 2)
     assert abs(belongs[np.arange(len(belongs)), y[1::2]].mean() - 0.9) < 0.06
+
+
+def test_sets_of_labels_are_those_of_probabilities_at_the_temperature():
+    model = TabularMLPClassifier(**FAST, random_state=0, dtype="float64").fit(X_IRIS, Y_IRIS)
+    model._fitted.temperature = 2.5
+    members = model.predict_members(X_IRIS)
+    calibrated = label_set(sharpen(members, 2.5), model._residuals, 0.9)
+    np.testing.assert_array_equal(model.predict_set(X_IRIS, coverage=0.9), calibrated)
+    assert (calibrated != label_set(members, model._residuals, 0.9)).any()
 
 
 def test_groups_stay_in_one_fold():

@@ -181,6 +181,15 @@ def test_the_network_reads_numbers_indicators_and_the_encoding():
     np.testing.assert_allclose(encoding, steps - steps.mean(axis=0), atol=1e-6)
 
 
+def test_the_encoding_goes_on_by_one_bin_beyond_the_values_of_fit():
+    X = np.arange(5.0)[:, None]
+    table, coded = coded_and_taught(X)
+    mean = np.array([4, 3, 2, 1]) / 5  # of the components over the training rows
+    np.testing.assert_allclose(expanded(table, coded)[:, 1:].mean(axis=0), 0.0, atol=1e-6)
+    far = expanded(table, table.code(read_frame(np.array([[-1e9], [1e9]]))))[:, 1:] + mean
+    np.testing.assert_allclose(far, [[-1, 0, 0, 0], [1, 1, 1, 2]], atol=1e-6)
+
+
 def test_unknown_levels_and_missing_booleans_are_neutral():
     table, _ = coded_and_taught(PEOPLE)
     inputs = expanded(table, table.code(read_frame(PEOPLE[:1].assign(town="Elba", member=None))))

@@ -7,7 +7,8 @@ import pytest
 from sklearn.datasets import load_diabetes, load_iris
 
 from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
-from mlp_estimator.engine.schedules import CYCLES
+from mlp_estimator.engine.layers import Dropout
+from mlp_estimator.engine.schedules import CYCLES, Progress
 from mlp_estimator.engine.updates import Update
 from mlp_estimator.fitting.mixture import find_temperature, log_loss_of, mixture_weights, sharpen
 from mlp_estimator.fitting.plans import folds as module
@@ -205,6 +206,35 @@ def test_epochs_and_passes_for_1500_to_6000_steps(max_iter, steps_per_pass, n_pa
     n_steps = n_passes * n_epochs * steps_per_pass
     assert n_epochs <= max_iter
     assert n_steps >= min(1500, max_iter * steps_per_pass)
+
+
+@pytest.mark.parametrize("end", [1 / 15, 3 / 15, 7 / 15, 1.0])
+def test_the_learning_rate_falls_to_0_at_the_end_of_each_of_four_cycles(end):
+    start = (end - 1 / 15) / 2  # cycles double: 1, 2, 4 and 8 of 15 parts
+    assert CYCLES.factor(Progress(n_epochs=end, n_planned=1), 0.5) == pytest.approx(0.0, abs=1e-12)
+    within = [CYCLES.factor(Progress(n_epochs=at, n_planned=1), 0.5) for at in np.linspace(start, end, 201)]
+    assert max(within) == pytest.approx(1.0, abs=1e-3)
+    assert (np.diff(np.sign(np.diff(within))) != 0).sum() == 1  # it rises once and falls once
+
+
+@few_steps
+def test_learning_rate_decay_and_dropout_follow_the_schedule_from_step_to_step(monkeypatch):
+    seen, masks = [], []
+    update, draw = Update.__call__, Dropout.draw
+    monkeypatch.setattr(
+        Update,
+        "__call__",
+        lambda self, grad: (seen.append((float(self.optimizer.learning_rate), self.decay_factor)), update(self, grad)),
+    )
+    monkeypatch.setattr(
+        Dropout, "draw", lambda self, scratch, noise: (masks.append(noise.factor), draw(self, scratch, noise))
+    )
+    list(plan_of(TabularMLPRegressor(**SMALL, batch_size=15, learning_rate_init=0.5)).train(None))
+    done = np.arange(16) / 16  # four epochs of four steps
+    rates, decays = np.array(seen).T
+    np.testing.assert_allclose(rates, 0.25 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * done))), atol=1e-9)
+    np.testing.assert_allclose(decays, np.where(done < 0.5, 1.0, (1 + np.cos(np.pi * (2 * done - 1))) / 2), atol=1e-9)
+    np.testing.assert_allclose(masks, decays)
 
 
 # What members keep.

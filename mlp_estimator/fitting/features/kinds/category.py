@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, Self
@@ -113,6 +113,8 @@ def level_of(value: Any) -> Level | None:
         return _spelled(str(value))
     if is_missing(value):
         return None
+    if isinstance(value, timedelta | np.timedelta64):
+        return level_of(float(np.timedelta64(value, "us") / np.timedelta64(1, "s")))
     if isinstance(value, bool | np.bool_ | Integral):
         return int(value)
     if isinstance(value, Real | Decimal):
@@ -120,6 +122,8 @@ def level_of(value: Any) -> Level | None:
         return int(number) if math.isfinite(number) and number == int(number) else float(number)
     if isinstance(value, np.datetime64):
         value = value.astype("datetime64[us]").item()
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        value = value.astimezone(UTC).replace(tzinfo=None)
     if isinstance(value, datetime) and value == datetime.combine(value, datetime.min.time(), value.tzinfo):
         value = value.date()
     return value.isoformat() if isinstance(value, date) else str(value)

@@ -99,8 +99,8 @@ class Number(Kind):
         return features
 
     def code(self, column: Column) -> Sequence[NDArray[Any]]:
-        """Return the values, and the indicator."""
-        return self.code_values(self._read(column))
+        """Return the values, and the indicator; a column that had no value in ``fit`` is not read."""
+        return self.code_values(self._read(column)) if self.n_missing < self.n_rows else []
 
     def code_values(self, values: NDArray[Any]) -> Sequence[NDArray[Any]]:
         """Return numbers as ``features`` lists them."""
@@ -177,15 +177,18 @@ class Sample:
     def quantiles(self, levels: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
         """Return quantiles of sorted values, each repeated as often as it counts, with linear interpolation."""
         if self.counts is None:
-            quantiles: NDArray[np.float64] = np.quantile(self.values, levels)
-            return quantiles
+            with np.errstate(over="ignore", invalid="ignore"):
+                quantiles: NDArray[np.float64] = np.quantile(self.values, levels)
+            # The difference of two neighbours may overflow.
+            return quantiles if np.isfinite(quantiles).all() else np.quantile(self.values, levels, method="lower")
         places = np.asarray(levels) * max(self.total - 1.0, 0.0)
         ends = np.cumsum(self.counts)
         low, high = (
             self.values[np.searchsorted(ends, place, side="right").clip(max=len(ends) - 1)].astype(np.float64)
             for place in (np.floor(places), np.floor(places) + 1.0)
         )
-        weighted: NDArray[np.float64] = low + (high - low) * (places - np.floor(places))
+        part = places - np.floor(places)
+        weighted: NDArray[np.float64] = low * (1.0 - part) + high * part
         return weighted
 
 
