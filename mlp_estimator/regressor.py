@@ -369,7 +369,8 @@ class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
         y : ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_outputs)
             The predictions of the members.
         """
-        return squeeze_outputs(self._numbers.means(self._predict(X, members=True)))
+        members = self._predict(X, members=True)
+        return squeeze_outputs(self._numbers.means(members))
 
     @property
     def _numbers(self) -> Numbers:

@@ -311,7 +311,6 @@ OF_CONVERSIONS = ("could not convert string to float", "inhomogeneous shape")
 KNOWN = {
     "a frame without columns, of which scikit-learn says": "at least one array or dtype is required",
     "a memoryview whose rows a scorer sees": "memoryview: invalid slice key",
-    "sparse labels of several outputs, with two values besides 0": "unhashable type: 'csr_array'",
 }
 """Inputs whose messages do not name the cause yet."""
 

@@ -1206,3 +1206,15 @@ def test_labels_of_any_kind(y, classes):
     assert model.classes_.tolist() == classes
     assert_array_equal(model.predict_proba(X), reference.predict_proba(X))
     assert model.predict(X).tolist() == [classes[min(place, len(classes) - 1)] for place in PLACES]
+
+
+@pytest.mark.parametrize("n_first", [0, 100, 150])
+def test_all_rows_decide_what_a_column_of_objects_holds(n_first):
+    y = np.arange(160.0)
+    for first, then in ((None, list(range(60))), (None, [datetime(2024, 1, 1)] * 60)):
+        X = pd.DataFrame({"c": pd.Series([first] * n_first + (then * 3)[: 160 - n_first], dtype=object), "b": y})
+        assert not TabularMLPRegressor(**FAST).fit(X, y).categories_
+    for first, then in (("a", datetime(2024, 1, 1)), (None, [1])):
+        X = pd.DataFrame({"c": pd.Series([first] * 155 + [then] * 5, dtype=object), "b": y})
+        with pytest.raises(TypeError, match="Column 'c' holds"):
+            TabularMLPRegressor(**FAST).fit(X, y)

@@ -160,6 +160,10 @@ class SeriesColumn(Column):
     def holds(self) -> frozenset[str]:
         """Return what the column holds, by its type where that tells it."""
         dtype = self._dtype
+        # narwhals takes a column of objects for text by its first rows.
+        native = getattr(self._series.to_native(), "dtype", None)
+        if isinstance(native, np.dtype) and native.kind == "O":
+            return contents(self.objects())
         if self._series.is_null().all():
             return frozenset()
         for what, types in (

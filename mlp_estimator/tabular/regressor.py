@@ -226,7 +226,8 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         y : ndarray of shape (n_folds, n_samples) or (n_folds, n_samples, n_outputs)
             The predictions by the members of each fold, mixed over the settings.
         """
-        return squeeze_outputs(self._numbers.means(self._predict(X, members=True)))
+        members = self._predict(X, members=True)
+        return squeeze_outputs(self._numbers.means(members))
 
     def predict_interval(self, X: MatrixLike, coverage: float = 0.9) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict intervals that contain the target with a given frequency.

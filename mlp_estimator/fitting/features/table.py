@@ -76,6 +76,9 @@ class Table(Features):
         means = TargetMeans.of([feature.n_levels for feature in features if feature.block == CODES], n_targets)
         return cls(frame.names, kinds, dtype, means)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_layout"}
+
     @property
     def layout(self) -> TableLayout:
         """The places of the features: the same object each time, by which networks are found again."""

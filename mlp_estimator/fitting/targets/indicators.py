@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
@@ -112,6 +113,8 @@ def learn_classes(
         binarizer = LabelBinarizer().fit(y)
         known = binarizer.classes_ if classes is None else unique_labels(classes)
         return Indicators(known, loss_of("sigmoid_cross_entropy"), binarizer=binarizer)
+    if sparse.issparse(y):
+        raise ValueError("y is sparse, which label indicators of 0 and 1 alone may be: use y.toarray().")
     known = LabelBinarizer().fit(y if classes is None else unique_labels(classes)).classes_
     softmax = each_class or len(known) > 2
     return Labels(known, loss_of("softmax_cross_entropy" if softmax else "sigmoid_cross_entropy"))
