@@ -140,7 +140,7 @@ def test_a_file_of_version_0_1_predicts_and_trains_on():
 
 @pytest.mark.filterwarnings("ignore:Trying to unpickle estimator (LabelBinarizer|OrdinalEncoder)")
 def test_a_file_of_version_0_2_predicts_and_trains_on():
-    # Written by version 0.2.0 with scikit-learn 1.9 and NumPy 2.
+    # Written by version 0.2.0 with scikit-learn 1.7 and NumPy 1.26.
     with pytest.warns(InconsistentVersionWarning, match=r"saved by mlp_estimator 0\.2\.0, and"):
         saved = pickle.loads((Path(__file__).parent / "files" / "saved_by_0_2.pickle").read_bytes())
     table, models = pd.DataFrame(saved["table"]), saved["models"]
