@@ -217,9 +217,8 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
 
     def _predict_decoded(self, X: Any) -> NDArray[Any]:
         """Return what ``predict`` returns: labels, indicators or numbers."""
-        fitted = self._networks()
-        decided = fitted.predict(fitted.features.read(X, self._validator(reset=False)), fitted.targets.decide)
-        return fitted.targets.decoded(decided)
+        decided = self._predict(X, lambda prediction: self._fitted.targets.decide(prediction))
+        return self._fitted.targets.decoded(decided)
 
     def hidden_activations(self, X: MatrixLike, layer: int = -1) -> Array:
         """Return the output of a hidden layer, as a representation of the samples.

@@ -129,7 +129,7 @@ class Sweeps:
 
 
 def _by_rows(step: Step, dp: Params) -> Step:
-    """Return a step of the backward sweep with the rows in the place of the members, dp (B, ...)."""
+    """Return a backward step whose first axis is that of the rows, not of the members: dp (B, ...)."""
 
     def turned(a: Any) -> Any:
         return None if a is None else a.transpose(2, 1, 0)

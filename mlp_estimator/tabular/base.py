@@ -22,17 +22,15 @@ from ..fitting.frames import read_frame
 from ..fitting.held_out import check_validation_set, held_out_set
 from ..fitting.intervals import Residuals
 from ..fitting.member_config import MemberConfig
-from ..fitting.plans import Folds
+from ..fitting.plans import Folds, draw_seeds
 from ..fitting.plans.folds import Fold, Trained, make_folds
-from ..fitting.reading import read_weights, row_counts
+from ..fitting.reading import read_weights
 from ..fitting.settings import Settings
 from ..fitting.state import restored_on_error
 from ..fitting.targets import Encoded, Targets, read_targets
 from ..legacy import tabular_state
 from ..persistence import restored
 from .parameters import TabularParameters
-
-MAX_SEED = np.iinfo(np.int32).max
 
 
 class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
@@ -137,6 +135,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             groups = None if groups is None else groups[present]
         targets = self._learn_targets(settings, y, weight)
         Y = targets.encode(y, dtype)
+        encoded = Encoded(Y, targets.weigh(Y, weight), weight)
+        counts = encoded.counts
         folds = [] if validated else self._folds(targets.strata(Y), frame.n_rows, groups, rng)
         table = Table.learn(
             frame,
@@ -145,16 +145,16 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             n_bins=self.n_bins,
             dtype=dtype.name,
             n_targets=targets.n_columns if folds else 0,
-            counts=row_counts(weight),
+            counts=counts,
         )
         coded = table.code(frame)
         pairs = [(fold.train, fold.validation) for fold in folds]
-        table.learn_means(coded, targets.columns(Y), pairs, row_counts(weight))
+        table.learn_means(coded, targets.columns(Y), pairs, counts)
         data = FitData(
             X=coded,
             features=table,
             targets=targets,
-            encoded=Encoded(Y, targets.weigh(Y, weight), weight),
+            encoded=encoded,
             dtype=dtype,
             source=Source(coded, y, weight),
             predictor=self._predicting,
@@ -162,7 +162,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         if validated:
             data.held_out = self._read_held_out(data, table, *validation)
         n_members = len(folds) or (self.n_folds if validated else 1)
-        seeds = rng.randint(MAX_SEED, size=(len(configs), n_members)).tolist()
+        seeds = draw_seeds(rng, (len(configs), n_members))
         return Folds(settings, data, configs, folds, seeds, self.batch_size)
 
     def _folds(self, strata: NDArray[Any] | None, n_rows: int, groups: Any, rng: np.random.RandomState) -> list[Fold]:

@@ -37,7 +37,7 @@ def affine(W: Array, b: Array, x: Array, out: Array) -> None:
 
 def affine_gradients(W: Array, x: Array, d_out: Array, dW: Array, db: Array, d_in: Array | None) -> None:
     """Write dW = x d_out', db, the sum of d_out over the batch, and, unless None, d_in = W d_out."""
-    # A batch of one (each row by itself, for a Jacobian) makes outer products, which BLAS takes one by one.
+    # With one row in a batch, as in a Jacobian, these are outer products, which BLAS computes one after the other.
     (np.multiply if x.shape[2] == 1 else np.matmul)(x, d_out.swapaxes(1, 2), out=dW)
     kernels.sum_over_batch(d_out, db)
     if d_in is not None:

@@ -6,7 +6,7 @@ folds. The plan of a search over candidates and splits is made of those of its c
 
 from __future__ import annotations
 
-from .ensemble import Ensemble
+from .ensemble import Ensemble, draw_seeds
 from .folds import Folds
 
-__all__ = ["Ensemble", "Folds"]
+__all__ = ["Ensemble", "Folds", "draw_seeds"]

@@ -15,8 +15,6 @@ from ..jobs import Job
 from ..settings import Settings, named
 from ..state import FitState, check_sizes, states_of
 
-MAX_SEED = np.iinfo(np.int32).max
-
 
 class Ensemble:
     """A job per member; ``before`` are the fitted attributes that training continues from."""
@@ -40,7 +38,7 @@ class Ensemble:
         if is_ensemble:
             seeds = [None if start is None else start.seed for start in self.starts]
             if None in seeds:
-                seeds = check_random_state(settings.random_state).randint(MAX_SEED, size=settings.n_members).tolist()
+                seeds = draw_seeds(settings.random_state, settings.n_members)
         return [
             Job(settings, self.data, self.network, self.fitted, seed, start, partial=self.partial, member=is_ensemble)
             for seed, start in zip(seeds, self.starts, strict=True)
@@ -54,3 +52,9 @@ class Ensemble:
     def fitted(self, arrays: Arrays) -> Fitted:
         """Return what predicts with these parameters."""
         return Fitted(self.data.features, self.data.targets, [Networks(self.recipe, arrays)])
+
+
+def draw_seeds(random_state: Any, size: int | tuple[int, ...]) -> list[Any]:
+    """Return seeds of networks, in lists as deep as ``size`` has axes."""
+    seeds: list[Any] = check_random_state(random_state).randint(np.iinfo(np.int32).max, size=size).tolist()
+    return seeds

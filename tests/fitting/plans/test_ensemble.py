@@ -9,7 +9,7 @@ from samples import X_DIAB, X_IRIS, Y_DIAB, Y_IRIS
 from mlp_estimator import Activation, MLPClassifier, MLPRegressor
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.fitting.jobs import completed, fit_jobs
-from mlp_estimator.fitting.plans.ensemble import MAX_SEED, Ensemble
+from mlp_estimator.fitting.plans import Ensemble
 from mlp_estimator.fitting.settings import Settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -37,7 +37,7 @@ def test_one_network_is_one_job_with_the_users_seed(random_state):
 def test_members_differ_by_their_seeds_and_share_the_rest():
     plan = plan_of(MLPRegressor((4,), n_members=3, random_state=0))
     jobs = plan.jobs()
-    assert [job.seed for job in jobs] == np.random.RandomState(0).randint(MAX_SEED, size=3).tolist()
+    assert [job.seed for job in jobs] == np.random.RandomState(0).randint(2**31 - 1, size=3).tolist()
     assert all(job.member for job in jobs)
     assert {id(job.network) for job in jobs} == {id(plan.network)}
     assert {id(job.data) for job in jobs} == {id(plan.data)}

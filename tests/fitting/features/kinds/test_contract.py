@@ -115,19 +115,11 @@ def test_parts_that_learned_by_themselves_are_merged_in_any_order(name, seed):
     check_same(name, first, learned_at_once(name))
 
 
+@pytest.mark.parametrize("learns", [0, 1], ids=["the first learns", "the other learns"])
 @each_column
-def test_a_part_that_learned_nothing_adds_nothing(name):
-    kind, other = kind_of(name)("c"), kind_of(name)("c")
-    kind.learn(column_of(COLUMNS[name]), None)
-    kind.merge(other)
-    kind.finish(RESOLUTION)
-    check_same(name, kind, learned_at_once(name))
-
-
-@each_column
-def test_a_part_that_learned_nothing_takes_over_what_another_learned(name):
-    kind, other = kind_of(name)("c"), kind_of(name)("c")
-    other.learn(column_of(COLUMNS[name]), None)
+def test_a_part_that_learned_nothing_adds_nothing_and_takes_over_what_another_learned(name, learns):
+    kind, other = kinds = [kind_of(name)("c") for _ in range(2)]
+    kinds[learns].learn(column_of(COLUMNS[name]), None)
     kind.merge(other)
     kind.finish(RESOLUTION)
     check_same(name, kind, learned_at_once(name))
