@@ -74,6 +74,23 @@ def test_a_type_tells_what_a_column_holds(X, what):
 
 
 @pytest.mark.parametrize(
+    "X",
+    [
+        pd.DataFrame({"c": pd.Series([None, None], dtype="string")}),
+        pd.DataFrame({"c": pd.Categorical([None, None], categories=["a"])}),
+        pd.DataFrame({"c": pd.Series([pd.NaT, pd.NaT])}),
+        pl.DataFrame({"c": [None, None]}, schema={"c": pl.String}),
+        pl.DataFrame({"c": [None, None]}, schema={"c": pl.Boolean}),
+        pl.DataFrame({"c": [None, None]}),
+        pa.table({"c": pa.array([None, None], pa.date32())}),
+        [[None], [None]],
+    ],
+)
+def test_a_column_of_nulls_holds_nothing_whatever_its_type(X):
+    assert column(X).holds() == set()
+
+
+@pytest.mark.parametrize(
     ("values", "what"),
     [
         ([], set()),
