@@ -76,13 +76,10 @@ class Table(Features):
         means = TargetMeans.of([feature.n_levels for feature in features if feature.block == CODES], n_targets)
         return cls(frame.names, kinds, dtype, means)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_layout"}
-
     @property
     def layout(self) -> TableLayout:
         """The places of the features: the same object each time, by which networks are found again."""
-        if "_layout" not in vars(self):  # it is not stored
+        if "_layout" not in vars(self):  # it is no field, and so not in files
             features = [feature for kind in self.kinds for feature in kind.features()]
             features += [Feature(f"mean of target {k}", MEANS) for k in range(len(self.means))]
             features = features or [Feature("nothing", NUMBERS)]  # all columns are constant
