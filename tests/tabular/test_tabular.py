@@ -342,6 +342,15 @@ def test_a_validation_set_replaces_the_folds():
         model.fit(X_DIAB, Y_DIAB, X_val=X_DIAB)
 
 
+def test_a_fit_leaves_nothing_of_an_earlier_one():
+    X, y = X_DIAB[:90], Y_DIAB[:90]
+    fresh = TabularMLPRegressor(**FAST, random_state=0).fit(X, y, X_val=X, y_val=y)
+    model = clone(fresh).fit(pd.DataFrame(X).add_prefix("f"), y).fit(X, y, X_val=X, y_val=y)
+    assert vars(model).keys() == vars(fresh).keys()
+    with pytest.raises(ValueError, match="fit without a validation set"):
+        model.predict_interval(X)
+
+
 def test_rows_without_weight_do_not_count():
     weight = np.ones(150)
     weight[Y_IRIS == 2] = 0.0
