@@ -83,14 +83,13 @@ def tabular_state(state: Mapping[str, Any], restored: Callable[[Any], Any]) -> d
         low, high = state.pop("_range")
         unit = stored("Unit", center=state.pop("_center"), scale=state.pop("_scale"), low=low, high=high)
         targets = stored("Numbers", **of_loss, n_targets=n_outputs // loss.n_outputs, unit=unit)
-    n_targets = len(means["center"]) // max(len(means["columns"]), 1)
     encoded = [column["means"] for column in old["numeric"].values() if len(column["edges"])]
     table = stored(
         "Table",
         names=names,
         kinds=kinds,
         dtype=state["dtype"],
-        means={**means, "n_targets": n_targets, "n_levels": [len(t) - 1 for t in means["tables"]]},
+        means=_means(means),
         encoding_means=np.concatenate(encoded) if encoded else None,
     )
     state["settings_"] = [{**config, CLASS: "MemberConfig"} for config in state["settings_"]]
@@ -99,7 +98,7 @@ def tabular_state(state: Mapping[str, Any], restored: Callable[[Any], Any]) -> d
         features=table,
         targets=targets,
         groups=[
-            stored("Networks", recipe=config, arrays=theta)
+            stored("Networks", recipe=stored("Members", config=config, left_out=[()] * len(theta)), arrays=theta)
             for config, theta in zip(state["settings_"], thetas, strict=True)
         ],
         mixture=state["mixture_weights_"],
@@ -107,11 +106,30 @@ def tabular_state(state: Mapping[str, Any], restored: Callable[[Any], Any]) -> d
         n_members=n_members,
     ))  # fmt: skip
     for group in fitted.groups:  # one vector per network
-        network = network_of(group.recipe, fitted.features.layout, fitted.targets.n_outputs)
+        network = network_of(group.recipe.config, fitted.features.layout, fitted.targets.n_outputs)
         group.arrays = arrays_by_name(network, group.arrays)
     if "_residuals" in state:
         state["_residuals"] = [Residuals.of(residuals, None) for residuals in state["_residuals"]]
     return {**state, "_fitted": fitted}
+
+
+def _means(means: Mapping[str, Any]) -> dict[str, Any]:
+    """Return sums and counts of which the means follow that version 0.2 stored: two folds that are alike.
+
+    One more level, which no code has, makes the overall mean that of unknown levels.
+    """
+    sums, counts = [], []
+    for of_levels in means["tables"]:
+        levels, unknown = of_levels[:-1], of_levels[-1:]
+        further = (len(levels) + 1) * unknown - levels.sum(axis=0)
+        sums.append(np.stack([np.concatenate([levels, further])] * 2))
+        counts.append(np.ones(sums[-1].shape[:2]))
+    shape = (len(sums), -1)
+    center, scale = (np.reshape(means[name], shape) if sums else means[name] for name in ("center", "scale"))
+    return stored(
+        "TargetMeans", columns=means["columns"], sums=sums, counts=counts, priors=[0.0] * len(sums), center=center,
+        scale=scale,
+    )  # fmt: skip
 
 
 def _kind(table: Mapping[str, Any], k: int, name: str) -> dict[str, Any]:
@@ -149,5 +167,5 @@ def _category(table: Mapping[str, Any], j: int, name: str) -> dict[str, Any]:
     missing_code = codes.pop(None, UNKNOWN)
     return stored(
         "Category", name=name, counts={}, n_missing=int(missing_code != UNKNOWN), codes=codes,
-        missing_code=missing_code, n_codes=table["n_levels"][j],
+        missing_code=missing_code, n_levels=table["n_levels"][j], n_indicators=table["n_levels"][j],
     )  # fmt: skip

@@ -22,7 +22,7 @@ from .fitting.features.kinds import KINDS
 from .fitting.features.target_means import TargetMeans
 from .fitting.fitted import Fitted, Networks, Perceptron
 from .fitting.intervals import Residuals
-from .fitting.member_config import MemberConfig
+from .fitting.member_config import MemberConfig, Members
 from .fitting.targets import TARGETS, Unit
 from .legacy import CLASS
 
@@ -32,8 +32,8 @@ VERSION = "_mlp_estimator_version"
 STORED_TYPES: dict[str, type] = {
     type_.__name__: type_
     for type_ in (
-        *LOSSES.values(), *OPTIMIZERS.values(), RunState, Progress, Fitted, Networks, Perceptron, MemberConfig, Matrix,
-        Table, TargetMeans, *KINDS.values(), *TARGETS.values(), Unit, Residuals,
+        *LOSSES.values(), *OPTIMIZERS.values(), RunState, Progress, Fitted, Networks, Perceptron, MemberConfig, Members,
+        Matrix, Table, TargetMeans, *KINDS.values(), *TARGETS.values(), Unit, Residuals,
     )
 }  # fmt: skip
 """Objects of the package in fitted attributes. They are saved as dicts of their attributes."""

@@ -26,7 +26,7 @@ FITTING = [
     "frames", "reading", "features", "mixture", "intervals", "targets", "fitted", "data", "settings", "state",
     "held_out", "threads", "jobs", "member_config", "plans",
 ]  # fmt: skip
-FEATURES = ["blocks", "contract", "matrix", "target_means", "kinds", "table"]
+FEATURES = ["target_means", "blocks", "contract", "matrix", "kinds", "table"]
 KINDS = ["contract", "number", "category", "date"]
 TARGETS = ["class_weight", "contract", "labels", "indicators", "numbers"]
 PLANS = ["ensemble", "folds"]

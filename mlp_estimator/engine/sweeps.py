@@ -46,7 +46,7 @@ class Sweeps:
         shared = space.n_members > 1 and isinstance(x, np.ndarray) and len(x) == 1  # one array serves all members
         for i in active:
             layer, p = network.layers[i], params[i]
-            shared = shared and not p and not layer.noisy
+            shared = shared and not (p or layer.noisy or layer.splits)
             if layer.overwrites_x and (below is None or "out" in below.keeps):
                 copy = space.array(("x", i), network.widths[i], batch, order="F", shared=shared)
                 self._forward.append((np.copyto, (copy, a)))
@@ -148,7 +148,7 @@ def outputs(
     X, n = as_readable(X), X.shape[0] if rows is None else len(rows)
     first = params[network.first_trained][0]
     space = Workspace(len(first), min(n, CHUNK_ROWS), first.dtype)
-    for start in range(0, n, space.max_batch):
+    for start in range(0, n, CHUNK_ROWS):
         chunk = slice(start, min(start + space.max_batch, n))
         if start == 0 or chunk.stop == n:
             batch = chunk.stop - chunk.start

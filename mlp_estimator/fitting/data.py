@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from sklearn.utils import indexable
 
 from ..compat import safe_indexing
 from ..engine.batches import Data
+from ..engine.members import Array
 from .features import Features
 from .fitted import Fitted
 from .reading import check_total
@@ -34,10 +36,21 @@ class Source:
 
 @dataclass(eq=False)
 class HeldOut:
-    """Rows that are not trained on: ``data`` as the network reads them, ``source`` as scorers do."""
+    """Rows that are not trained on: ``data`` as the network reads them, ``source`` as scorers do.
+
+    ``parts`` are some of these rows each, and together all of them. A part keeps the parameters that score best on it.
+    """
 
     data: Data
     source: Callable[[], Source]
+    parts: Sequence[HeldOut] = ()
+    best_score: float = -math.inf
+    best_theta: Array | None = None  # (1, P), the later of equals
+
+    def note(self, score: float, theta: Array) -> None:
+        """Keep parameters that score best."""
+        if score >= self.best_score:
+            self.best_score, self.best_theta = score, theta.copy()
 
 
 @dataclass(eq=False)

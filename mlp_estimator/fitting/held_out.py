@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,8 @@ def score_of(
 
     ``fitted`` returns what predicts with parameters of the network.
     """
+    if held_out.parts:
+        return _score_by_parts(held_out.parts, lambda part: score_of(part, scoring, data, network, fitted))
     theta = np.empty((1, network.layout.size), data.dtype)
     if scoring == "loss":
         return _minus_loss(network, data.targets.loss, held_out.data, theta)
@@ -107,6 +110,28 @@ def score_of(
         return value
 
     return defined_score
+
+
+def _score_by_parts(
+    parts: Sequence[HeldOut], score_of_part: Callable[[HeldOut], Callable[[Array], float]]
+) -> Callable[[Array], float]:
+    """Return the mean over the rows of all parts, each of which notes its own score.
+
+    Rows without weight have the score 0: they keep the last parameters.
+    """
+    weights = [part.data.total_weight for part in parts]
+    scores = [score_of_part(part) if weight > 0.0 else None for part, weight in zip(parts, weights, strict=True)]
+    total = sum(weights)
+
+    def score(parameters: Array) -> float:
+        values = [0.0 if of_part is None else of_part(parameters) for of_part in scores]
+        mean = float(np.dot(values, weights)) / total if total else math.nan
+        if math.isfinite(mean):
+            for part, value in zip(parts, values, strict=True):
+                part.note(value, parameters)
+        return mean
+
+    return score
 
 
 def _minus_loss(network: Network, loss: Loss, data: Data, theta: Array) -> Callable[[Array], float]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache, partial
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -63,18 +63,34 @@ class MemberConfig:
             raise ValueError(f"settings has activation={activation!r}: choose among {sorted(ACTIVATIONS)}.")
         return cls(**values)
 
+
+@dataclass
+class Members:
+    """The members of one configuration, each with the folds that it does not train on."""
+
+    config: MemberConfig
+    left_out: list[tuple[int, ...]]
+
     def fitted_network(self, features: Features, arrays: Arrays, *, sparse: bool) -> Network:
-        """Return the network of fitted members."""
-        return network_of(self, features.layout, arrays["W"][-1].shape[-1])
+        """Return the network of fitted members, which read no training rows."""
+        n_out, layout = arrays["W"][-1].shape[-1], features.layout
+
+        def network() -> Network:
+            of_folds = {f: network_of(self.config, layout, n_out, f, new_rows=True) for f in set(self.left_out)}
+            of_members = [of_folds[folds] for folds in self.left_out]
+            return of_members[0].joined(of_members)
+
+        return layout.network((self.config, n_out, *self.left_out), network)
 
 
-@lru_cache(maxsize=64)
-def network_of(config: MemberConfig, layout: TableLayout, n_out: int) -> Network:
+def network_of(
+    config: MemberConfig, layout: TableLayout, n_out: int, left_out: Collection[int] = (), *, new_rows: bool = False
+) -> Network:
     """Return the network of a member: encoding, hidden layers, the first one with factors, output.
 
-    A network has no state: one serves all members of a configuration, in training and in predictions.
+    A network has no state: one serves all members that leave out the same folds, in training and in predictions.
     """
-    layers = list(layout.bottom(encoding=config.encoding))
+    layers = list(layout.bottom(encoding=config.encoding, left_out=left_out, new_rows=new_rows))
     width = n_in = len(layout.features)
     n_pieces = 0
     for layer in layers:

@@ -23,7 +23,7 @@ from ..fitting.held_out import check_validation_set, held_out_set
 from ..fitting.intervals import Residuals
 from ..fitting.member_config import MemberConfig
 from ..fitting.plans import Folds, draw_seeds
-from ..fitting.plans.folds import Fold, Trained, make_folds
+from ..fitting.plans.folds import Trained, fold_of_rows, make_folds
 from ..fitting.reading import read_weights
 from ..fitting.settings import Settings
 from ..fitting.state import restored_on_error
@@ -137,19 +137,18 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         Y = targets.encode(y, dtype)
         encoded = Encoded(Y, targets.weigh(Y, weight), weight)
         counts = encoded.counts
-        folds = [] if validated else self._folds(targets.strata(Y), frame.n_rows, groups, rng)
+        folds = make_folds(targets.strata(Y), frame.n_rows, self.n_folds, groups, rng)
         table = Table.learn(
             frame,
             categorical=self.categorical_features,
             max_categories=self.max_categories,
             n_bins=self.n_bins,
             dtype=dtype.name,
-            n_targets=targets.n_columns if folds else 0,
+            n_targets=targets.n_columns,
             counts=counts,
         )
         coded = table.code(frame)
-        pairs = [(fold.train, fold.validation) for fold in folds]
-        table.learn_means(coded, targets.columns(Y), pairs, counts)
+        table.learn_means(coded, targets.columns(Y), fold_of_rows(folds), counts)
         data = FitData(
             X=coded,
             features=table,
@@ -161,14 +160,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         )
         if validated:
             data.held_out = self._read_held_out(data, table, *validation)
-        n_members = len(folds) or (self.n_folds if validated else 1)
-        seeds = draw_seeds(rng, (len(configs), n_members))
-        return Folds(settings, data, configs, folds, seeds, self.batch_size)
-
-    def _folds(self, strata: NDArray[Any] | None, n_rows: int, groups: Any, rng: np.random.RandomState) -> list[Fold]:
-        """Return the folds, none for a single row or group."""
-        n_folds = min(self.n_folds, n_rows if groups is None else len(np.unique(groups)))
-        return make_folds(strata, n_rows, n_folds, groups, rng) if n_folds > 1 else []
+        seeds = draw_seeds(rng, (len(configs), self.n_folds if validated else len(folds)))
+        return Folds(settings, data, configs, [] if validated or len(folds) == 1 else folds, seeds, self.batch_size)
 
     def _read_held_out(self, data: FitData, table: Table, X: Any, y: Any, sample_weight: Any) -> HeldOut:
         """Read a validation set of the user."""

@@ -15,6 +15,7 @@ from mlp_estimator.engine.layers import (
     Dense,
     Dropout,
     Elementwise,
+    LevelNumbers,
     Noise,
     OneHot,
     Piecewise,
@@ -36,7 +37,7 @@ def test_layer_alone(name):
     p, v, dp = (tuple(rng.normal(size=view.shape) for view in views_of(layer, 2)) for _ in range(3))
     t_in, d_in = (None, None) if layer.bottom else (rng.normal(size=x.shape), np.empty_like(x))
     out, t_out, work, u = (rng.normal(size=(2, layer.n_out(4), 9)) for _ in range(4))
-    scratch = tuple(np.empty((2, s.width, 9)) for s in layer.scratch(4))
+    scratch = tuple(np.empty((2, 9, s.width)).swapaxes(1, 2) for s in layer.scratch(4))
     layer.draw(scratch, Noise([np.random.default_rng(m) for m in range(2)]))
     start, read = x.copy(), reader(layer)
     step = Step(p, read(x), out, scratch, u, dp, d_in, v, t_in, t_out, work)
@@ -141,6 +142,37 @@ def test_indicators_are_one_for_their_code_and_zero_for_unknown_ones():
     x, out = np.array([[[7.0, 8.0, 9.0], [0.0, 1.0, -1.0], [2.0, -1.0, 0.0]]]), np.empty((1, 5, 3))
     layer.forward(Step((), x, out))
     np.testing.assert_array_equal(out[0], [[7, 8, 9], [-1, 1, 0], [0, 0, 1], [0, 0, 0], [1, 0, 0]])
+
+
+def test_larger_codes_share_the_last_indicator():
+    layer = OneHot([2, 3])
+    x, out = np.array([[[1.0, 5.0, -1.0], [2.0, 7.0, -1.0]]]), np.empty((1, 4, 3))
+    layer.forward(Step((), x, out))
+    np.testing.assert_array_equal(out[0], [[1, 1, 0], [0, 0, 0], [0, 0, 0], [1, 1, 0]])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_inputs", [1, 3], ids=["one input for all members", "an input each"])
+def test_numbers_are_read_by_member_key_and_code(dtype, n_inputs):
+    rng = np.random.default_rng(0)
+    tables = [rng.normal(size=(3, 2, 1 + n, 2)).astype(dtype) for n in (4, 6)]
+    layers = [LevelNumbers(3, [0, 2], [table[m : m + 1] for table in tables]) for m in range(3)]
+    layer = layers[0].joined(layers)
+    assert layer.splits
+    assert not layers[0].splits
+    assert layer.kind == layers[1].kind
+    x = np.empty((n_inputs, 6, 50), dtype)
+    x[:, :2] = rng.normal(size=(n_inputs, 2, 50))
+    for k, n in enumerate((4, 9, 6)):
+        x[:, 2 + k] = rng.integers(-1, n, (n_inputs, 50))
+    x[:, 5] = rng.integers(0, 4, (n_inputs, 50))  # larger keys read the last one
+    out = np.full((3, layer.n_out(6), 50), np.nan, dtype)
+    layer.forward(Step((), x, out, tuple(np.empty((3, 50, s.width), dtype).swapaxes(1, 2) for s in layer.scratch(6))))
+    for m in range(3):
+        inputs = x[m % n_inputs]
+        key = np.minimum(inputs[5].astype(int), 1)
+        numbers = [tables[t][m, key, 1 + inputs[2 + c].astype(int)].T for t, c in ((0, 0), (1, 2))]
+        np.testing.assert_array_equal(out[m], np.concatenate([inputs[:2], *numbers, inputs[2:5]]))
 
 
 def test_a_shared_mask_is_that_of_the_first_member():

@@ -7,12 +7,12 @@ import pytest
 
 from mlp_estimator.engine.layers import Dense, Dropout, Elementwise, OneHot, Piecewise, ScaledDense
 from mlp_estimator.fitting.features.blocks import CODES, ENCODED, MISSING, Feature, TableLayout
-from mlp_estimator.fitting.member_config import PORTFOLIO, MemberConfig, configs_of, network_of
+from mlp_estimator.fitting.member_config import PORTFOLIO, MemberConfig, Members, configs_of, network_of
 
 EDGES = np.linspace(-1.0, 1.0, 21).astype(np.float32)
 LAYOUT = TableLayout(
     [Feature(f"x{k}", ENCODED, EDGES) for k in range(3)]
-    + [Feature("x0 is missing", MISSING), Feature("town", CODES, n_levels=4)]
+    + [Feature("x0 is missing", MISSING), Feature("town", CODES, n_levels=4, n_indicators=4)]
 )
 N_INPUTS, N_PIECES = 3 + 1 + 4, 3 * 20
 SMALL = MemberConfig((400, 300))
@@ -41,9 +41,17 @@ def test_the_bottom_expands_the_table_and_the_first_layer_has_factors():
     assert layers(MemberConfig((8,), encoding=False)) == [OneHot, ScaledDense, Elementwise, Dropout, Dense]
 
 
-def test_a_network_is_planned_once():
-    assert network_of(SMALL, LAYOUT, 2) is network_of(MemberConfig((400, 300)), LAYOUT, 2)
-    assert network_of(SMALL, LAYOUT, 3) is not network_of(SMALL, LAYOUT, 2)
+def test_a_network_that_predicts_is_planned_once():
+    class Coded:
+        layout = LAYOUT
+
+    def planned(sizes, left_out, n_out):
+        return Members(MemberConfig(sizes), left_out).fitted_network(Coded, {"W": [np.zeros((9, n_out))]}, sparse=False)
+
+    one = planned((400,), [(0,), (1,)], 2)
+    assert planned((400,), [(0,), (1,)], 2) is one
+    for others in (((400,), [(0,), (1,)], 3), ((300,), [(0,), (1,)], 2), ((400,), [(0,), (2,)], 2)):
+        assert planned(*others) is not one
 
 
 @pytest.mark.parametrize(("encoding", "n_pieces"), [(True, N_PIECES), (False, 0)])
@@ -94,7 +102,7 @@ def test_fitted_members_have_as_many_outputs_as_their_weights():
         layout = LAYOUT
 
     arrays = first_parameters(n_out=5)
-    assert SMALL.fitted_network(Features, arrays, sparse=False) is network_of(SMALL, LAYOUT, 5)
+    assert Members(SMALL, [()]).fitted_network(Features, arrays, sparse=False).widths[-1] == 5
 
 
 # Entries.

@@ -279,8 +279,8 @@ def test_members_average_to_the_prediction():
 
 def test_intervals_cover_as_often_as_asked():
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(1200, 3))
-    y = X[:, 0] ** 2 + rng.standard_t(4, 1200)
+    X = rng.normal(size=(4200, 3))
+    y = X[:, 0] ** 2 + rng.standard_t(4, 4200)
     model = TabularMLPRegressor(**FAST, random_state=0).fit(X[:600], y[:600])
     for coverage in (0.5, 0.9):
         low, high = model.predict_interval(X[600:], coverage=coverage)
@@ -528,5 +528,5 @@ def test_means_of_the_target_by_category_are_features(y, n_means):
     Y = [score, np.digitize(score, np.quantile(score, [0.3, 0.7])), (score[:, None] > [0, 2, 4]).astype(int)][y]
     Estimator = TabularMLPClassifier if y else TabularMLPRegressor
     model = Estimator(**FAST, random_state=0).fit(X[["age", "town", "size", "member"]], Y)
-    names = [feature.block for feature in model._fitted.features.layout.features]
-    assert names.count("means") == n_means  # of town and size; two levels have none
+    layer = model._fitted.features.bottom()[0]
+    assert len(layer.columns) * layer.n_numbers == n_means  # of town and size; two levels have none

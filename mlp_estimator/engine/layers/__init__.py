@@ -11,6 +11,7 @@ from .contract import Layer, Noise, Params, Scratch, Step
 from .dense import Dense, Initializer, SparseDense, normal, uniform, zeros
 from .dropout import Dropout
 from .elementwise import Elementwise
+from .level_numbers import LevelNumbers
 from .one_hot import OneHot
 from .piecewise import Piecewise
 from .scaled_dense import ScaledDense
@@ -22,6 +23,7 @@ __all__ = [
     "Elementwise",
     "Initializer",
     "Layer",
+    "LevelNumbers",
     "Noise",
     "OneHot",
     "Params",
@@ -41,6 +43,7 @@ LAYERS: dict[str, Callable[[], Layer]] = {
     "elementwise": lambda: Elementwise(ACTIVATIONS["tanh"]),
     "dropout": lambda: Dropout(0.4),
     "scaled_dense": lambda: ScaledDense(5, uniform(glorot), scale_rate=6.0),
+    "level_numbers": lambda: LevelNumbers(1, [0], [np.arange(24.0).reshape(1, 3, 4, 2)]),
     "one_hot": lambda: OneHot([2, 3]),
     "piecewise": lambda: Piecewise([np.array([-1.0, 0.0, 0.5]), np.array([0.0, 1.0])]),
 }

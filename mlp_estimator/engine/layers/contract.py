@@ -28,7 +28,10 @@ class Noise:
 
 
 class Scratch(NamedTuple):
-    """Memory that a layer wants for each batch: (M, width, B), or (1, width, B) if the members share it."""
+    """Memory that a layer wants for each batch: (M, width, B), or (1, width, B) if the members share it.
+
+    A sample of it lies in one piece.
+    """
 
     name: str
     width: int
@@ -87,6 +90,8 @@ class Layer(ABC):
     """``forward`` may change x: the planner hands it a copy where the layer below, or another batch, needs x."""
     noisy: ClassVar[bool] = False
     """``draw`` writes random numbers to ``scratch`` before each forward pass; predictions leave the layer out."""
+    splits: bool = False
+    """``out`` differs between the members also where they share ``x``."""
     bottom: ClassVar[bool] = False
     """The layer passes no error down: it stands on X, or on layers without parameters."""
 

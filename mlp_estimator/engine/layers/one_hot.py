@@ -13,8 +13,9 @@ from .contract import Encoding, Step
 class OneHot(Encoding):
     """The inputs but the last ones, followed by indicators of these: 1[x = code] for the codes 0 ... n_levels - 1.
 
-    Another value, such as -1 for an unknown category, gives zeros. A feature with two levels has one column, 1 for code
-    1, -1 for code 0 and 0 for others. The layer has no parameters and stands at the bottom of a network.
+    Larger codes share the last indicator. Another value, such as -1 for an unknown category, gives zeros. A feature
+    with two levels has one column, 1 for code 1, -1 for code 0 and 0 for others. The layer has no parameters and stands
+    at the bottom of a network.
 
     Parameters
     ----------
@@ -42,13 +43,16 @@ class OneHot(Encoding):
         np.copyto(out[:, :n_numbers], x[:, :n_numbers])
         for k, (n, place) in enumerate(zip(self.n_levels, self._places, strict=True), start=n_numbers):
             column, indicators = x[:, k : k + 1], out[:, n_numbers:][:, place]
-            if n == 2:  # (3 x + 1) x / 2 - 1 maps 0, 1, -1 to -1, 1, 0
-                np.multiply(column, 1.5, out=indicators)
-                np.add(indicators, 0.5, out=indicators)
-                np.multiply(indicators, column, out=indicators)
-                np.subtract(indicators, 1.0, out=indicators)
+            if n == 2:  # ((6 x + 1)^2 - 25) / 24 maps 0, 1, -1 to -1, 1, 0
+                np.minimum(column, 1.0, out=indicators)
+                np.multiply(indicators, 6.0, out=indicators)
+                np.add(indicators, 1.0, out=indicators)
+                np.multiply(indicators, indicators, out=indicators)
+                np.subtract(indicators, 25.0, out=indicators)
+                np.divide(indicators, 24.0, out=indicators)
             else:
-                np.equal(column, _codes(n), out=indicators)
+                np.equal(column, _codes(n - 1), out=indicators[:, :-1])
+                np.greater_equal(column, n - 1.0, out=indicators[:, -1:])
 
 
 def _codes(n: int) -> Array:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine.layers import Layer, OneHot, Piecewise
+from ...engine.layers import Layer, LevelNumbers, OneHot, Piecewise
+from ...engine.network import Network
+from .target_means import TargetMeans
 
-ENCODED, NUMBERS, MISSING, MEANS, CODES = BLOCKS = ("encoded", "numbers", "missing", "means", "codes")
-"""Blocks in their order: numbers with a piecewise-linear encoding, other numbers, indicators of missing values, means
-of the target by category, codes of categories. The bottom layers read the first and the last of them."""
+ENCODED, NUMBERS, MISSING, CODES, KEY = BLOCKS = ("encoded", "numbers", "missing", "codes", "key")
+"""Blocks in their order: numbers with a piecewise-linear encoding, other numbers, indicators of missing values, codes
+of categories, and the key by which means of the target are read: 0, or 1 + the fold of a training row. The bottom
+layers read the first one and the last two."""
 
 
 @dataclass
@@ -23,21 +27,30 @@ class Feature:
     block: str
     edges: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))  # of an encoding
     n_levels: int = 0  # of codes
+    n_indicators: int = 0  # the rarest levels share the last one
 
 
 class TableLayout:
     """The places of features in the coded table: by block, and within a block in their order.
 
-    ``encoding_means`` are subtracted from the components of the encoding.
+    ``encoding_means`` are subtracted from the components of the encoding, ``means`` are of the target by category.
     """
 
-    def __init__(self, features: Iterable[Feature], encoding_means: NDArray[np.float32] | None = None):
+    def __init__(
+        self,
+        features: Iterable[Feature],
+        encoding_means: NDArray[np.float32] | None = None,
+        means: TargetMeans | None = None,
+        dtype: str = "float32",
+    ):
         given = list(features)
         order = sorted(range(len(given)), key=lambda k: BLOCKS.index(given[k].block))
         self.features = [given[k] for k in order]
         self.places = np.argsort(order, kind="stable").tolist()
         """The place of each of the given features."""
-        self.encoding_means = encoding_means
+        self.encoding_means, self.means, self.dtype = encoding_means, means or TargetMeans(), dtype
+        self._networks: dict[Hashable, Network] = {}
+        self._encoding: Piecewise | None = None
 
     def block(self, block: str) -> slice:
         """Return the places of the features of a block."""
@@ -46,12 +59,33 @@ class TableLayout:
 
     @property
     def encoding(self) -> Piecewise | None:
-        """The layer that encodes numbers, None where none is encoded."""
+        """The layer that encodes numbers, one for all networks; None where none is encoded."""
         edges = [feature.edges for feature in self.features[self.block(ENCODED)]]
-        return Piecewise(edges, self.encoding_means) if edges else None
+        if edges and self._encoding is None:
+            self._encoding = Piecewise(edges, self.encoding_means)
+        return self._encoding
 
-    def bottom(self, *, encoding: bool) -> tuple[Layer, ...]:
-        """Return the layers that read a coded table, below the first affine one."""
-        n_levels = [feature.n_levels for feature in self.features[self.block(CODES)]]
-        layers = [OneHot(n_levels) if n_levels else None, self.encoding if encoding else None]
+    def learn_encoding_means(self, coded: NDArray[Any], counts: NDArray[np.float64] | None) -> None:
+        """Learn what is subtracted from the components of the encoding; ``counts`` are how often each row counts."""
+        if self.encoding is not None:
+            self.encoding_means, self._encoding = self.encoding.means(coded, counts).astype(np.float32), None
+
+    def bottom(self, *, encoding: bool, left_out: Collection[int] = (), new_rows: bool = False) -> tuple[Layer, ...]:
+        """Return the layers that read a coded table, below the first affine one, of a network.
+
+        ``left_out`` are the folds that the network does not train on. With ``new_rows`` it reads no training rows.
+        """
+        codes = self.features[self.block(CODES)]
+        layers: list[Layer | None] = [None, None, self.encoding if encoding else None]
+        if self.means:
+            tables = [table.astype(self.dtype)[None] for table in self.means.tables(left_out, new_rows=new_rows)]
+            layers[0] = LevelNumbers(len(codes), self.means.columns, tables)
+        if codes:
+            layers[1] = OneHot([feature.n_indicators for feature in codes])
         return tuple(layer for layer in layers if layer is not None)
+
+    def network(self, key: Hashable, make: Callable[[], Network]) -> Network:
+        """Return the network of a key: made once, and kept as long as the layout is."""
+        if key not in self._networks:
+            self._networks[key] = make()
+        return self._networks[key]

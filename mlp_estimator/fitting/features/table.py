@@ -5,7 +5,7 @@ All statistics come from all training rows; none but the means by category uses 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...engine.layers import Layer
 from ..frames import Column, Frame, read_frame
-from .blocks import CODES, MEANS, NUMBERS, Feature, TableLayout
+from .blocks import CODES, KEY, NUMBERS, Feature, TableLayout
 from .contract import Features, Validate
 from .kinds import KINDS, Category, Counts, Kind, Resolution
 from .target_means import TargetMeans
@@ -81,36 +81,36 @@ class Table(Features):
         """The places of the features: the same object each time, by which networks are found again."""
         if "_layout" not in vars(self):  # it is no field, and so not in files
             features = [feature for kind in self.kinds for feature in kind.features()]
-            features += [Feature(f"mean of target {k}", MEANS) for k in range(len(self.means))]
+            features += [Feature("fold", KEY)] if self.means else []
             features = features or [Feature("nothing", NUMBERS)]  # all columns are constant
-            vars(self)["_layout"] = TableLayout(features, self.encoding_means)
+            vars(self)["_layout"] = TableLayout(features, self.encoding_means, self.means, self.dtype)
         layout: TableLayout = vars(self)["_layout"]
         return layout
 
     def code(self, frame: Frame) -> NDArray[Any]:
-        """Return the rows as the bottom layers read them; means that are not learned yet are 0."""
+        """Return the rows as the bottom layers read them."""
         layout = self.layout
         array, places = np.zeros((frame.n_rows, len(layout.features)), self.dtype), iter(layout.places)
         for kind, column in zip(self.kinds, frame.columns, strict=True):
             for values in kind.code(column):
                 array[:, next(places)] = values
-        if self.means.tables:
-            array[:, layout.block(MEANS)] = self.means.code(array[:, layout.block(CODES)])
         return array
 
     def learn_means(
-        self, coded: NDArray[Any], y: NDArray[np.float64], folds: Sequence[tuple[Any, Any]], counts: Counts = None
+        self, coded: NDArray[Any], y: NDArray[np.float64], folds: NDArray[np.integer[Any]], counts: Counts = None
     ) -> None:
         """Learn the means of the encoding, and of y (n, K) by category from coded training rows.
 
-        The means of y outside the fold of each row are written to ``coded``.
+        ``folds`` are the numbers of their folds, which become the keys of the rows.
         """
-        encoding = self.layout.encoding
-        if encoding is not None:
-            self.encoding_means = self.layout.encoding_means = encoding.means(coded, counts).astype(np.float32)
-        if len(self.means):
-            codes = coded[:, self.layout.block(CODES)]
-            coded[:, self.layout.block(MEANS)] = self.means.learn(codes, y, folds, counts)
+        layout = self.layout
+        layout.learn_encoding_means(coded, counts)
+        self.encoding_means = layout.encoding_means
+        if self.means:
+            coded[:, layout.block(KEY)] = folds[:, None] + 1
+            block = layout.block(CODES)
+            n_levels = [feature.n_levels for feature in layout.features[block]]
+            self.means.learn(coded[:, block].astype(int), n_levels, folds, y, counts)
 
     def read(self, X: Any, validate: Validate) -> Frame:
         """Read a table with the columns of ``fit``: by name if both have names, in any order, otherwise by position."""

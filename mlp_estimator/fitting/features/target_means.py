@@ -1,84 +1,138 @@
-"""Categories as means of the target: out of fold in training, over all rows at prediction."""
+"""Categories as means of the target by level: each network reads those of the rows that it trains on.
+
+A network that leaves out the folds F reads for a training row of fold j the mean of its level over the rows outside F
+and j, so that no row sees its own target; for a row of F, and for a new one, over all rows outside F, so that the
+network has not seen the target of any row that it is judged by. Sums by fold and level give all of these.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-PRIOR_ROWS = 20.0
-"""Rows of the overall mean that are added to each category (Micci-Barreca 2001)."""
+from scipy.optimize import minimize_scalar
 
 MIN_LEVELS = 3
 """Categories with fewer levels have no means: their code says as much."""
 
+MAX_NUMBERS = 64
+"""Means of a table. Of many classes the most frequent ones have means."""
+
+MIN_PRIOR, MAX_PRIOR = 1.0, 1000.0
+"""Bounds of the rows of the overall mean that are added to each level."""
+
+Numbers = NDArray[np.float64]
+
 
 @dataclass
 class TargetMeans:
-    """For each column of codes with enough levels the mean of each target by level, standardised."""
+    """For each column of codes with enough levels the sums and counts of the targets by fold and level."""
 
     columns: list[int] = field(default_factory=list)  # places among the codes
-    n_levels: list[int] = field(default_factory=list)  # of these columns
-    n_targets: int = 0
-    tables: list[NDArray[np.float64]] = field(default_factory=list)  # (n_levels + 1, K); the last row is for unseen
-    center: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
-    scale: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    sums: list[Numbers] = field(default_factory=list)  # (n_folds, n_levels, K), of each column
+    counts: list[Numbers] = field(default_factory=list)  # (n_folds, n_levels)
+    priors: list[float] = field(default_factory=list)
+    center: Numbers = field(default_factory=lambda: np.empty(0))  # (n_columns, K)
+    scale: Numbers = field(default_factory=lambda: np.empty(0))
 
     @classmethod
     def of(cls, n_levels: Sequence[int], n_targets: int) -> TargetMeans:
         """Return means that are not learned yet."""
-        chosen = [j for j, n in enumerate(n_levels) if n >= MIN_LEVELS]
-        return cls(chosen, [n_levels[j] for j in chosen], n_targets)
+        return cls([j for j, n in enumerate(n_levels) if n >= MIN_LEVELS and n_targets])
 
     def __len__(self) -> int:
-        return len(self.columns) * self.n_targets
+        return len(self.columns)
 
     def learn(
         self,
-        codes: NDArray[Any],
-        y: NDArray[np.float64],
-        folds: Sequence[tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]]],
-        counts: NDArray[np.float64] | None = None,
-    ) -> NDArray[np.float32]:
-        """Learn the means of y (n, K) from all rows; return those of the training rows from the other folds.
+        codes: NDArray[np.integer],
+        n_levels: Sequence[int],
+        folds: NDArray[np.integer],
+        y: Numbers,
+        counts: Numbers | None = None,
+    ) -> None:
+        """Learn from the codes (n, n_codes), folds (n,) and targets (n, K) of the training rows.
 
-        ``folds`` are training and validation rows, ``counts`` how often each row counts.
+        ``counts`` are how often each row counts.
         """
-        places, parts = codes[:, self.columns].astype(int), []
-        counts = np.ones(len(codes)) if counts is None else counts
-        for j, n in enumerate(self.n_levels):
-            self.tables.append(_level_means(places[:, j], y, n, counts))
-            column = np.empty((len(codes), y.shape[1]))
-            for train, validation in folds:
-                column[validation] = _level_means(places[train, j], y[train], n, counts[train])[places[validation, j]]
-            parts.append(column)
-        columns = np.concatenate(parts, axis=1)
-        self.center = np.average(columns, axis=0, weights=counts)
-        self.scale = np.sqrt(np.average((columns - self.center) ** 2, axis=0, weights=counts))
-        self.scale[self.scale == 0.0] = 1.0
-        return self._standardised(columns)
+        counts = np.ones(len(y)) if counts is None else counts
+        y = _most_varied(y, counts, max(1, MAX_NUMBERS // max(len(self), 1)))
+        squares, n_folds = counts @ y**2, int(folds.max()) + 1
+        for column in self.columns:
+            n = n_levels[column]
+            cells, shape = folds * n + codes[:, column], (n_folds, n)
+            of_cells = [np.bincount(cells, counts * of_target, n_folds * n).reshape(shape) for of_target in y.T]
+            self.sums.append(np.stack(of_cells, axis=2))
+            self.counts.append(np.bincount(cells, counts, n_folds * n).reshape(shape).astype(np.float64))
+            self.priors.append(_likely_prior(self.sums[-1].sum(axis=0), self.counts[-1].sum(axis=0), squares))
+        self._standardise()
 
-    def code(self, codes: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the means (n, n_columns * K) over all training rows."""
-        places = codes[:, self.columns].astype(int)
-        return self._standardised(np.concatenate([t[places[:, j]] for j, t in enumerate(self.tables)], axis=1))
+    def _standardise(self) -> None:
+        """Fix the scale of means: that of the training rows of a network which leaves out no fold."""
+        moments = []
+        for means, counts in zip(self._means(()), self.counts, strict=True):
+            of_rows, weights = means[1:, 1:].reshape(-1, means.shape[2]), counts.ravel()
+            center = np.average(of_rows, axis=0, weights=weights)
+            moments.append((center, np.sqrt(np.average((of_rows - center) ** 2, axis=0, weights=weights))))
+        self.center, self.scale = (np.stack(parts) for parts in zip(*moments, strict=True))
+        self.scale[self.scale <= 1e-9] = 1.0
 
-    def _standardised(self, columns: NDArray[np.float64]) -> NDArray[np.float32]:
-        standardised: NDArray[np.float32] = ((columns - self.center) / self.scale).astype(np.float32)
-        return standardised
+    def tables(self, left_out: Collection[int], *, new_rows: bool) -> list[Numbers]:
+        """Return for each column the standardised means (n_keys, 1 + n_levels, K) of a network.
+
+        The first row is that of unknown levels. Key 0 is a new row, key j + 1 a training row of fold j, of which
+        there is none for ``new_rows``.
+        """
+        tables = zip(self._means(left_out), self.center, self.scale, strict=True)
+        return [((means[:1] if new_rows else means) - center) / scale for means, center, scale in tables]
+
+    def _means(self, left_out: Collection[int]) -> list[Numbers]:
+        """Return for each column the means (1 + n_folds, 1 + n_levels, K) of a network."""
+        tables = []
+        for sums, counts, prior in zip(self.sums, self.counts, self.priors, strict=True):
+            seen = np.isin(np.arange(len(counts)), list(left_out), invert=True)
+            trained, n_trained = sums * seen[:, None, None], counts * seen[:, None]
+            of_all = np.concatenate([np.zeros_like(sums[:1]), trained])  # what the row of a key must not see
+            n_of_all = np.concatenate([np.zeros_like(counts[:1]), n_trained])
+            sums, counts = trained.sum(axis=0) - of_all, n_trained.sum(axis=0) - n_of_all
+            # A level of one fold has no mean in training, and so has none later.
+            alone = (n_trained > 0.0).sum(axis=0) < 2
+            totals, n_totals = sums.sum(axis=1, keepdims=True), counts.sum(axis=1)[:, None, None]
+            overall = totals / np.maximum(n_totals, 1e-9)
+            means = (sums + prior * overall) / (counts[:, :, None] + prior)
+            tables.append(np.concatenate([overall, np.where(alone[None, :, None], overall, means)], axis=1))
+        return tables
 
 
-def _level_means(
-    codes: NDArray[Any], y: NDArray[np.float64], n_levels: int, counts: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the mean of each level, shrunk towards the overall mean, which is the last row: code -1 reads it."""
-    overall = np.average(y, axis=0, weights=counts)
-    known = codes >= 0
-    n_rows = np.bincount(codes[known], counts[known], minlength=n_levels)[:, None]
-    weighted = (y * counts[:, None])[known]
-    sums = np.stack([np.bincount(codes[known], column, minlength=n_levels) for column in weighted.T], axis=1)
-    means = (sums + PRIOR_ROWS * overall) / (n_rows + PRIOR_ROWS)
-    return np.vstack([means, overall])
+def _most_varied(y: Numbers, counts: Numbers, n: int) -> Numbers:
+    """Return the n targets of the largest variance in order: of indicators those of the most frequent classes."""
+    if y.shape[1] <= n:
+        return y
+    variance = np.average((y - np.average(y, axis=0, weights=counts)) ** 2, axis=0, weights=counts)
+    return y[:, np.sort(np.argsort(-variance, kind="stable")[:n])]
+
+
+def _likely_prior(sums: Numbers, counts: Numbers, squares: Numbers) -> float:
+    """Return the variance of the targets within levels over that of their means between levels: by likelihood.
+
+    ``sums`` (n_levels, K) and ``counts`` (n_levels,) are those of the levels, ``squares`` (K,) the sum of squared
+    targets. Means of levels are normal around the overall mean, and targets around that of their level. The mean of a
+    level is then expected to be (sum + prior * overall) / (count + prior), with the prior that is likeliest (Searle,
+    Casella and McCulloch 1992, chapter 7), the same one for all targets.
+    """
+    n_rows, used = counts.sum(), counts > 0.0
+    sums, counts = sums[used], counts[used]
+    overall = sums.sum(axis=0) / n_rows
+    means = sums / counts[:, None]
+    within = np.maximum(squares - (counts[:, None] * means**2).sum(axis=0), 0.0)
+    between = counts[:, None] * (means - overall) ** 2
+
+    def minus_log_likelihood(log_prior: float) -> float:
+        prior = np.exp(log_prior)
+        residual = within + (prior / (counts + prior)) @ between
+        return float(np.mean(n_rows * np.log(np.maximum(residual, 1e-9)) + np.log1p(counts / prior).sum()))
+
+    bounds = (np.log(MIN_PRIOR), np.log(MAX_PRIOR))
+    return float(np.exp(minimize_scalar(minus_log_likelihood, bounds=bounds, method="bounded").x))

@@ -24,9 +24,9 @@ from ...engine.schedules import CYCLES, N_CYCLES
 from ..data import FitData, HeldOut
 from ..features import Coded
 from ..features.table import LARGE
-from ..fitted import Arrays, Fitted, Networks, arrays_by_name, identity_link, outputs_of
+from ..fitted import Arrays, Fitted, Networks, arrays_by_name, identity_link, n_members, outputs_of
 from ..jobs import FitObserver, Job, completed, fit_jobs
-from ..member_config import MemberConfig, network_of
+from ..member_config import MemberConfig, Members, network_of
 from ..settings import Settings
 
 MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run
@@ -39,22 +39,34 @@ Rows = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Rows to train on, and the rows of the fold, on which a member is watched and makes out-of-fold predictions."""
+    """Rows to train on, and the rows of the fold, on which a member is watched and makes out-of-fold predictions.
+
+    ``halves`` are two parts of the latter, the second of which may be empty. The epoch of a prediction is the one that
+    is best on the other half: chosen on the row itself, it would be better than on a new row. ``parts`` are the numbers
+    of the folds that this one is made of.
+    """
 
     train: Rows
     validation: Rows
+    halves: tuple[Rows, Rows]
+    parts: tuple[int, ...]
 
 
 @dataclass
 class Trained:
     """The members of one configuration."""
 
-    config: MemberConfig
+    members: Members
     theta: Array  # (M, P)
     curves: list[list[float]]
     raw: Array | None  # out-of-fold raw output of the training rows (n, K), None without folds
     n_iter: int
     progress: tuple[float, ...]  # mean best score at the end of the second and the third cycle
+
+    @property
+    def config(self) -> MemberConfig:
+        """What the members have in common."""
+        return self.members.config
 
 
 class StopAtCycleEnd:
@@ -137,27 +149,26 @@ class Folds:
 
     def train_config(self, c: int, reference: Sequence[float]) -> Trained:
         """Train one configuration on all folds, side by side; ``reference`` is the progress of the first one."""
-        config, data = self.configs[c], self.data
-        network = network_of(config, data.features.layout, data.targets.n_outputs)
+        config, seeds = self.configs[c], self.seeds[c]
         folds = _merged(self.folds, config.n_left_out)
-        jobs, ends, rule = self._jobs(config, network, folds, self.seeds[c], reference)
+        members = Members(config, [fold.parts for fold in folds] or [()] * len(seeds))
+        jobs, ends, rule = self._jobs(members, folds, seeds, reference)
         states = completed(fit_jobs(jobs, rule))
         theta = np.concatenate([state.theta for state in states])
         curves = [state.validation_scores or [] for state in states]
         progress = tuple(_mean_best([curve[:end] for curve in curves]) for end in ends[1:])
-        raw = self._out_of_fold(config, network, folds, theta) if folds else None
-        return Trained(config, theta, curves, raw, max(state.n_iter for state in states), progress)
+        raw = self._out_of_fold(config, jobs, folds, theta) if folds else None
+        return Trained(members, theta, curves, raw, max(state.n_iter for state in states), progress)
 
     def _jobs(
         self,
-        config: MemberConfig,
-        network: Network,
+        members: Members,
         folds: Sequence[Fold],
         seeds: Sequence[int],
         reference: Sequence[float],
     ) -> tuple[list[Job], list[int], FitObserver | None]:
         """Return the jobs of a configuration, the epochs that end a cycle, and the rule that ends them early."""
-        data, n_all = self.data, self.data.rows.n_rows
+        config, data, n_all = members.config, self.data, self.data.rows.n_rows
         n_rows = min((len(fold.train) for fold in folds), default=n_all)
         size = (256 if n_all >= LARGE else 128) if self.batch_size == "auto" else int(self.batch_size)
         size = min(size, n_rows)
@@ -180,18 +191,25 @@ class Folds:
             averaged=True,
             schedule=CYCLES,
         )
-        one_job = partial(Job, settings, data, network, partial(self._member, config))
+        one_job = partial(Job, settings, data)
+        networks, one_fitted = self._networks(members), partial(self._member, config)
         if folds:
             jobs = [
                 one_job(
+                    network,
+                    partial(one_fitted, fold.parts),
                     seed,
                     rows=data.rows.select(_trimmed(fold.train, n_rows)),
-                    held_out=HeldOut(data.rows.select(fold.validation), partial(data.source.take, fold.validation)),
+                    held_out=self._held_out(fold),
                 )
-                for fold, seed in zip(folds, seeds, strict=False)
+                for network, fold, seed in zip(networks, folds, seeds, strict=False)
             ]
         else:
-            jobs = [one_job(seed, rows=data.rows, held_out=data.held_out) for seed in seeds]
+            fitted = partial(one_fitted, ())
+            jobs = [
+                one_job(network, fitted, seed, rows=data.rows, held_out=data.held_out)
+                for network, seed in zip(networks, seeds, strict=True)
+            ]
         ends = [round(n_epochs * (2 ** (k + 1) - 1) / (2**N_CYCLES - 1)) for k in range(N_CYCLES - 1)]
         cycles = {
             end: (start, score)
@@ -200,20 +218,36 @@ class Folds:
         }
         return jobs, ends, StopAtCycleEnd(cycles) if validated else None
 
-    def _member(self, config: MemberConfig, arrays: Arrays) -> Fitted:
-        """Return what predicts with the parameters of one member, for scorers.
+    def _networks(self, members: Members) -> list[Network]:
+        """Return the network of each member, one for all that leave out the same folds."""
+        layout, n_outputs = self.data.features.layout, self.data.targets.n_outputs
+        of_folds = {parts: network_of(members.config, layout, n_outputs, parts) for parts in set(members.left_out)}
+        return [of_folds[parts] for parts in members.left_out]
 
-        It reads rows as the network does: raw ones would be read again at each validation, with target means that
-        have seen their targets.
+    def _held_out(self, fold: Fold) -> HeldOut:
+        """Return the rows of a fold in two halves."""
+        rows, source = self.data.rows, self.data.source
+        of_fold, *halves = (
+            HeldOut(rows.select(part), partial(source.take, part)) for part in (fold.validation, *fold.halves)
+        )
+        return replace(of_fold, parts=halves)
+
+    def _member(self, config: MemberConfig, left_out: tuple[int, ...], arrays: Arrays) -> Fitted:
+        """Return what predicts with the parameters of one member, for scorers, which give it coded rows."""
+        members = Members(config, [left_out] * n_members(arrays))
+        return Fitted(Coded(self.data.features), self.data.targets, [Networks(members, arrays)])
+
+    def _out_of_fold(self, config: MemberConfig, jobs: Sequence[Job], folds: Sequence[Fold], theta: Array) -> Array:
+        """Return the raw output of the training rows (n, K), each by the member that has not seen it.
+
+        A member without a score, because no row of its fold has a weight in the loss, predicts with ``theta``.
         """
-        return Fitted(Coded(self.data.features), self.data.targets, [Networks(config, arrays)])
-
-    def _out_of_fold(self, config: MemberConfig, network: Network, folds: Sequence[Fold], theta: Array) -> Array:
-        """Return the raw output of the training rows (n, K), each by the member that has not seen it."""
-        raw = np.zeros((self.data.rows.n_rows, network.widths[-1]), theta.dtype)
-        for of_member, fold in zip(theta, folds, strict=True):
-            params = network.layout.views(of_member[None])
-            raw[fold.validation] = outputs_of(network, params, self.data.X, identity_link, fold.validation)[0]
+        raw = np.zeros((self.data.rows.n_rows, self.data.targets.n_outputs), self.data.dtype)
+        for job, fold, of_member in zip(jobs, folds, theta[:, None], strict=True):
+            assert job.held_out is not None
+            for rows, others in zip(fold.halves, job.held_out.parts[::-1], strict=True):
+                params = job.network.layout.views(of_member if others.best_theta is None else others.best_theta)
+                raw[rows] = outputs_of(job.network, params, self.data.X, identity_link, rows)[0]
         if not np.isfinite(raw).all():
             raise ValueError(
                 "The out-of-fold predictions are not finite, because training diverged: lower learning_rate_init, "
@@ -224,11 +258,8 @@ class Folds:
     def join(self, trained: Sequence[Trained]) -> tuple[Fitted, dict[str, Any]]:
         """Return the fitted mixture, and the attributes that follow from out-of-fold predictions."""
         data, targets = self.data, self.data.targets
-        layout, encoded = data.features.layout, data.encoded
-        groups = [
-            Networks(one.config, arrays_by_name(network_of(one.config, layout, targets.n_outputs), one.theta))
-            for one in trained
-        ]
+        encoded = data.encoded
+        groups = [Networks(one.members, arrays_by_name(self._networks(one.members)[0], one.theta)) for one in trained]
         equal = np.full(len(trained), 1.0 / len(trained))
         fitted = Fitted(data.features, targets, groups, equal, n_members=len(self.seeds[0]))
         raws = [one.raw for one in trained if one.raw is not None]
@@ -244,21 +275,55 @@ class Folds:
 def make_folds(
     strata: NDArray[Any] | None, n_rows: int, n_folds: int, groups: Any, rng: np.random.RandomState
 ) -> list[Fold]:
-    """Return folds at random: stratified where each class has a row for each fold, with no group in two folds."""
-    stratified = strata is not None and bool(np.bincount(strata).min() >= n_folds)
+    """Return folds at random: stratified where each class has a row for each fold, with no group in two folds.
+
+    The halves of a fold are made in the same way.
+    """
+    rows, folds = np.arange(n_rows), []
+    for k, of_fold in enumerate(_parts(strata, rows, n_folds, groups, rng)):
+        first, *second = _parts(strata, of_fold, 2, groups, rng)
+        halves = (first, second[0] if second else of_fold[:0])
+        folds.append(Fold(np.setdiff1d(rows, of_fold), of_fold, halves, (k,)))
+    return folds
+
+
+def fold_of_rows(folds: Sequence[Fold]) -> Rows:
+    """Return the number of the fold of each row."""
+    numbers = np.empty(sum(len(fold.validation) for fold in folds), int)
+    for k, fold in enumerate(folds):
+        numbers[fold.validation] = k
+    return numbers
+
+
+def _parts(
+    strata: NDArray[Any] | None, rows: Rows, n_parts: int, groups: NDArray[Any] | None, rng: np.random.RandomState
+) -> list[Rows]:
+    """Return at most ``n_parts`` parts of the rows at random, none of them empty."""
+    strata = None if strata is None else np.unique(strata[rows], return_inverse=True)[1]
+    groups = None if groups is None else groups[rows]
+    n_parts = min(n_parts, len(rows) if groups is None else len(np.unique(groups)))
+    if n_parts < 2:
+        return [rows]
+    stratified = strata is not None and bool(np.bincount(strata).min() >= n_parts)
     splitters = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
-    splitter: Any = splitters[stratified](n_folds, shuffle=True, random_state=rng.randint(2**31 - 1))
-    return [Fold(*fold) for fold in splitter.split(np.empty((n_rows, 1)), strata, groups)]
+    splitter: Any = splitters[stratified](n_parts, shuffle=True, random_state=rng.randint(2**31 - 1))
+    parts = [rows[part] for _, part in splitter.split(np.empty((len(rows), 1)), strata, groups)]
+    return [part for part in parts if len(part)]  # of few groups that differ in size some parts may be empty
 
 
 def _merged(folds: Sequence[Fold], n_left_out: int) -> Sequence[Fold]:
     """Return folds of ``n_left_out`` folds each, the folds themselves where that does not come out even."""
     if len(folds) % n_left_out or len(folds) <= n_left_out:
         return folds
-    parts = [fold.validation for fold in folds]
-    merged = [np.sort(np.concatenate(parts[k : k + n_left_out])) for k in range(0, len(parts), n_left_out)]
-    rows = np.arange(sum(map(len, parts)))
-    return [Fold(np.setdiff1d(rows, left_out), left_out) for left_out in merged]
+    rows = np.arange(sum(len(fold.validation) for fold in folds))
+    merged = []
+    for k in range(0, len(folds), n_left_out):
+        several = folds[k : k + n_left_out]
+        first, second = (np.sort(np.concatenate([fold.halves[h] for fold in several])) for h in range(2))
+        left_out = np.union1d(first, second)
+        parts = tuple(part for fold in several for part in fold.parts)
+        merged.append(Fold(np.setdiff1d(rows, left_out), left_out, (first, second), parts))
+    return merged
 
 
 def _passes(max_iter: int, steps_per_pass: int) -> tuple[int, int]:

@@ -133,7 +133,7 @@ class Labels(Targets):
 
     def decide(self, prediction: Array) -> NDArray[Any]:
         """Return the code (n, 1) of the most probable class."""
-        if prediction.shape[-1] == 1:
+        if not self.class_outputs:
             return (prediction > 0.5).astype(np.intp)
         codes: NDArray[np.intp] = prediction.argmax(axis=-1)[..., None]
         return codes

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlp_estimator.engine.layers import OneHot, Piecewise
-from mlp_estimator.fitting.features.blocks import BLOCKS, CODES, ENCODED, MEANS, MISSING, NUMBERS, Feature, TableLayout
+from mlp_estimator.engine.layers import LevelNumbers, OneHot, Piecewise
+from mlp_estimator.fitting.features.blocks import BLOCKS, CODES, ENCODED, KEY, MISSING, NUMBERS, Feature, TableLayout
+from mlp_estimator.fitting.features.target_means import TargetMeans
 
 EDGES = np.array([-1.0, 0.0, 2.0], np.float32)
 FEATURES = [
-    Feature("town", CODES, n_levels=3),
+    Feature("town", CODES, n_levels=5, n_indicators=3),
     Feature("age", NUMBERS),
     Feature("age is missing", MISSING),
     Feature("fare", ENCODED, EDGES),
-    Feature("member", CODES, n_levels=2),
-    Feature("mean of target 0", MEANS),
+    Feature("member", CODES, n_levels=2, n_indicators=2),
+    Feature("fold", KEY),
     Feature("size", ENCODED, EDGES),
 ]
 
@@ -23,7 +24,7 @@ FEATURES = [
 def test_features_stand_in_the_order_of_the_blocks_and_keep_their_order_in_each():
     layout = TableLayout(FEATURES)
     names = [feature.name for feature in layout.features]
-    assert names == ["fare", "size", "age", "age is missing", "mean of target 0", "town", "member"]
+    assert names == ["fare", "size", "age", "age is missing", "town", "member", "fold"]
     assert len(layout.features) == 7
 
 
@@ -58,6 +59,26 @@ def test_blocks_are_stretches_that_cover_all_features(left_out):
 def test_the_bottom_layers_are_those_that_the_blocks_need(blocks, encoding, expected):
     layout = TableLayout(feature for feature in FEATURES if feature.block in blocks)
     assert [type(layer) for layer in layout.bottom(encoding=encoding)] == expected
+
+
+def test_networks_read_means_with_the_folds_that_they_leave_out_in_the_type_of_the_computation():
+    means = TargetMeans.of([5, 2], 2)
+    folds = np.arange(60) % 3
+    means.learn(np.column_stack([np.arange(60) % 5, np.arange(60) % 2]), [5, 2], folds, np.eye(60)[:, :2])
+    layout = TableLayout(FEATURES, means=means, dtype="float64")
+    for new_rows in (False, True):
+        first, *others = layout.bottom(encoding=True, left_out=(1,), new_rows=new_rows)
+        assert [type(layer) for layer in others] == [OneHot, Piecewise]
+        assert isinstance(first, LevelNumbers)
+        assert (first.n_codes, first.columns, first.tables[0].dtype) == (2, (0,), np.float64)
+        np.testing.assert_array_equal(first.tables[0][0], means.tables((1,), new_rows=new_rows)[0])
+
+
+def test_networks_of_a_layout_have_one_encoding_so_that_they_can_train_together():
+    layout = TableLayout(FEATURES)
+    assert layout.bottom(encoding=True)[-1] is layout.bottom(encoding=True)[-1]
+    layout.learn_encoding_means(np.ones((4, 7), np.float32), None)
+    np.testing.assert_array_equal(layout.encoding_means, [1.0, 0.5, 1.0, 0.5])
 
 
 def test_the_bottom_layers_know_levels_and_edges():

@@ -34,10 +34,11 @@ def learned(X, **options):
     return Table.learn(read_frame(X), **(OPTIONS | options))
 
 
-def coded_and_taught(X, y=None, folds=(), counts=None, **options):
+def coded_and_taught(X, y=None, folds=None, counts=None, **options):
     """Return a table that has learned all its means, and the coded training rows."""
     table = learned(X, counts=counts, **options)
     coded = table.code(read_frame(X))
+    folds = np.zeros(len(X), int) if folds is None else folds
     table.learn_means(coded, np.zeros((len(X), 1)) if y is None else y, folds, counts)
     return table, coded
 
@@ -217,23 +218,21 @@ def test_a_table_without_anything_to_learn_has_one_column_of_zeros():
     np.testing.assert_array_equal(expanded(table, coded), np.zeros((5, 1)))
 
 
-def test_out_of_fold_means_are_written_to_the_training_rows_and_new_rows_read_those_of_all():
+def test_training_rows_have_the_key_of_their_fold_and_new_rows_that_of_none():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"size": rng.normal(size=90), "town": rng.choice(list("abc"), 90), "member": rng.random(90) < 0.5})
-    y, rows = rng.normal(size=(90, 2)), np.arange(90)
-    folds = [(np.setdiff1d(rows, rows[k::3]), rows[k::3]) for k in range(3)]
+    y, folds = rng.normal(size=(90, 2)), np.arange(90) % 3
     table, coded = coded_and_taught(X, y, folds, n_targets=2)
-    assert [feature.name for feature in table.layout.features] == [
-        "size", "mean of target 0", "mean of target 1", "town", "member"
-    ]  # fmt: skip
+    assert [feature.name for feature in table.layout.features] == ["size", "town", "member", "fold"]
+    np.testing.assert_array_equal(coded[:, -1], folds + 1)
     new = table.code(read_frame(X))
-    in_unit = new[:, 1:3] * table.means.scale + table.means.center
-    for level in "abc":
-        chosen = (X["town"] == level).to_numpy()
-        expected = (y[chosen].sum(axis=0) + 20 * y.mean(axis=0)) / (chosen.sum() + 20)
-        np.testing.assert_allclose(in_unit[chosen], [expected] * chosen.sum(), atol=1e-5)
-    assert np.abs(coded[:, 1:3] - new[:, 1:3]).min() > 1e-4
-    np.testing.assert_array_equal(np.delete(coded, [1, 2], axis=1), np.delete(new, [1, 2], axis=1))
+    np.testing.assert_array_equal(new[:, -1], np.zeros(90))
+    np.testing.assert_array_equal(coded[:, :-1], new[:, :-1])
+    means, of_folds = expanded(table, new)[:, 1:3], expanded(table, coded)[:, 1:3]
+    of_new_rows, of_training_rows = (table.means.tables((), new_rows=flag)[0] for flag in (True, False))
+    levels = 1 + coded[:, 1].astype(int)
+    np.testing.assert_allclose(means, of_new_rows[0, levels])
+    np.testing.assert_allclose(of_folds, of_training_rows[folds + 1, levels])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

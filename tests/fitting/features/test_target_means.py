@@ -1,114 +1,161 @@
-"""Means of the target by category: their shrinkage, and that no training row sees the targets of its own fold."""
+"""Means of the target by level: what each network reads, and that no row sees what it must not."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from mlp_estimator.fitting.features.target_means import TargetMeans
+from mlp_estimator.fitting.features.target_means import MAX_NUMBERS, MAX_PRIOR, MIN_PRIOR, TargetMeans, _likely_prior
 
 RNG = np.random.default_rng(0)
-N = 90
+N, N_FOLDS = 120, 4
 CODES = np.column_stack([RNG.integers(0, 4, N), RNG.integers(0, 2, N), RNG.integers(0, 3, N)])
 N_LEVELS = [4, 2, 3]
+FOLDS = RNG.permutation(N) % N_FOLDS
 Y = RNG.normal(3.0, 2.0, (N, 2)) + CODES[:, :1]
-ALL = np.arange(N)
-FOLDS = [(np.setdiff1d(ALL, ALL[k::3]), ALL[k::3]) for k in range(3)]
+NETWORKS = pytest.mark.parametrize("left_out", [(), (2,), (1, 3)])
 
 
 def learned(codes=CODES, y=Y, folds=FOLDS, counts=None):
-    """Return means, and those of the training rows in the unit of the targets."""
     means = TargetMeans.of(N_LEVELS, y.shape[1])
-    rows = means.learn(codes, y, folds, counts)
-    return means, rows * means.scale + means.center
+    means.learn(codes, N_LEVELS, folds, y, counts)
+    return means
 
 
-def means_of(codes, y, levels):
-    """The definition: the mean of a level and of 20 rows of the overall mean."""
-    overall = y.mean(axis=0)
-    return {level: (y[codes == level].sum(axis=0) + 20 * overall) / ((codes == level).sum() + 20) for level in levels}
+def in_unit(means, left_out, **options):
+    """The means that a network reads, in the unit of the targets."""
+    tables = means.tables(left_out, **{"new_rows": False} | options)
+    return [table * scale + center for table, center, scale in zip(tables, means.center, means.scale, strict=True)]
+
+
+def mean_of(rows, codes, level, prior, y=Y):
+    """The definition: the mean of the rows with a level, and of so many rows of the mean of all."""
+    of_level = rows & (codes == level)
+    return (y[of_level].sum(axis=0) + prior * y[rows].mean(axis=0)) / (of_level.sum() + prior)
 
 
 def test_a_category_of_two_levels_has_no_means():
-    means = TargetMeans.of(N_LEVELS, 2)
+    means = learned()
     assert means.columns == [0, 2]
-    assert len(means) == 4
-    assert len(TargetMeans.of([2, 2], 1)) == 0
+    assert len(means) == 2
+    assert not TargetMeans.of([2, 2], 1)
 
 
-def test_a_new_row_reads_the_mean_of_its_level_shrunk_by_20_rows():
-    means, _ = learned()
-    first, last = means_of(CODES[:, 0], Y, range(4)), means_of(CODES[:, 2], Y, range(3))
-    rows = np.array([[level, 1, other] for level in range(4) for other in range(3)])
-    expected = [[*first[level], *last[other]] for level, _, other in rows]
-    np.testing.assert_allclose(means.code(rows) * means.scale + means.center, expected, rtol=1e-5)
+def test_targets_of_one_class_have_no_means():
+    assert not TargetMeans.of([5, 5], 0)
 
 
-def test_an_unseen_level_reads_the_overall_mean():
-    means, _ = learned()
-    unseen, overall = means.code(np.array([[-1, -1, -1]])), Y.mean(axis=0)
-    np.testing.assert_allclose(unseen * means.scale + means.center, [[*overall, *overall]], rtol=1e-5)
+@NETWORKS
+def test_a_training_row_reads_the_rows_outside_its_fold_and_those_that_the_network_leaves_out(left_out):
+    means = learned()
+    for place, table in zip((0, 2), in_unit(means, left_out), strict=True):
+        prior = means.priors[means.columns.index(place)]
+        for fold in set(range(N_FOLDS)) - set(left_out):
+            rows = ~np.isin(FOLDS, [fold, *left_out])
+            for level in range(N_LEVELS[place]):
+                expected = mean_of(rows, CODES[:, place], level, prior)
+                np.testing.assert_allclose(table[1 + fold, 1 + level], expected)
 
 
-def test_a_training_row_reads_the_mean_over_the_rows_outside_its_fold():
-    _, rows = learned()
-    for train, validation in FOLDS:
-        for place, column in ((slice(0, 2), 0), (slice(2, 4), 2)):
-            expected = means_of(CODES[train, column], Y[train], range(4))
-            np.testing.assert_allclose(
-                rows[validation, place], [expected[level] for level in CODES[validation, column]], rtol=1e-5
-            )
+@NETWORKS
+def test_new_rows_and_those_left_out_read_all_rows_that_the_network_trains_on(left_out):
+    means, rows = learned(), ~np.isin(FOLDS, left_out)
+    for place, table in zip((0, 2), in_unit(means, left_out), strict=True):
+        prior = means.priors[means.columns.index(place)]
+        for key in (0, *(1 + fold for fold in left_out)):
+            for level in range(N_LEVELS[place]):
+                np.testing.assert_allclose(table[key, 1 + level], mean_of(rows, CODES[:, place], level, prior))
+    for table, of_new_rows in zip(in_unit(means, left_out), in_unit(means, left_out, new_rows=True), strict=True):
+        np.testing.assert_array_equal(table[:1], of_new_rows)
 
 
-def test_targets_of_a_fold_do_not_move_the_means_of_its_rows():
-    _, before = learned()
-    for _, fold in FOLDS:
+@NETWORKS
+def test_an_unknown_level_reads_the_overall_mean(left_out):
+    for table in in_unit(learned(), left_out):
+        np.testing.assert_allclose(table[0, 0], Y[~np.isin(FOLDS, left_out)].mean(axis=0))
+
+
+def test_targets_move_no_mean_that_must_not_see_them():
+    before = learned()
+    for fold in range(N_FOLDS):
         y = Y.copy()
-        y[fold] += RNG.normal(50.0, 10.0, (len(fold), 2))
-        _, after = learned(y=y)
-        np.testing.assert_allclose(after[fold], before[fold], atol=1e-4)
-        others = np.setdiff1d(ALL, fold)
-        assert np.abs(after[others] - before[others]).min() > 1.0
+        y[fold == FOLDS] += RNG.normal(50.0, 10.0, ((fold == FOLDS).sum(), 2))
+        after = learned(y=y)
+        after.priors = before.priors
+        for theirs, ours in zip(in_unit(before, (fold,)), in_unit(after, (fold,)), strict=True):
+            np.testing.assert_allclose(ours, theirs)
+        for theirs, ours in zip(in_unit(before, ()), in_unit(after, ()), strict=True):
+            np.testing.assert_allclose(ours[1 + fold], theirs[1 + fold])
+            assert np.abs(ours[0, 1:] - theirs[0, 1:]).min() > 1.0
 
 
-def test_a_level_of_one_fold_only_reads_the_overall_mean_there():
+def test_a_level_of_one_fold_reads_the_overall_mean_everywhere():
+    # Of groups that are a column: training rows have no mean of theirs, and so later rows must not have one.
     codes = CODES.copy()
-    fold = FOLDS[0][1]
-    codes[codes[:, 0] == 3, 0] = 0
-    codes[fold[:5], 0] = 3
-    _, rows = learned(codes)
-    overall = Y[FOLDS[0][0]].mean(axis=0)
-    np.testing.assert_allclose(rows[fold[:5], :2], [overall] * 5, rtol=1e-5)
+    codes[:, 0] = FOLDS
+    means = learned(codes)
+    (table, _), (left, _) = in_unit(means, ()), in_unit(means, (1,))
+    for key in range(1 + N_FOLDS):
+        np.testing.assert_allclose(table[key, 1:], np.tile(table[key, 0], (4, 1)))
+        np.testing.assert_allclose(left[key, 1:], np.tile(left[key, 0], (4, 1)))
+
+
+def test_a_level_of_two_folds_has_no_mean_where_one_of_them_is_left_out():
+    codes = CODES.copy()
+    codes[:, 0] = np.where(FOLDS < 2, 3, codes[:, 0] % 3)
+    table = in_unit(learned(codes), (0,))[0]
+    np.testing.assert_allclose(table[:, 4], table[:, 0])
+    assert np.abs(in_unit(learned(codes), ())[0][0, 4] - Y.mean(axis=0)).max() > 1e-3
 
 
 def test_a_row_that_counts_twice_is_two_rows():
     counts = RNG.integers(1, 4, N)
-    place = np.repeat(ALL, counts)
-    folds = [(np.flatnonzero(np.isin(place, train)), np.flatnonzero(np.isin(place, fold))) for train, fold in FOLDS]
-    repeated, rows = learned(CODES[place], Y[place], folds)
-    weighted, of_rows = learned(counts=counts.astype(float))
-    np.testing.assert_allclose(of_rows[place], rows, rtol=1e-5)
-    np.testing.assert_allclose(weighted.code(CODES), repeated.code(CODES), rtol=1e-4, atol=1e-5)
-
-
-def test_a_row_that_counts_0_times_is_not_there():
-    counts = (np.arange(N) % 5 > 0).astype(float)
-    y = Y.copy()
-    y[counts == 0] = 1e6
-    np.testing.assert_allclose(learned(y=y, counts=counts)[1], learned(counts=counts)[1], rtol=1e-5)
+    place = np.repeat(np.arange(N), counts)
+    repeated, weighted = learned(CODES[place], Y[place], FOLDS[place]), learned(counts=counts.astype(float))
+    np.testing.assert_allclose(weighted.priors, repeated.priors, rtol=1e-6)
+    for left_out in ((), (2,)):
+        tables = zip(weighted.tables(left_out, new_rows=False), repeated.tables(left_out, new_rows=False), strict=True)
+        for ours, theirs in tables:
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-9)
 
 
 @pytest.mark.parametrize("counts", [None, RNG.uniform(0.5, 2.0, N)], ids=["once", "weighted"])
 def test_means_of_the_training_rows_are_standardised(counts):
-    means = TargetMeans.of(N_LEVELS, 2)
-    rows = means.learn(CODES, Y, FOLDS, counts)
-    np.testing.assert_allclose(np.average(rows, axis=0, weights=counts), 0.0, atol=1e-5)
-    np.testing.assert_allclose(np.average(rows**2, axis=0, weights=counts), 1.0, rtol=1e-5)
-    assert rows.dtype == means.code(CODES).dtype == np.float32
+    for place, table in zip((0, 2), learned(counts=counts).tables((), new_rows=False), strict=True):
+        rows = table[1 + FOLDS, 1 + CODES[:, place]]
+        np.testing.assert_allclose(np.average(rows, axis=0, weights=counts), 0.0, atol=1e-9)
+        np.testing.assert_allclose(np.average(rows**2, axis=0, weights=counts), 1.0)
 
 
 def test_a_constant_target_has_means_of_0():
-    means = TargetMeans.of(N_LEVELS, 1)
-    rows = means.learn(CODES, np.full((N, 1), 7.0), FOLDS)
-    np.testing.assert_allclose(rows, 0.0, atol=1e-6)
-    np.testing.assert_allclose(means.code(CODES), 0.0, atol=1e-6)
+    for table in learned(y=np.full((N, 1), 7.0)).tables((), new_rows=False):
+        np.testing.assert_allclose(table, 0.0, atol=1e-6)
+
+
+def test_of_many_classes_the_most_frequent_ones_have_means():
+    frequency = np.arange(1, 101) / 5050
+    y = np.eye(100)[RNG.choice(100, N, p=frequency)]
+    means = learned(y=y)
+    n = MAX_NUMBERS // 2
+    chosen = np.sort(np.argsort(-y.var(axis=0), kind="stable")[:n])
+    for sums, place in zip(means.sums, (0, 2), strict=True):
+        expected = [y[CODES[:, place] == level][:, chosen].sum(axis=0) for level in range(N_LEVELS[place])]
+        np.testing.assert_allclose(sums.sum(axis=0), expected)
+
+
+def prior_of(noise, spread, rng, n_levels=400, n_rows=8000):
+    codes = rng.integers(0, n_levels, n_rows)
+    y = (rng.normal(0.0, spread, n_levels)[codes] + rng.normal(0.0, noise, n_rows))[:, None]
+    sums = np.bincount(codes, y[:, 0], n_levels)[:, None]
+    return _likely_prior(sums, np.bincount(codes, minlength=n_levels), (y**2).sum(axis=0))
+
+
+@pytest.mark.parametrize(("noise", "spread", "expected"), [(1.0, 0.5, 4.0), (1.0, 0.25, 16.0), (2.0, 0.4, 25.0)])
+def test_the_prior_is_the_variance_within_levels_over_that_between_them(noise, spread, expected):
+    priors = [prior_of(noise, spread, np.random.default_rng(seed)) for seed in range(5)]
+    assert np.mean(np.log(priors)) == pytest.approx(np.log(expected), abs=0.2)
+
+
+def test_the_prior_has_bounds():
+    assert prior_of(1.0, 0.0, np.random.default_rng(0)) > 0.2 * MAX_PRIOR
+    assert prior_of(0.0, 1.0, np.random.default_rng(0)) < 1.01 * MIN_PRIOR

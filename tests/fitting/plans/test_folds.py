@@ -10,6 +10,9 @@ from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.engine.layers import Dropout
 from mlp_estimator.engine.schedules import CYCLES, Progress
 from mlp_estimator.engine.updates import Update
+from mlp_estimator.fitting.data import HeldOut
+from mlp_estimator.fitting.held_out import score_of
+from mlp_estimator.fitting.member_config import Members
 from mlp_estimator.fitting.mixture import find_temperature, log_loss_of, mixture_weights, sharpen
 from mlp_estimator.fitting.plans import folds as module
 from mlp_estimator.fitting.plans.folds import StopAtCycleEnd, Trained, make_folds
@@ -35,6 +38,10 @@ each_estimator = pytest.mark.parametrize(
 
 def plan_of(model, X=X_DIAB, y=Y_DIAB, weight=None, groups=None, validation=(None, None, None)):
     return model._plan(model._configs(), X, y, weight, groups, validation)
+
+
+def members_of(plan, config):
+    return Members(config, [fold.parts for fold in plan.folds] or [()] * 3)
 
 
 def fold_of_rows(folds, n_rows):
@@ -101,6 +108,43 @@ def test_a_member_may_leave_out_several_folds(n_folds, n_left_out, n_merged):
     assert len(merged) == n_merged
     fold, whole = fold_of_rows(folds, 50), fold_of_rows(merged, 50)
     np.testing.assert_array_equal(whole, fold // (n_folds // n_merged))
+    np.testing.assert_array_equal(fold, module.fold_of_rows(folds))
+    for one in merged:
+        assert sorted(set(fold[one.validation])) == list(one.parts)
+        check_halves(one)
+
+
+def check_halves(fold):
+    first, second = fold.halves
+    np.testing.assert_array_equal(np.union1d(first, second), fold.validation)
+    assert len(first) + len(second) == len(fold.validation)
+
+
+@pytest.mark.parametrize("grouped", [False, True], ids=["", "groups"])
+def test_halves_of_a_fold_keep_classes_in_proportion_and_groups_together(grouped):
+    strata, groups = np.tile([0, 0, 1], 40), np.arange(120) // 6 if grouped else None
+    for fold in make_folds(strata, 120, 4, groups, np.random.RandomState(0)):
+        check_halves(fold)
+        if grouped:
+            assert not set(groups[fold.halves[0]]) & set(groups[fold.halves[1]])
+        for half in fold.halves:
+            assert abs(strata[half].mean() - 1 / 3) < 0.07
+
+
+def test_a_fold_of_one_row_or_group_has_an_empty_half():
+    for n_rows, groups in ((3, None), (12, np.arange(12) // 4)):
+        for fold in make_folds(None, n_rows, 3, groups, np.random.RandomState(0)):
+            check_halves(fold)
+            assert len(fold.halves[1]) == 0
+
+
+def test_folds_without_rows_are_left_out():
+    # One group is larger than all others, which leaves few groups for the other folds.
+    groups, strata = np.repeat([0, 1, 2, 3], [60, 1, 1, 1]), np.arange(63) % 2
+    for seed in range(20):
+        folds = make_folds(strata, 63, 4, groups, np.random.RandomState(seed))
+        fold_of_rows(folds, 63)
+        assert all(len(fold.validation) for fold in folds)
 
 
 # Jobs.
@@ -250,11 +294,70 @@ def test_members_keep_the_weights_of_their_best_epoch(Estimator, X, y):
     (one,) = plan.train(None)
     best = [max(curve) for curve in one.curves]
     assert any(curve[-1] < max(curve) for curve in one.curves)  # the last epoch is not the best of all members
-    targets = plan.data.targets
     for k, fold in enumerate(plan.folds):
-        raw, encoded = one.raw[fold.validation], plan.data.encoded.Y[fold.validation]
-        loss = log_loss_of(encoded[:, 0], None)(targets.linked(raw)) if targets.has_labels else None
-        assert best[k] == pytest.approx(-np.mean((raw - encoded) ** 2) / 2 if loss is None else -loss, rel=1e-6)
+        raw = raw_output(plan, one.theta[k], fold.validation)
+        assert best[k] == pytest.approx(-mean_loss(plan, raw, fold.validation), rel=1e-6)
+
+
+def raw_output(plan, theta, rows):
+    network = module.network_of(plan.configs[0], plan.data.features.layout, plan.data.targets.n_outputs)
+    params = network.layout.views(theta.reshape(1, -1))
+    return module.outputs_of(network, params, plan.data.X, module.identity_link, rows)[0]
+
+
+def mean_loss(plan, raw, rows):
+    """The loss by its definition: log-loss, or half of the mean squared error."""
+    targets, encoded = plan.data.targets, plan.data.encoded.Y[rows]
+    if targets.has_labels:
+        return log_loss_of(encoded[:, 0], None)(targets.linked(raw))
+    return np.mean((raw - encoded) ** 2) / 2
+
+
+@few_steps
+@pytest.mark.parametrize("n_left_out", [1, 2])
+@each_estimator
+def test_the_epoch_of_an_out_of_fold_prediction_is_the_best_one_of_the_other_half(
+    Estimator, X, y, n_left_out, monkeypatch
+):
+    epochs = {}
+    note = HeldOut.note
+
+    def recorded(self, score, theta):
+        epochs.setdefault(tuple(self.data.rows), []).append(theta.copy())
+        note(self, score, theta)
+
+    monkeypatch.setattr(HeldOut, "note", recorded)
+    settings = [{"hidden_layer_sizes": (8,), "learning_rate_init": 0.3, "n_left_out": n_left_out}]
+    options = SMALL | {"max_iter": 30, "settings": settings, "n_folds": 4}
+    plan = plan_of(Estimator(**options, dtype="float64"), X, y)
+    (one,) = plan.train(None)
+    n_others = 0
+    for k, fold in enumerate(module._merged(plan.folds, n_left_out)):
+        for rows, others in (fold.halves, fold.halves[::-1]):
+            thetas = epochs[tuple(others)]
+            losses = [mean_loss(plan, raw_output(plan, theta, others), others) for theta in thetas]
+            best = thetas[int(np.argmin(losses))]
+            np.testing.assert_allclose(one.raw[rows], raw_output(plan, best, rows), rtol=1e-6, atol=1e-9)
+            n_others += not np.array_equal(best[0], one.theta[k])
+    assert n_others  # the best epoch of a half is often another one than that of the fold
+
+
+def test_of_a_fold_of_one_row_the_last_epoch_predicts():
+    # No other row of the fold can choose one.
+    plan = plan_of(TabularMLPRegressor(**(SMALL | {"n_folds": 90, "dtype": "float64"})))
+    fold, scores = plan.folds[7], {}
+    held_out = plan._held_out(fold)
+    network = module.network_of(plan.configs[0], plan.data.features.layout, 1)
+    score = score_of(held_out, "loss", plan.data, network, None)
+    for size in (0.0, 1.0, 0.5):
+        theta = np.full((1, network.layout.size), size)
+        scores[size] = score(theta)
+        assert scores[size] == pytest.approx(
+            -mean_loss(plan, raw_output(plan, theta, fold.validation), fold.validation)
+        )
+        np.testing.assert_array_equal(held_out.parts[1].best_theta, theta)
+    best = max(scores, key=scores.get)
+    np.testing.assert_array_equal(held_out.parts[0].best_theta, np.full((1, network.layout.size), best))
 
 
 @few_steps
@@ -281,9 +384,9 @@ def test_members_keep_the_moving_average_of_their_weights_over_the_steps(monkeyp
 
 
 @few_steps
-def test_out_of_fold_predictions_are_those_of_the_member_that_has_not_seen_the_row():
-    model = TabularMLPRegressor(**SMALL, dtype="float64")
-    plan = plan_of(model)
+def test_out_of_fold_predictions_are_those_of_the_member_that_has_not_seen_the_row(monkeypatch):
+    monkeypatch.setattr(HeldOut, "note", lambda self, score, theta: None)  # so that all are of the member's epoch
+    plan = plan_of(TabularMLPRegressor(**SMALL, dtype="float64"))
     (one,) = plan.train(None)
     fitted, attributes = plan.join([one])
     members = fitted.predict(fitted.features.read(X_DIAB, lambda X, **options: X), members=True)[..., 0]
@@ -294,10 +397,10 @@ def test_out_of_fold_predictions_are_those_of_the_member_that_has_not_seen_the_r
 
 def test_predictions_that_are_not_finite_are_an_error():
     plan = plan_of(TabularMLPRegressor(**SMALL))
-    network = module.network_of(plan.configs[0], plan.data.features.layout, 1)
-    theta = np.full((3, network.layout.size), np.inf, np.float32)
+    jobs, _, _ = plan._jobs(members_of(plan, plan.configs[0]), plan.folds, plan.seeds[0], module.UNKNOWN)
+    theta = np.full((3, jobs[0].network.layout.size), np.inf, np.float32)
     with pytest.raises(ValueError, match="out-of-fold predictions are not finite, because training diverged: lower"):
-        plan._out_of_fold(plan.configs[0], network, plan.folds, theta)
+        plan._out_of_fold(plan.configs[0], jobs, plan.folds, theta)
 
 
 # Early ends.
@@ -413,7 +516,7 @@ def test_the_progress_of_the_first_configuration_is_the_reference_of_the_others_
 
     def train_config(self, c, reference):
         seen.append((c, reference))
-        return Trained(self.configs[c], np.zeros((3, 1)), [], None, 1, progress)
+        return Trained(members_of(self, self.configs[c]), np.zeros((3, 1)), [], None, 1, progress)
 
     monkeypatch.setattr(module.Folds, "train_config", train_config)
     list(plan_of(TabularMLPRegressor(**TWO)).train(None))
@@ -450,7 +553,7 @@ def trained_with(plan, raws):
     n_outputs, layout = plan.data.targets.n_outputs, plan.data.features.layout
     sizes = [module.network_of(config, layout, n_outputs).layout.size for config in plan.configs]
     return [
-        Trained(config, np.zeros((3, size), np.float32), [[-1.0]] * 3, raw, 1, (-1.0, -1.0))
+        Trained(members_of(plan, config), np.zeros((3, size), np.float32), [[-1.0]] * 3, raw, 1, (-1.0, -1.0))
         for config, size, raw in zip(plan.configs, sizes, raws, strict=True)
     ]
 

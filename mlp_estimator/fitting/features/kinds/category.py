@@ -30,7 +30,7 @@ class Category(Kind):
     """A column of categories.
 
     Levels are numbers, or text: booleans are 0 and 1, and text that spells a number is that number. Missing is a level
-    of its own if values were missing in ``fit``. The rarest levels share one code.
+    of its own if values were missing in ``fit``. The codes of the rarest levels are the last ones.
     """
 
     def __init__(self, name: str):
@@ -39,7 +39,8 @@ class Category(Kind):
         self.n_missing = 0.0
         self.codes: dict[Level, int] = {}  # by level
         self.missing_code = UNKNOWN
-        self.n_codes = 0
+        self.n_levels = 0  # missing included
+        self.n_indicators = 0
 
     @classmethod
     def takes(cls, holds: frozenset[str]) -> bool:
@@ -72,19 +73,22 @@ class Category(Kind):
             self.counts[level] = self.counts.get(level, 0) + count
 
     def finish(self, resolution: Resolution) -> None:
-        """Give codes to levels: all of them, or the most frequent ones and one for all others."""
-        kept = levels = sorted(self.counts, key=lambda level: (isinstance(level, str), level))
+        """Give codes to levels: in order, missing last; with too many of them the rarest ones behind all others."""
+        levels = sorted(self.counts, key=lambda level: (isinstance(level, str), level))
         room = resolution.max_categories - (self.n_missing > 0)
+        rare: set[Level] = set()
         if len(levels) > room:
             # Of equally frequent levels the last ones are kept, as by scikit-learn's encoders.
             ranked = sorted(range(len(levels)), key=lambda k: (self.counts[levels[k]], k))
-            kept = [levels[k] for k in sorted(ranked[len(levels) - room + 1 :])]
-        self.codes = dict.fromkeys(levels, len(kept)) | {level: code for code, level in enumerate(kept)}
-        self.n_codes = len(kept) + (len(kept) < len(levels))
+            rare = {levels[k] for k in ranked[: len(levels) - room + 1]}
+        ordered: list[Level | None] = [level for level in levels if level not in rare]
+        ordered += [None] * (self.n_missing > 0)
+        self.n_levels, self.n_indicators = len(ordered) + len(rare), len(ordered) + bool(rare)
+        ordered += [level for level in levels if level in rare]
+        codes = {level: code for code, level in enumerate(ordered)}
+        self.codes = {level: codes[level] for level in levels}
+        self.missing_code = codes.get(None, UNKNOWN)
         self.counts = {}
-        if self.n_missing:
-            self.missing_code = self.n_codes
-            self.n_codes += 1
 
     @property
     def categories(self) -> NDArray[Any]:
@@ -93,7 +97,7 @@ class Category(Kind):
 
     def features(self) -> list[Feature]:
         """Return the codes."""
-        return [Feature(self.name, CODES, n_levels=self.n_codes)]
+        return [Feature(self.name, CODES, n_levels=self.n_levels, n_indicators=self.n_indicators)]
 
     def code(self, column: Column) -> Sequence[NDArray[Any]]:
         """Return the codes, -1 for levels that were not in ``fit``."""

@@ -146,31 +146,36 @@ def test_a_level_that_was_never_seen_is_unknown():
     assert codes(learned([1, 2, 4]), [3, "Cork", 2, "2.5", date(2024, 1, 1)]) == [-1, -1, 1, -1, -1]
 
 
-def test_the_most_frequent_levels_have_codes_and_the_others_share_one():
+def indicators(kind, values):
+    """The indicator of each value."""
+    return [min(code, kind.features()[0].n_indicators - 1) for code in codes(kind, values)]
+
+
+def test_the_rarest_levels_have_the_last_codes_and_share_an_indicator():
     kind = learned(list("aaabccccddeeeef"), max_categories=4)
-    assert codes(kind, list("aceb")) == [0, 1, 2, 3]
-    assert codes(kind, list("bdf")) == [3, 3, 3]
+    assert codes(kind, list("acebdf")) == [0, 1, 2, 3, 4, 5]
+    assert indicators(kind, list("acebdf")) == [0, 1, 2, 3, 3, 3]
     assert codes(kind, ["never"]) == [UNKNOWN]
-    assert kind.features()[0].n_levels == 4
+    assert (kind.features()[0].n_levels, kind.features()[0].n_indicators) == (6, 4)
     assert sorted(kind.categories) == list("abcdef")
 
 
 def test_missing_is_one_of_the_categories_and_never_shares():
     kind = learned([*"aaabbc", None], max_categories=3)
-    assert codes(kind, ["a", "b", "c", None]) == [0, 1, 1, 2]
-    assert kind.features()[0].n_levels == 3
+    assert codes(kind, ["a", "b", "c", None]) == [0, 2, 3, 1]
+    assert indicators(kind, ["a", "b", "c", None]) == [0, 2, 2, 1]
 
 
 def test_as_many_levels_as_categories_share_nothing():
     kind = learned(["a", "b", "b", "c"], max_categories=3)
-    assert codes(kind, ["a", "b", "c"]) == [0, 1, 2]
+    assert indicators(kind, ["a", "b", "c"]) == codes(kind, ["a", "b", "c"]) == [0, 1, 2]
 
 
 def test_of_equally_frequent_levels_the_last_ones_are_kept_as_by_scikit_learn():
     from sklearn.preprocessing import OrdinalEncoder
 
     values = list("abcdabcdee")
-    ours = np.array(codes(learned(values, max_categories=3), list("abcde")))
+    ours = np.array(indicators(learned(values, max_categories=3), list("abcde")))
     encoder = OrdinalEncoder(max_categories=3).fit(np.array(values)[:, None])
     theirs = encoder.transform(np.array(list("abcde"))[:, None])[:, 0]
     np.testing.assert_array_equal(ours, theirs)
@@ -179,12 +184,12 @@ def test_of_equally_frequent_levels_the_last_ones_are_kept_as_by_scikit_learn():
 def test_counts_decide_which_levels_are_kept():
     values = list("abc")
     for counts, expected in (([1.0, 5.0, 3.0], [1, 0, 1]), ([5.0, 1.0, 3.0], [0, 1, 1]), ([0.5, 0.1, 0.7], [1, 1, 0])):
-        assert codes(learned(2 * values, max_categories=2, counts=np.tile(counts, 2)), values) == expected
+        assert indicators(learned(2 * values, max_categories=2, counts=np.tile(counts, 2)), values) == expected
 
 
 def test_forms_of_a_level_count_together():
     kind = learned([1, "1", True, 1.0, "x", "x", "y", "y", "y"], max_categories=2)
-    assert codes(kind, [1, "x", "y"]) == [0, 1, 1]
+    assert indicators(kind, [1, "x", "y"]) == [0, 1, 1]
 
 
 @pytest.mark.parametrize("entry", [[1, 2], {"a": 1}, {1}])

@@ -67,7 +67,9 @@ def learned_at_once(name):
 def check_same(name, kind, expected):
     """Two kinds code all values of a column alike, into features that are alike."""
     for ours, theirs in zip(kind.features(), expected.features(), strict=True):
-        assert (ours.name, ours.block, ours.n_levels) == (theirs.name, theirs.block, theirs.n_levels)
+        assert (ours.name, ours.block, ours.n_levels, ours.n_indicators) == (
+            theirs.name, theirs.block, theirs.n_levels, theirs.n_indicators
+        )  # fmt: skip
         np.testing.assert_allclose(ours.edges, theirs.edges, rtol=1e-6, atol=1e-7)
     column = column_of(COLUMNS[name])
     for ours, theirs in zip(kind.code(column), expected.code(column), strict=True):
