@@ -109,11 +109,16 @@ class Monitor:
         self.n_flat = 0 if improved else self.n_flat + 1
         self.check_finite(loss)
 
+    @property
+    def time_is_over(self) -> bool:
+        """Whether ``max_time`` has passed since the run began."""
+        return self.max_time < math.inf and self._start is not None and monotonic() - self._start > self.max_time
+
     def notify(self) -> None:
         """Second half of ``record``: notify the observer and check ``max_time``."""
         if self.observer is not None and self.observer.end():
             self.ended = STOPPED
-        if self.max_time < math.inf and self._start is not None and monotonic() - self._start > self.max_time:
+        if self.time_is_over:
             self.ended = Outcome(
                 "exhausted",
                 f"max_time={self.max_time:g} seconds were over after {self.n_iter} epochs, before the optimization "

@@ -81,6 +81,11 @@ def raised_interrupts() -> Iterator[None]:
         _interrupts_are_raised.reset(token)
 
 
+def interrupts_are_raised() -> bool:
+    """Tell whether a fit must not keep what it has reached."""
+    return _interrupts_are_raised.get()
+
+
 def fit_jobs(
     jobs: Sequence[Job], observer: FitObserver | None = None, *, keep_interrupted: bool = False
 ) -> list[FitState | Exception]:
@@ -103,7 +108,7 @@ def fit_jobs(
         for name, of_solver in solvers.items():
             _train(SOLVERS[name], of_solver)
     except KeyboardInterrupt:
-        if not keep_interrupted or _interrupts_are_raised.get():
+        if not keep_interrupted or interrupts_are_raised():
             raise
         interrupt(runs)
     return [_result(job, run) if isinstance(run, Run) else run for job, run in zip(jobs, prepared, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +22,7 @@ from ..fitting.fitted import Fitted
 from ..fitting.frames import read_frame
 from ..fitting.held_out import check_validation_set, held_out_set
 from ..fitting.intervals import Residuals
+from ..fitting.jobs import interrupts_are_raised
 from ..fitting.member_config import MemberConfig
 from ..fitting.plans import Folds, draw_seeds
 from ..fitting.plans.folds import Trained, fold_of_rows, make_folds
@@ -31,6 +33,12 @@ from ..fitting.targets import Encoded, Targets, read_targets
 from ..legacy import tabular_state
 from ..persistence import restored
 from .parameters import TabularParameters
+
+ONE_GROUP = (
+    "All rows are of one group, so that there are no folds: no epoch is chosen, and there are no out-of-fold "
+    "predictions, scores and intervals. Leave groups out, or name smaller groups."
+)
+INTERRUPTED = "Training interrupted by user. The fit keeps the {} finished setting(s)."
 
 
 class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
@@ -102,8 +110,13 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                 trained: list[Trained] = []
                 if tasks is not None:
                     tasks.follow((), lambda: self._attributes(plan, trained) if trained else None)
-                for one in plan.train(self.n_jobs, tasks):
-                    trained.append(one)
+                try:
+                    for one in plan.train(self.n_jobs, tasks):
+                        trained.append(one)
+                except KeyboardInterrupt:
+                    if not trained or interrupts_are_raised():
+                        raise
+                    warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=3)
                 attributes = self._attributes(plan, trained)
                 for name in ("_residuals", "oof_prediction_", "oof_target_", "oof_score_"):
                     vars(self).pop(name, None)
@@ -138,6 +151,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         encoded = Encoded(Y, targets.weigh(Y, weight), weight)
         counts = encoded.counts
         folds = make_folds(targets.strata(Y), frame.n_rows, self.n_folds, groups, rng)
+        if len(folds) == 1 and not validated and frame.n_rows > 1:
+            warnings.warn(ONE_GROUP, UserWarning, stacklevel=4)
         table = Table.learn(
             frame,
             categorical=self.categorical_features,

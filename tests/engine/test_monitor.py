@@ -11,6 +11,7 @@ from samples import X_IRIS, Y_IRIS
 from sklearn.exceptions import ConvergenceWarning
 
 from mlp_estimator import MLPClassifier
+from mlp_estimator.engine import monitor
 from mlp_estimator.engine.monitor import Monitor
 
 ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -71,6 +72,15 @@ def test_verbose_prints_scikit_learns_lines(capsys):
         "Iteration 1, loss = 1.00000000\nValidation score: 0.500000\n"
         "Validation score did not improve more than tol=0.000100 for 2 consecutive epochs. Stopping.\n"
     )
+
+
+@ignore_convergence
+def test_the_time_limit_ends_an_epoch_of_many_batches(monkeypatch):
+    seconds = iter(range(10**6))
+    monkeypatch.setattr(monitor, "monotonic", lambda: next(seconds))  # each look at the clock takes a second
+    model = MLPClassifier((5,), batch_size=1, max_time=5, max_iter=100, random_state=0).fit(X_IRIS, Y_IRIS)
+    assert model.n_iter_ == 1
+    assert next(seconds) < 10
 
 
 @ignore_convergence

@@ -21,6 +21,7 @@ from test_check_estimator import run_check
 from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.fitting.intervals import label_set
 from mlp_estimator.fitting.mixture import sharpen
+from mlp_estimator.fitting.plans import folds
 
 FAST = {"settings": [{"hidden_layer_sizes": (16,)}], "n_folds": 3, "max_iter": 16}
 X_DIAB, Y_DIAB = load_diabetes(return_X_y=True)
@@ -318,6 +319,66 @@ def test_sets_of_labels_are_those_of_probabilities_at_the_temperature():
     assert (calibrated != label_set(members, model._residuals, 0.9)).any()
 
 
+def test_one_group_has_no_folds_and_says_so():
+    with pytest.warns(UserWarning, match="All rows are of one group, so that there are no folds"):
+        model = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB[:30], Y_DIAB[:30], groups=["a"] * 30)
+    assert not hasattr(model, "oof_score_")
+    assert np.isfinite(model.predict(X_DIAB)).all()
+
+
+def test_a_group_that_is_a_column_does_no_harm():
+    # Rows of later years, of the same shops: the means of shops, which training rows do not have, must not be read.
+    rng = np.random.default_rng(0)
+    shop, size = np.arange(40).repeat(10), rng.normal(size=400)
+    X = pd.DataFrame({"size": size, "shop": [f"s{s}" for s in shop]})
+    y = size + rng.normal(size=40)[shop] + 0.1 * rng.normal(size=400)
+    train = np.arange(400) % 10 < 8
+    options = FAST | {"random_state": 0}
+    model = TabularMLPRegressor(**options).fit(X[train], y[train], groups=shop[train])
+    without = TabularMLPRegressor(**options).fit(X[["size"]][train], y[train], groups=shop[train])
+    assert model.score(X[~train], y[~train]) >= without.score(X[["size"]][~train], y[~train])
+
+
+@pytest.mark.parametrize("n_classes", [0, 2])
+def test_pure_noise_in_a_category_has_no_score_and_intervals_hold(n_classes):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"town": rng.integers(0, 64, 2512).astype(str)})
+    y = rng.integers(0, n_classes, 2512) if n_classes else rng.normal(size=2512)
+    Estimator = TabularMLPClassifier if n_classes else TabularMLPRegressor
+    model = Estimator(**FAST, random_state=0).fit(X[:512], y[:512])
+    assert abs(model.oof_score_ - model.score(X[512:], y[512:])) < 0.06
+    if n_classes:
+        p = model.predict_proba(X[512:])[np.arange(2000), y[512:]]
+        assert -np.log(p).mean() < np.log(2) + 0.01
+    else:
+        low, high = model.predict_interval(X[512:])
+        assert ((low <= y[512:]) & (y[512:] <= high)).mean() > 0.87
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_an_interrupt_keeps_the_settings_that_are_finished(at, monkeypatch):
+    train_config, n_calls = folds.Folds.train_config, []
+
+    def interrupted(self, c, reference):
+        if c == at:
+            raise KeyboardInterrupt
+        n_calls.append(c)
+        return train_config(self, c, reference)
+
+    monkeypatch.setattr(folds.Folds, "train_config", interrupted)
+    options = FAST | {"settings": [{"hidden_layer_sizes": (n,)} for n in (4, 5, 6)]}
+    with pytest.warns(UserWarning, match=rf"Training interrupted by user. The fit keeps the {at} finished"):
+        model = TabularMLPRegressor(**options, random_state=0).fit(X_DIAB, Y_DIAB)
+    assert n_calls == list(range(at))
+    assert len(model.settings_) == len(model.mixture_weights_) == at
+    assert np.isfinite(model.predict(X_DIAB)).all()
+    at = 0
+    before = dict(vars(model))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X_DIAB, Y_DIAB)
+    assert vars(model) == before
+
+
 def test_groups_stay_in_one_fold():
     # Rows of a group are copies: only folds by groups give an honest score.
     rng = np.random.default_rng(0)
@@ -413,8 +474,10 @@ def test_degenerate_targets():
     for y in (np.zeros(20), np.full(20, 5e9)):
         model = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB[:20], y)
         np.testing.assert_allclose(model.predict(X_DIAB), y[0])
-    one = TabularMLPClassifier(**FAST, random_state=0).fit(X_IRIS[:20], np.full(20, "a"))
-    assert set(one.predict(X_IRIS)) == {"a"}
+    for X in (X_IRIS[:21], pd.DataFrame({"town": list("abc") * 7})):  # a category whose means would have no target
+        one = TabularMLPClassifier(**FAST, random_state=0).fit(X, np.full(21, "a"))
+        assert set(one.predict(X)) == {"a"}
+        assert one.oof_score_ == 1.0
     single = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB[:1], Y_DIAB[:1])
     np.testing.assert_allclose(single.predict(X_DIAB[:1]), Y_DIAB[:1])
 

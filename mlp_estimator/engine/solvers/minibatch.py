@@ -111,7 +111,10 @@ class Minibatch(Solver):
     def _epoch(
         self, objective: Objective, update: Update, orders: list[Order], runs: Sequence[Run]
     ) -> NDArray[np.floating[Any]]:
-        """Pass over the rows, once or ``n_passes`` times; return the mean (M,) of the batch losses."""
+        """Pass over the rows, once or ``n_passes`` times; return the mean (M,) of the batch losses.
+
+        The epoch in which the time of the first run is over ends with the step.
+        """
         n, batch_size, total, n_done = objective.n_rows, runs[0].batch_size, np.zeros(len(runs)), 0
         n_passes = runs[0].n_passes
         steps = _Steps(runs, objective, update, n_passes * -(-n // batch_size))
@@ -130,6 +133,8 @@ class Minibatch(Solver):
                 n_rows = n if rows is None else rows.shape[-1]
                 total += value * n_rows
                 n_done += n_rows
+                if runs[0].monitor.time_is_over:
+                    return total / n_done
         return total / n_done
 
     @staticmethod
