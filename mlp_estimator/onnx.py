@@ -14,6 +14,9 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.pipeline import Pipeline
 
 from .classifier import MLPClassifier
 from .engine.activations import ACTIVATIONS, Activation
@@ -53,7 +56,8 @@ def register() -> None:
         from skl2onnx import update_registered_converter
     except ImportError as error:
         raise ImportError("ONNX needs skl2onnx: install it with pip install 'mlp-estimator[onnx]'.") from error
-    options = {"zipmap": [True, False, "columns"], "output_class_labels": [False, True], "nocl": [False, True]}
+    flags = {name: [False, True] for name in ("output_class_labels", "nocl", "raw_scores")}
+    options = {"zipmap": [True, False, "columns"], **flags}
     # Aliases of its own: the converter of scikit-learn's MLP would not sort quantiles, nor average members.
     for model, shapes, convert, of_model, parser in (
         (MLPClassifier, _classifier_shapes, _convert_classifier, options, None),
@@ -62,10 +66,47 @@ def register() -> None:
     ):
         alias = f"MlpEstimator{model.__name__}"
         update_registered_converter(model, alias, shapes, convert, parser=parser, options=of_model)
+    _refuse_wrong_graphs()
 
 
 def _refuse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> NoReturn:
     raise NotImplementedError(f"{type(model).__name__} has no ONNX converter: {NOT_CONVERTED[type(model)]}.")
+
+
+def _refuse_wrong_graphs() -> None:
+    """Refuse meta-estimators around an estimator of this package that skl2onnx would convert into something else."""
+    from skl2onnx import _parse
+
+    for meta, difference in (
+        (TunedThresholdClassifierCV, _of_threshold),
+        (CalibratedClassifierCV, _of_calibration),
+    ):
+        usual = _parse.sklearn_parsers_map.get(meta, _parse._parse_sklearn_simple_model)
+        _parse.update_registered_parser(meta, partial(_parse_unless, difference, usual))
+
+
+def _parse_unless(
+    difference: Callable[[Any], str], usual: Any, scope: Any, model: Any, inputs: Any, custom_parsers: Any = None
+) -> Any:
+    inner = model.estimator
+    last = inner[-1] if isinstance(inner, Pipeline) else inner
+    if isinstance(last, MLPClassifier) and difference(model):
+        raise NotImplementedError(
+            f"{type(model).__name__} cannot be converted around MLPClassifier: {difference(model)}"
+        )
+    return usual(scope, model, inputs, custom_parsers=custom_parsers)
+
+
+def _of_threshold(model: Any) -> str:
+    return "skl2onnx ignores the threshold. Convert `estimator_`, and compare its probabilities to `best_threshold_`."
+
+
+def _of_calibration(model: Any) -> str:
+    if model.method != "sigmoid":
+        return f"skl2onnx takes steps for method={model.method!r}. Use method='sigmoid'."
+    if isinstance(model.estimator, Pipeline):
+        return "skl2onnx calibrates probabilities of a pipeline, not scores. Put the calibration into the pipeline."
+    return ""
 
 
 class OnnxGraph:
@@ -212,4 +253,19 @@ def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
         label = g("Cast", g("Greater", probability, 0.5), to=g.type_of(np.int64))
     else:
         label = g("Gather", _labels(model), g("ArgMax", probability, axis=1, keepdims=0))
+    if scope.get_options(model, {"raw_scores": False})["raw_scores"]:  # of calibration and stacking
+        probability = _log_odds(g, fitted, raw, probability)
     g.set_outputs(label, probability)
+
+
+def _log_odds(g: OnnxGraph, fitted: Fitted, raw: str, probability: str) -> str:
+    """Return the log-odds (n, n_classes) of probabilities, as ``decision_function`` does; of two classes both."""
+    single, loss = fitted.groups[0].n_members == 1, fitted.targets.loss
+    if not loss.codes:
+        return raw if single else g("Sub", g("Log", probability), g("Log", _linked(g, fitted, g("Neg", raw))))
+    score, n = raw if single else g("Log", probability), fitted.targets.n_outputs
+    # Of each class the logarithm of the sum over the others, which is what each other score exceeds its logarithmic
+    # softmax by.
+    others = g("Add", g("Unsqueeze", score, np.array([1])), np.where(np.eye(n), -1e30, 0.0))
+    sums = g("Mul", g("Sub", others, g("LogSoftmax", others, axis=-1)), (1.0 - np.eye(n)) / (n - 1))
+    return g("Sub", score, g("Reshape", g("MatMul", sums, np.ones((n, 1))), np.array([0, -1])))

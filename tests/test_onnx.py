@@ -7,6 +7,21 @@ import sys
 import numpy as np
 import pytest
 from samples import X_CANCER, X_DIAB, X_IRIS, Y_CANCER, Y_DIAB, Y_IRIS
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    BaggingClassifier,
+    BaggingRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)  # fmt: skip
+from sklearn.linear_model import LogisticRegression, RANSACRegressor, Ridge
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -110,6 +125,72 @@ def test_regressors(case, dtype, to_onnx):
         raw = X_DIAB @ model.coefs_[0] + model.intercepts_[0]
         raw = np.maximum(raw, 0) @ model.coefs_[1] + model.intercepts_[1]
         assert (np.diff(raw, axis=1) < 0).any()
+
+
+CLASSIFIER, ENSEMBLE = (MLPClassifier((6,), n_members=n, **SHORT) for n in (1, 2))
+REGRESSOR = MLPRegressor((6,), **SHORT)
+LINEAR, RIDGE = LogisticRegression(), Ridge()
+META_CLASSIFIERS = {
+    "calibration": lambda model: CalibratedClassifierCV(model, cv=2),
+    "one against the rest": OneVsRestClassifier,
+    "stacking of probabilities": lambda model: StackingClassifier([("a", model), ("b", LINEAR)], cv=2),
+    "stacking of scores": lambda model: StackingClassifier(
+        [("a", model), ("b", LINEAR)], stack_method="decision_function", cv=2
+    ),
+    "bagging": lambda model: BaggingClassifier(model, n_estimators=2, random_state=0),
+    "boosting": lambda model: AdaBoostClassifier(model, n_estimators=2, random_state=0),
+    "search": lambda model: GridSearchCV(model, {"alpha": [1e-4]}, cv=2),
+    "vote": lambda model: VotingClassifier([("a", model), ("b", LINEAR)], voting="soft", flatten_transform=False),
+}
+META_REGRESSORS = {
+    "stacking": StackingRegressor([("a", REGRESSOR), ("b", RIDGE)], cv=2),
+    "bagging": BaggingRegressor(REGRESSOR, n_estimators=2, random_state=0),
+    "bagging of variances": BaggingRegressor(clone(REGRESSOR).set_params(loss="gaussian_nll"), n_estimators=2),
+    "boosting": AdaBoostRegressor(REGRESSOR, n_estimators=2, random_state=0),
+    "vote": VotingRegressor([("a", REGRESSOR), ("b", RIDGE)]),
+    "outliers": RANSACRegressor(REGRESSOR, min_samples=100, random_state=0),
+    "search": GridSearchCV(REGRESSOR, {"alpha": [1e-4]}, cv=2),
+}
+
+
+@pytest.mark.parametrize("model", [CLASSIFIER, ENSEMBLE], ids=["network", "ensemble"])
+@pytest.mark.parametrize(("X", "y"), [(X_CANCER, Y_CANCER), (X_IRIS, LABELS)], ids=["two classes", "three"])
+@pytest.mark.parametrize("case", META_CLASSIFIERS)
+def test_classifiers_inside_others(case, X, y, model, to_onnx):
+    if case == "stacking of scores" and len(set(y)) == 2:
+        pytest.skip("skl2onnx makes a graph of it that ONNX Runtime refuses")
+    X = X.astype(np.float32)
+    meta = META_CLASSIFIERS[case](model).fit(X, y)
+    label, probability, *_ = run(to_onnx(meta, X[:1], options={id(meta): {"zipmap": False}}), X)
+    np.testing.assert_allclose(probability, meta.predict_proba(X), atol=1e-5)
+    np.testing.assert_array_equal(label.ravel(), meta.predict(X))
+
+
+@pytest.mark.parametrize("case", META_REGRESSORS)
+def test_regressors_inside_others(case, to_onnx):
+    X = X_DIAB.astype(np.float32)
+    meta = META_REGRESSORS[case].fit(X, Y_DIAB)
+    (prediction,) = run(to_onnx(meta, X[:1]), X)
+    agree(prediction, meta.predict(X), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("meta", "sentence"),
+    [
+        (TunedThresholdClassifierCV(CLASSIFIER, cv=2), "skl2onnx ignores the threshold. Convert `estimator_`"),
+        (
+            CalibratedClassifierCV(CLASSIFIER, method="isotonic", cv=2),
+            "takes steps for method='isotonic'. Use method='s",
+        ),
+        (CalibratedClassifierCV(make_pipeline(CLASSIFIER), cv=2), "Put the calibration into the pipeline."),
+    ],
+)
+def test_what_would_be_another_classifier_is_refused(meta, sentence, to_onnx):
+    X = X_CANCER.astype(np.float32)
+    with pytest.raises(NotImplementedError, match=f"cannot be converted around MLPClassifier: .*{sentence}"):
+        to_onnx(meta.fit(X, Y_CANCER), X[:1])
+    other = CalibratedClassifierCV(LINEAR, method="isotonic", cv=2).fit(X, Y_CANCER)
+    assert to_onnx(other, X[:1]).graph.node  # what is not of this package is not its affair
 
 
 @pytest.mark.parametrize("target_opset", [13, 15, 18, 21])
