@@ -77,8 +77,9 @@ class Networks:
 class Fitted:
     """Networks with what reads their input and what their output means.
 
-    Several groups of networks are mixed with weights. A group may have fewer than ``n_members`` networks: each then
-    stands for several members, as a network that was trained outside of several folds does.
+    Several groups of networks are mixed with weights, the rest of which is that of a constant prediction. A group may
+    have fewer than ``n_members`` networks: each then stands for several members, as a network that was trained outside
+    of several folds does.
     """
 
     features: Features
@@ -87,6 +88,7 @@ class Fitted:
     mixture: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
     temperature: float = 1.0
     n_members: int = 0  # that of the first group, unless it is larger
+    constant: Array | None = None  # (K,)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -119,7 +121,8 @@ class Fitted:
         # Float32 products raise the "invalid" flag now and then for finite numbers: the result tells, not the flag.
         with np.errstate(over="ignore", invalid="ignore"):
             for X in self.features.pieces(rows):
-                weighted = [(w, g) for w, g in zip(self.mixture.tolist(), self.groups, strict=True) if w > 0.0]
+                pairs = list(zip(self.mixture.tolist(), self.groups, strict=True))
+                weighted = [(w, group) for w, group in pairs if w > 0.0] or pairs[:1]
                 chunks = [group.outputs(X, self.features, n_layers) for _, group in weighted]
                 for of_groups in zip(*chunks, strict=True):
                     raws = [raw for _, raw in of_groups]
@@ -148,8 +151,15 @@ class Fitted:
         if len(raws) == 1 and len(raws[0]) == n and weights[0] == 1.0:
             return raws[0]
         parts = [w * np.repeat(raw, n // len(raw), axis=0) for w, raw in zip(weights, raws, strict=True)]
+        if self.constant is not None:
+            parts.append((self.rest * self.constant[:, None]).astype(raws[0].dtype))
         mixed: Array = sum(parts[1:], parts[0])
         return mixed
+
+    @property
+    def rest(self) -> float:
+        """The weight of the constant."""
+        return max(0.0, 1.0 - float(self.mixture.sum()))
 
     def laplace_variance(
         self, X: Any, posteriors: Sequence[NDArray[np.float64]], noise_variances: Sequence[float]

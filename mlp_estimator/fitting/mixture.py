@@ -15,18 +15,20 @@ PRIOR_ROWS = 10.0
 """Rows whose loss is the price of a squared distance of 1 from equal weights."""
 
 
-def mixture_weights(loss: Callable[[Array], float], predictions: Sequence[Array], n_rows: float) -> NDArray[np.float64]:
-    """Return the weights, at least 0 and of sum 1, that minimise the loss of the mixed prediction.
+def mixture_weights(
+    loss: Callable[[Array], float], predictions: Sequence[Array], constant: Array, n_rows: float
+) -> NDArray[np.float64]:
+    """Return the weights, at least 0 and of sum at most 1, that minimise the loss of the mixed prediction.
 
-    ``predictions`` are (n, K) of each configuration, for ``n_rows`` rows, each as often as it counts. The weights are
-    shrunk to equal ones, because a choice on few rows overfits.
+    ``predictions`` are (n, K) of each configuration, for ``n_rows`` rows, each as often as it counts. The rest of the
+    weight is that of the ``constant`` (K,), which is all that can be predicted where X says nothing. The weights are
+    shrunk to equal ones without a rest, because a choice on few rows overfits.
     """
     n = len(predictions)
     # Differences of a loss need float64, and NumPy 1 keeps the float32 of a prediction multiplied by a float64 number.
     predictions = [prediction.astype(np.float64) for prediction in predictions]
-    equal = np.full(n, 1.0 / n)
-    if n == 1:
-        return equal
+    predictions.append(np.broadcast_to(constant.astype(np.float64), predictions[0].shape))
+    equal = np.append(np.full(n, 1.0 / n), 0.0)
     base = abs(loss(np.tensordot(equal, np.stack(predictions), 1))) or 1.0
     shrinkage = PRIOR_ROWS / n_rows * base
 
@@ -35,12 +37,12 @@ def mixture_weights(loss: Callable[[Array], float], predictions: Sequence[Array]
         return (loss(np.asarray(mixed)) + shrinkage * float(np.sum((w - equal) ** 2))) / base
 
     constraint = {"type": "eq", "fun": lambda w: w.sum() - 1.0}
-    found = minimize(objective, equal, method="SLSQP", bounds=[(0.0, 1.0)] * n, constraints=[constraint])
+    found = minimize(objective, equal, method="SLSQP", bounds=[(0.0, 1.0)] * (n + 1), constraints=[constraint])
     weights = np.clip(found.x, 0.0, None)
     if not np.isfinite(weights).all() or weights.sum() <= 0.0:
-        return equal
+        return equal[:-1]
     best: NDArray[np.float64] = weights / weights.sum()
-    return best if objective(best) <= objective(equal) else equal
+    return (best if objective(best) <= objective(equal) else equal)[:-1]
 
 
 def log_loss_of(codes: NDArray[np.integer], weight: NDArray[np.floating] | None) -> Callable[[Array], float]:

@@ -103,10 +103,11 @@ NUMBERS = Numbers(SquaredError(), 1, Unit(np.array([10.0]), np.array([2.0]), np.
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 3.0])
-@pytest.mark.parametrize("mixture", [[0.5, 0.5], [0.9, 0.1], [1.0, 0.0]])
+@pytest.mark.parametrize("mixture", [[0.5, 0.5], [0.9, 0.1], [1.0, 0.0], [0.3, 0.2], [0.6, 0.0], [0.0, 0.0]])
 def test_probabilities_are_mixed_averaged_and_sharpened(mixture, temperature):
     fitted = Fitted(Matrix(), LABELS, [constant(*FIRST), constant(*SECOND)], np.array(mixture), temperature)
-    members = mixture[0] * np.exp(FIRST) + mixture[1] * np.exp(SECOND)
+    fitted.constant = np.array([0.5, 0.3, 0.2])  # which has the rest of the weight
+    members = mixture[0] * np.exp(FIRST) + mixture[1] * np.exp(SECOND) + (1 - sum(mixture)) * fitted.constant
     np.testing.assert_allclose(fitted.predict(ROWS, members=True)[:, 1], members)  # before the temperature
     expected = members.mean(axis=0) ** (1 / temperature)
     np.testing.assert_allclose(fitted.predict(ROWS), [expected / expected.sum()] * 3)

@@ -263,7 +263,7 @@ def test_the_mixture_prefers_the_better_setting():
     settings = [{"hidden_layer_sizes": (16,)}, {"hidden_layer_sizes": (16,), "learning_rate_init": 1e-9}]
     model = TabularMLPRegressor(settings=settings, n_folds=3, max_iter=16, random_state=0).fit(X_DIAB, Y_DIAB)
     assert model.mixture_weights_[0] > 0.7  # a part of the mean is the best shrinkage
-    assert model.mixture_weights_.sum() == pytest.approx(1.0)
+    assert 0.9 < model.mixture_weights_.sum() <= 1.0 + 1e-9  # the rest is that of a constant
     assert [len(scores) for scores in model.validation_scores_] == [3, 3]
 
 

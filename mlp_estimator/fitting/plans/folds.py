@@ -266,7 +266,9 @@ class Folds:
         if not raws:
             return fitted, {}
         fitted.mixture = targets.mix(raws, encoded)
+        fitted.constant = targets.constant(encoded)
         mixed = np.tensordot(fitted.mixture, np.stack([targets.linked(raw) for raw in raws]), 1)
+        mixed += fitted.rest * fitted.constant
         fitted.temperature = targets.find_temperature(mixed, encoded)
         prediction = targets.calibrated(targets.in_unit(mixed), fitted.temperature)
         return fitted, dict(targets.out_of_fold(prediction, encoded, [fold.validation for fold in self.folds]))

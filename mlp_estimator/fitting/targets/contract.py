@@ -106,7 +106,13 @@ class Targets(ABC):
 
     def mix(self, raws: Sequence[Array], encoded: Encoded) -> NDArray[np.float64]:
         """Return the weights of configurations with these raw outputs (n, K)."""
-        return mixture_weights(self.mean_loss(encoded), [self.linked(raw) for raw in raws], encoded.n_rows)
+        predictions = [self.linked(raw) for raw in raws]
+        return mixture_weights(self.mean_loss(encoded), predictions, self.constant(encoded), encoded.n_rows)
+
+    def constant(self, encoded: Encoded) -> Array:
+        """Return the prediction (K,) of a network before training."""
+        prediction: Array = self.linked(np.zeros((1, self.n_outputs)))[0]
+        return prediction
 
     def find_temperature(self, prediction: Array, encoded: Encoded) -> float:
         """Return the temperature of mixed predictions, 1 where they have none."""

@@ -102,6 +102,12 @@ class Labels(Targets):
         """Return the log-loss of probabilities."""
         return log_loss_of(encoded.Y[:, 0], encoded.weight)
 
+    def constant(self, encoded: Encoded) -> Array:
+        """Return the weighted frequencies of the classes."""
+        counts = np.bincount(encoded.Y[:, 0], encoded.weight, minlength=len(self.classes))
+        frequencies: Array = counts / counts.sum()
+        return frequencies
+
     def find_temperature(self, prediction: Array, encoded: Encoded) -> float:
         """Return the temperature that minimises the log-loss."""
         return find_temperature(self.mean_loss(encoded), prediction)

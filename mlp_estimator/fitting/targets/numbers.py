@@ -147,7 +147,7 @@ class Numbers(Targets):
 
     def mix(self, raws: Sequence[Array], encoded: Encoded) -> NDArray[np.float64]:
         """Return the weights of configurations, found for mixed raw outputs."""
-        return mixture_weights(self.mean_loss(encoded), raws, encoded.n_rows)
+        return mixture_weights(self.mean_loss(encoded), raws, np.zeros(self.n_outputs), encoded.n_rows)
 
     def in_unit(self, prediction: Array) -> Array:
         """Return predictions in the unit of standardised targets, as float64 and within their range."""

@@ -565,8 +565,11 @@ def test_the_mixture_of_numbers_follows_from_their_out_of_fold_predictions(weigh
     targets, encoded = plan.data.targets, plan.data.encoded
     raws = [encoded.Y + RNG.normal(scale=s, size=encoded.Y.shape) for s in (0.5, 1.0)]
     fitted, attributes = plan.join(trained_with(plan, raws))
-    expected = mixture_weights(targets.mean_loss(encoded), raws, 90 if weight is None else weight.sum())
+    n_rows = 90 if weight is None else weight.sum()
+    expected = mixture_weights(targets.mean_loss(encoded), raws, np.zeros(1), n_rows)
     np.testing.assert_allclose(fitted.mixture, expected, atol=1e-6)
+    assert fitted.constant.tolist() == [0.0]  # the mean of y
+    assert fitted.rest == pytest.approx(1 - expected.sum(), abs=1e-6)
     assert expected[0] > 0.6
     in_unit = (expected[0] * raws[0] + expected[1] * raws[1])[:, 0] * targets.unit.scale + targets.unit.center
     prediction = np.clip(in_unit, Y_DIAB.min(), Y_DIAB.max())
@@ -582,9 +585,10 @@ def test_the_temperature_of_labels_follows_from_the_mixed_out_of_fold_probabilit
     fitted, attributes = plan.join(trained_with(plan, raws))
     p = [np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True) for raw in raws]
     loss = log_loss_of(Y_IRIS, None)
-    weights = mixture_weights(loss, p, 150)
+    weights = mixture_weights(loss, p, np.full(3, 1 / 3), 150)
     np.testing.assert_allclose(fitted.mixture, weights, atol=1e-6)
-    mixed = weights[0] * p[0] + weights[1] * p[1]
+    np.testing.assert_allclose(fitted.constant, 1 / 3)
+    mixed = weights[0] * p[0] + weights[1] * p[1] + (1 - weights.sum()) / 3
     assert fitted.temperature == pytest.approx(find_temperature(loss, mixed), rel=1e-4)
     assert abs(np.log(fitted.temperature)) > 0.05
     np.testing.assert_allclose(attributes["oof_prediction_"], sharpen(mixed, fitted.temperature), rtol=1e-5)
