@@ -106,8 +106,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         Targets of these rows, as positions in `classes_`, or as indicators.
 
     oof_score_ : float
-        Accuracy of the out-of-fold predictions, weighted by the sample weights as in `score`. Optimistic where a small
-        table has little signal, since each network keeps the epoch that is best on its held-out rows.
+        Accuracy of the out-of-fold predictions, weighted by the sample weights as in `score`.
 
     temperature_ : float
         Temperature of the probabilities; above 1 the members were too confident.
@@ -116,7 +115,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         The settings of the portfolio.
 
     mixture_weights_ : ndarray of shape (n_settings,)
-        Weight of each setting in predictions, at least 0 and of sum 1.
+        Weight of each setting in predictions, at least 0. The rest up to 1 is the weight of the frequencies of the
+        classes.
 
     validation_scores_ : list of list of list of float
         For each setting and member, the negative loss on its fold after each epoch, or the score by `scoring`.

@@ -111,14 +111,14 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         Targets of these rows.
 
     oof_score_ : float
-        R2 of the out-of-fold predictions; for several quantiles their mean D2 pinball score. Optimistic where a small
-        table has little signal, since each network keeps the epoch that is best on its held-out rows.
+        R2 of the out-of-fold predictions; for several quantiles their mean D2 pinball score.
 
     settings_ : list of MemberConfig
         The settings of the portfolio.
 
     mixture_weights_ : ndarray of shape (n_settings,)
-        Weight of each setting in predictions, at least 0 and of sum 1.
+        Weight of each setting in predictions, at least 0. The rest up to 1 is the weight of a constant, the prediction
+        of an untrained network: with the squared error the mean of y.
 
     validation_scores_ : list of list of list of float
         For each setting and member, the negative loss on its fold after each epoch, or the score by `scoring`.
