@@ -109,7 +109,9 @@ def tabular_state(state: Mapping[str, Any], restored: Callable[[Any], Any]) -> d
         network = network_of(group.recipe.config, fitted.features.layout, fitted.targets.n_outputs)
         group.arrays = arrays_by_name(network, group.arrays)
     if "_residuals" in state:
-        state["_residuals"] = [Residuals.of(residuals, None) for residuals in state["_residuals"]]
+        parts = state["_residuals"]  # of rows that are not known: numbered fold by fold
+        rows = np.split(np.arange(sum(map(len, parts))), np.cumsum([len(part) for part in parts])[:-1])
+        state["_residuals"] = [Residuals.of(np.concatenate(parts), None, of_fold) for of_fold in rows]
     return {**state, "_fitted": fitted}
 
 

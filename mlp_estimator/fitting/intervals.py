@@ -21,13 +21,28 @@ class Residuals:
 
     values: NDArray[np.float64]
     cumulative: NDArray[np.float64]  # (n + 1,), from 0
+    rows: NDArray[np.integer[Any]]  # of the training data, in the order of the values
 
     @classmethod
-    def of(cls, values: NDArray[np.floating[Any]], counts: NDArray[np.float64] | None) -> Residuals:
-        """Return residuals in order; ``counts`` are how often each counts, None where all count once."""
-        order = np.argsort(values, kind="stable")
-        counts = np.ones(len(values)) if counts is None else counts[order]
-        return cls(values[order].astype(np.float64), np.concatenate([[0.0], np.cumsum(counts)]))
+    def of(
+        cls,
+        values: NDArray[np.floating[Any]],
+        counts: NDArray[np.float64] | None,
+        rows: NDArray[np.integer[Any]],
+    ) -> Residuals:
+        """Return the residuals of some rows in order.
+
+        ``values`` are those of all rows, ``counts`` how often each row counts, None where all count once.
+        """
+        order = rows[np.argsort(values[rows], kind="stable")]
+        counts = np.ones(len(rows)) if counts is None else counts[order]
+        return cls(values[order].astype(np.float64), np.concatenate([[0.0], np.cumsum(counts)]), order)
+
+    def among(self, chosen: NDArray[np.bool_]) -> Residuals:
+        """Return those of the rows that are chosen among all."""
+        kept = chosen[self.rows]
+        counts = np.diff(self.cumulative)[kept]
+        return Residuals(self.values[kept], np.concatenate([[0.0], np.cumsum(counts)]), self.rows[kept])
 
     @property
     def total(self) -> float:
@@ -41,31 +56,34 @@ class Residuals:
 
 
 def interval(
-    members: NDArray[np.float64], residuals: Sequence[Residuals], coverage: float
+    members: NDArray[np.float64], spread: NDArray[np.float64], residuals: Sequence[Residuals], coverage: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the ends (n,) of the interval around predictions of fold models.
 
-    ``members`` (K, n) are the predictions of the model of each fold, ``residuals`` the absolute residuals of the rows
-    of each fold. With R_i the residual of row i in fold k(i), the ends are the floor(a (n + 1))-th smallest of
-    f_k(i) - R_i and the ceil((1 - a) (n + 1))-th smallest of f_k(i) + R_i, each row as often as it counts.
+    ``members`` (K, n) are the predictions f of the model of each fold, ``spread`` (K, n) the sizes s of residuals that
+    it expects, and ``residuals`` the absolute residuals of the rows of each fold over the size that was expected. With
+    R_i that of row i in fold k(i), the ends are the floor(a (n + 1))-th smallest of f_k(i) - s_k(i) R_i and the
+    ceil((1 - a) (n + 1))-th smallest of f_k(i) + s_k(i) R_i, each row as often as it counts.
     """
     n_rows = sum(of_fold.total for of_fold in residuals)
     n_outside = float(np.floor(_rounded((1.0 - coverage) * (n_rows + 1.0))))
-    upper = -_smallest(-members, residuals, n_outside)
-    return _smallest(members, residuals, n_outside), upper
+    upper = -_smallest(-members, spread, residuals, n_outside)
+    return _smallest(members, spread, residuals, n_outside), upper
 
 
-def _smallest(members: NDArray[np.float64], residuals: Sequence[Residuals], rank: float) -> NDArray[np.float64]:
-    """Return the ``rank``-th smallest f_k - R_i, by bisection; minus infinity for rank 0."""
+def _smallest(
+    members: NDArray[np.float64], spread: NDArray[np.float64], residuals: Sequence[Residuals], rank: float
+) -> NDArray[np.float64]:
+    """Return the ``rank``-th smallest f_k - s_k R_i, by bisection; minus infinity for rank 0."""
     if rank < 1:
         return np.full(members.shape[1], -np.inf)
     largest = max(float(r.values[-1]) for r in residuals if len(r.values))
-    low, high = members.min(axis=0) - largest, members.max(axis=0)
+    low, high = (members - spread * largest).min(axis=0), members.max(axis=0)
     for _ in range(N_BISECTIONS):
         middle = 0.5 * (low + high)
         count = np.zeros(members.shape[1])
-        for f, r in zip(members, residuals, strict=True):
-            count += r.total - r.below(f - middle)  # f - R <= middle
+        for f, s, r in zip(members, spread, residuals, strict=True):
+            count += r.total - r.below((f - middle) / s)  # f - s R <= middle
         enough = count >= rank
         high, low = np.where(enough, middle, high), np.where(enough, low, middle)
     smallest: NDArray[np.float64] = high

@@ -124,6 +124,9 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
 )
 """Narrow and wide tables, and smooth targets."""
 
+SPREAD = MemberConfig((64,), "mish", encoding=False, weight_decay=0.1, max_iter=16, n_left_out=2)
+"""Members that expect the size of residuals."""
+
 
 def configs_of(settings: Any, defaults: Mapping[str, Any], explicit: Mapping[str, Any]) -> list[MemberConfig]:
     """Return the configurations of a fit: the portfolio with the numbers that the user set, or those of the user.

@@ -21,8 +21,8 @@ def mixture_weights(
     """Return the weights, at least 0 and of sum at most 1, that minimise the loss of the mixed prediction.
 
     ``predictions`` are (n, K) of each configuration, for ``n_rows`` rows, each as often as it counts. The rest of the
-    weight is that of the ``constant`` (K,), which is all that can be predicted where X says nothing. The weights are
-    shrunk to equal ones without a rest, because a choice on few rows overfits.
+    weight is that of the ``constant`` (K,) or (n, K), which is all that can be predicted where X says nothing. The
+    weights are shrunk to equal ones without a rest, because a choice on few rows overfits.
     """
     n = len(predictions)
     # Differences of a loss need float64, and NumPy 1 keeps the float32 of a prediction multiplied by a float64 number.

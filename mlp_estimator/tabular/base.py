@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self, cast
 
@@ -16,8 +17,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..callbacks import fit_tasks
 from ..compat import CallbackSupportMixin, fit_method_with_callbacks
+from ..engine.members import Array
 from ..fitting.data import FitData, HeldOut, Source
-from ..fitting.features import MatrixLike, Table
+from ..fitting.features import Coded, Features, MatrixLike, Table
+from ..fitting.features.blocks import CODES
+from ..fitting.features.kinds import Category
+from ..fitting.features.kinds.category import UNKNOWN
 from ..fitting.fitted import Fitted
 from ..fitting.frames import read_frame
 from ..fitting.held_out import check_validation_set, held_out_set
@@ -48,6 +53,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     mixture_weights_: NDArray[np.float64]
     _fitted: Fitted
     _residuals: list[Residuals]
+    _codes: NDArray[np.int32]
     _has_labels: ClassVar[bool]
 
     @abstractmethod
@@ -108,6 +114,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             with fit_tasks(self, "setting", len(configs), X, y, sample_weight, lambda attributes: attributes) as tasks:
                 plan = self._plan(configs, X, y, sample_weight, groups, (X_val, y_val, sample_weight_val))
                 trained: list[Trained] = []
+                interrupted = False
                 if tasks is not None:
                     tasks.follow((), lambda: self._attributes(plan, trained) if trained else None)
                 try:
@@ -116,9 +123,13 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                 except KeyboardInterrupt:
                     if not trained or interrupts_are_raised():
                         raise
+                    interrupted = True
                     warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=3)
                 attributes = self._attributes(plan, trained)
-                for name in ("_residuals", "oof_prediction_", "oof_target_", "oof_score_"):
+                if "_residuals" in attributes:
+                    codes = plan.data.X[:, plan.data.features.layout.block(CODES)].astype(np.int32)
+                    attributes |= {"_codes": codes} | ({} if interrupted else self._learn_spread(plan, attributes))
+                for name in ("_residuals", "_codes", "_spread", "oof_prediction_", "oof_target_", "oof_score_"):
                     vars(self).pop(name, None)
                 vars(self).update(attributes)
         return self
@@ -135,7 +146,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         """Read the data; return the networks to train on them."""
         frame, rng, dtype = read_frame(X), check_random_state(self.random_state), np.dtype(self.dtype)
         validate_data(cast(Any, self), frame.native, skip_check_array=True)
-        settings = self._engine_settings(len(configs))
+        settings = self._engine_settings(len(configs) + (not self._has_labels))  # and what else is learned
         validated = check_validation_set(settings, *validation)
         weight = read_weights(sample_weight, np.empty((frame.n_rows, 1)), dtype)
         y = read_targets("y", y, frame.n_rows, as_labels=self._has_labels)
@@ -175,7 +186,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         )
         if validated:
             data.held_out = self._read_held_out(data, table, *validation)
-        seeds = draw_seeds(rng, (len(configs), self.n_folds if validated else len(folds)))
+        seeds = draw_seeds(rng, (len(configs) + 1, self.n_folds if validated else len(folds)))
         return Folds(settings, data, configs, [] if validated or len(folds) == 1 else folds, seeds, self.batch_size)
 
     def _read_held_out(self, data: FitData, table: Table, X: Any, y: Any, sample_weight: Any) -> HeldOut:
@@ -202,6 +213,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             **out_of_fold,
         }
 
+    def _learn_spread(self, plan: Folds, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return the attributes that follow from the expected size of residuals."""
+        return {}
+
     def _predicting(self, fitted: Fitted) -> Self:
         """Return an estimator that predicts by these networks, for scorers."""
         predictor = copy.copy(self)
@@ -219,8 +234,13 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         decided = self._predict(X, lambda prediction: self._fitted.targets.decide(prediction))
         return self._fitted.targets.decoded(decided)
 
-    def _checked_residuals(self, coverage: float) -> list[Residuals]:
-        """Return the out-of-fold residuals, for intervals or sets of a coverage."""
+    def _with_residuals(
+        self, X: Any, coverage: float, by: Any, reduce: Callable[[Array, Array, list[Residuals]], NDArray[Any]]
+    ) -> NDArray[Any]:
+        """Return what ``reduce`` makes of predictions (M, n, K) and spreads (M, n) of rows and of residuals.
+
+        The residuals are those of all training rows, or of the rows with the level of the column ``by``.
+        """
         check_is_fitted(self, "_fitted")
         if not 0.0 < coverage < 1.0:
             raise ValueError(f"coverage={coverage!r}: must be a number between 0 and 1, such as 0.9.")
@@ -229,7 +249,47 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                 "Intervals and sets need out-of-fold predictions of one target: fit without a validation set, on at "
                 "least two rows, with a loss that predicts one value."
             )
-        return self._residuals
+        features, column = cast(Table, self._fitted.features), self._code_of(by)
+        coded_rows: Features = Coded(features)
+        fitted, spread = replace(self._fitted, features=coded_rows), getattr(self, "_spread", None)
+        rows, result, start = features.read(X, self._validator()), None, 0
+        for coded in features.pieces(rows):
+            members = fitted.predict(coded, members=True)
+            sizes = np.ones(members.shape[:2])
+            if spread is not None:
+                sizes = replace(spread, features=coded_rows).predict(coded, members=True)[..., 0]
+            for chosen, residuals in self._residuals_by(coded, column):
+                part = reduce(members[:, chosen], sizes[:, chosen], residuals)
+                if result is None:
+                    result = np.empty((rows.n_rows, part.shape[1]), part.dtype)
+                result[start : start + len(coded)][chosen] = part
+            start += len(coded)
+        assert result is not None  # validated data have rows
+        return result
+
+    def _code_of(self, by: Any) -> int | None:
+        """Return the place of a column of categories among the codes, None for no column."""
+        if by is None:
+            return None
+        features = cast(Table, self._fitted.features)
+        names = [kind.name for kind in features.kinds if isinstance(kind, Category)]
+        if isinstance(by, int | np.integer) and features.names is None:
+            by = f"x{by}"
+        if by not in names:
+            raise ValueError(f"by={by!r} is no column of categories: choose among {names}.")
+        return names.index(by)
+
+    def _residuals_by(self, coded: Array, column: int | None) -> Iterator[tuple[Any, list[Residuals]]]:
+        """Yield which rows have a level, and the residuals of the training rows with it, all if it is unknown."""
+        if column is None:
+            yield slice(None), self._residuals
+            return
+        place = cast(Table, self._fitted.features).layout.block(CODES).start + column
+        levels = coded[:, place].astype(int)
+        for level in np.unique(levels).tolist():
+            alike = self._codes[:, column] == level
+            among = self._residuals if level == UNKNOWN else [of_fold.among(alike) for of_fold in self._residuals]
+            yield levels == level, among
 
     def __sklearn_tags__(self) -> Any:
         tags = cast(Any, super()).__sklearn_tags__()

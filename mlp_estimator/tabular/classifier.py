@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..compat import StrOptions
 from ..engine.members import Array
 from ..fitting.features import MatrixLike
-from ..fitting.intervals import label_set
+from ..fitting.intervals import Residuals, label_set
 from ..fitting.plans import Folds
 from ..fitting.plans.folds import Trained
 from ..fitting.settings import Settings
@@ -219,7 +219,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         """
         return self._predict_decoded(X)
 
-    def predict_set(self, X: MatrixLike, coverage: float = 0.9) -> NDArray[np.bool_]:
+    def predict_set(self, X: MatrixLike, coverage: float = 0.9, *, by: str | int | None = None) -> NDArray[np.bool_]:
         """Predict sets of labels that contain the true label with a given frequency.
 
         Parameters
@@ -230,6 +230,11 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         coverage : float, default=0.9
             Fraction of samples whose set contains their label, in (0, 1).
 
+        by : str or int, default=None
+            A column of categories, by name (or position, of a table without names): the coverage then holds among the
+            rows of each of its levels. A set has all labels where a level has too few rows, as with fewer than 9 for a
+            coverage of 0.9. A level that was not in `fit` has the sets of all rows.
+
         Returns
         -------
         belongs : ndarray of shape (n_samples, n_classes)
@@ -238,16 +243,15 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         Raises
         ------
         ValueError
-            If `coverage` is not in (0, 1), or if there are no out-of-fold predictions.
+            If `coverage` is not in (0, 1), if `by` is no column of categories, or if there are no out-of-fold
+            predictions.
         """
-        residuals = self._checked_residuals(coverage)
-        targets, temperature = self._fitted.targets, self._fitted.temperature
 
-        def sets(members: Array) -> NDArray[np.bool_]:
-            return label_set(targets.calibrated(members, temperature).astype(np.float64), residuals, coverage)[None]
+        def sets(members: Array, spread: Array, residuals: list[Residuals]) -> NDArray[np.bool_]:
+            calibrated = self._fitted.targets.calibrated(members, self._fitted.temperature)
+            return label_set(calibrated.astype(np.float64), residuals, coverage)
 
-        belongs: NDArray[np.bool_] = self._predict(X, sets, members=True)[0]
-        return belongs
+        return self._with_residuals(X, coverage, by, sets)
 
     def __sklearn_tags__(self) -> Any:
         tags = cast(Any, super()).__sklearn_tags__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -14,12 +15,17 @@ from ..compat import Interval, StrOptions
 from ..engine.losses import REGRESSION, Loss, LossName
 from ..engine.members import Array
 from ..fitting.features import MatrixLike
-from ..fitting.intervals import interval
+from ..fitting.intervals import Residuals, interval
+from ..fitting.jobs import interrupts_are_raised
+from ..fitting.plans import Folds
 from ..fitting.settings import Settings
 from ..fitting.targets import Numbers, Targets
 from ..fitting.targets.numbers import squeeze_outputs
 from ..scores import ScoredRegressor
 from .base import TabularMLP
+
+MIN_SPREAD_ROWS = 100
+"""Rows from which on the size of residuals is learned."""
 
 
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
@@ -229,8 +235,12 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         members = self._predict(X, members=True)
         return squeeze_outputs(self._numbers.means(members))
 
-    def predict_interval(self, X: MatrixLike, coverage: float = 0.9) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def predict_interval(
+        self, X: MatrixLike, coverage: float = 0.9, *, by: str | int | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict intervals that contain the target with a given frequency.
+
+        Their widths follow the noise: networks on the same folds learn how large the out-of-fold residuals are.
 
         Parameters
         ----------
@@ -240,28 +250,56 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         coverage : float, default=0.9
             Fraction of samples whose interval contains their target, in (0, 1).
 
+        by : str or int, default=None
+            A column of categories, by name (or position, of a table without names): the coverage then holds among the
+            rows of each of its levels. An interval is infinite where a level has too few rows, as with fewer than 9 for
+            a coverage of 0.9. A level that was not in `fit` has the intervals of all rows.
+
         Returns
         -------
         low, high : ndarray of shape (n_samples,)
-            Ends of the interval of each sample, by CV+ [1]_.
+            Ends of the interval of each sample, by CV+ [1]_ with residuals in units of their expected size [2]_.
 
         Raises
         ------
         ValueError
-            If `coverage` is not in (0, 1), or if there are no out-of-fold residuals of a single target.
+            If `coverage` is not in (0, 1), if `by` is no column of categories, or if there are no out-of-fold residuals
+            of a single target.
 
         References
         ----------
         .. [1] R. F. Barber, E. J. Candes, A. Ramdas, R. J. Tibshirani, "Predictive inference with the jackknife+",
            Annals of Statistics 49, 2021.
+        .. [2] J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani, L. Wasserman, "Distribution-free predictive inference
+           for regression", Journal of the American Statistical Association 113, 2018, section 5.2.
         """
-        residuals = self._checked_residuals(coverage)
 
-        def ends(members: Array) -> Array:
-            return np.stack(interval(members[..., 0].astype(np.float64), residuals, coverage))[..., None]
+        def ends(members: Array, spread: Array, residuals: list[Residuals]) -> NDArray[Any]:
+            of_target, sizes = members[..., 0].astype(np.float64), spread.astype(np.float64)
+            return np.stack(interval(of_target, sizes, residuals, coverage), axis=1)
 
-        low, high = self._predict(X, ends, members=True)[..., 0]
+        low, high = self._with_residuals(X, coverage, by, ends).T
         return low, high
+
+    def _learn_spread(self, plan: Folds, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Learn how large residuals are, and return them in units of their expected size."""
+        if plan.data.encoded.n_rows < MIN_SPREAD_ROWS:
+            return {}
+        residuals = np.empty(plan.data.rows.n_rows)
+        for of_fold in attributes["_residuals"]:
+            residuals[of_fold.rows] = of_fold.values
+        try:
+            spread, sizes = plan.learn_spread(residuals)
+        except KeyboardInterrupt:
+            if interrupts_are_raised():
+                raise
+            warnings.warn("Training interrupted by user. All intervals have one width.", UserWarning, stacklevel=4)
+            return {}
+        counts, folds = plan.data.encoded.counts, [fold.validation for fold in plan.folds]
+        return {
+            "_spread": spread,
+            "_residuals": [Residuals.of(residuals / sizes, counts, rows) for rows in folds],
+        }
 
     @property
     def _numbers(self) -> Numbers:

@@ -19,7 +19,8 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from test_check_estimator import run_check
 
 from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
-from mlp_estimator.fitting.intervals import label_set
+from mlp_estimator.fitting.frames import read_frame
+from mlp_estimator.fitting.intervals import Residuals, label_set
 from mlp_estimator.fitting.mixture import sharpen
 from mlp_estimator.fitting.plans import folds
 
@@ -294,11 +295,102 @@ def test_the_interval_is_the_definition():
     model = TabularMLPRegressor(**FAST, random_state=0, dtype="float64").fit(X_DIAB, Y_DIAB)
     low, high = model.predict_interval(X_DIAB[:5], coverage=0.8)
     members = model.predict_members(X_DIAB[:5])
-    below = np.concatenate([f - r.values[:, None] for f, r in zip(members, model._residuals, strict=True)])
-    above = np.concatenate([f + r.values[:, None] for f, r in zip(members, model._residuals, strict=True)])
+    spread = model._spread.predict(read_frame(X_DIAB[:5]), members=True)[..., 0]
+    parts = list(zip(members, spread, [r.values[:, None] for r in model._residuals], strict=True))
+    below, above = (np.concatenate([f + sign * s * r for f, s, r in parts]) for sign in (-1, 1))
     k = int(np.floor(0.2 * 443))
     np.testing.assert_allclose(low, np.sort(below, axis=0)[k - 1], rtol=1e-9)
     np.testing.assert_allclose(high, np.sort(above, axis=0)[-k], rtol=1e-9)
+
+
+def noisy_frame(n, seed=0):
+    """A table in which one of two towns, and high ages, have more noise."""
+    rng = np.random.default_rng(seed)
+    town, age = rng.random(n) < 0.25, rng.uniform(0, 1, n)
+    y = 3 * age + (1 + 3 * town) * (0.2 + 2 * age) * rng.normal(size=n)
+    return pd.DataFrame({"town": np.where(town, "Bonn", "Cork"), "age": age}), y
+
+
+def test_widths_of_intervals_follow_the_noise_and_coverage_holds():
+    X, y = noisy_frame(2600)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X[:600], y[:600])
+    X, y = X[600:], y[600:]
+    low, high = model.predict_interval(X)
+    for rows in (slice(None), X["age"] < 0.3, X["age"] > 0.7, X["town"] == "Bonn", X["town"] == "Cork"):
+        assert abs(((low <= y) & (y <= high))[rows].mean() - 0.9) < 0.07
+    width = high - low
+    assert width[X["age"] > 0.7].mean() > 2 * width[X["age"] < 0.3].mean()
+
+
+def with_one_width(model):
+    """The same regressor, as of a file of version 0.2."""
+    del model._spread
+    errors = np.abs(model.oof_target_ - model.oof_prediction_)
+    model._residuals = [Residuals.of(errors, None, of_fold.rows) for of_fold in model._residuals]
+    return model
+
+
+@pytest.mark.parametrize("classes", [False, True], ids=["intervals", "sets"])
+def test_coverage_by_the_levels_of_a_column(classes):
+    X, y = noisy_frame(6000)
+    if classes:
+        rng = np.random.default_rng(1)
+        right = rng.random(6000) < np.where(X["town"] == "Bonn", 0.5, 0.95)  # three classes, so that sets are not large
+        y = np.where(right, (3 * X["age"]).astype(int), rng.integers(0, 3, 6000))
+    Estimator = TabularMLPClassifier if classes else TabularMLPRegressor
+    model = Estimator(**FAST, random_state=0).fit(X[:2400], y[:2400])
+    if not classes:
+        model = with_one_width(model)  # so that towns differ
+    X, y = X[2400:], y[2400:]
+    coverages = {}
+    for by in (None, "town"):
+        if classes:
+            covered = model.predict_set(X, 0.8, by=by)[np.arange(len(y)), y.astype(int)]
+        else:
+            low, high = model.predict_interval(X, 0.8, by=by)
+            covered = (low <= y) & (y <= high)
+        coverages[by] = {town: covered[X["town"] == town].mean() for town in ("Bonn", "Cork")}
+    assert coverages[None]["Bonn"] < 0.72 < 0.8 < coverages[None]["Cork"]
+    assert all(-0.06 < coverage - 0.8 < 0.08 for coverage in coverages["town"].values()), coverages
+
+
+def test_rows_of_a_level_have_the_residuals_of_that_level_and_others_those_of_all():
+    X, y = noisy_frame(300)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X, y)
+    mixed = pd.DataFrame({"town": ["Bonn", "Cork", "never", None, "Bonn"], "age": 0.5})
+    by_town = np.column_stack(model.predict_interval(mixed, by="town"))
+    np.testing.assert_array_equal(by_town[2:4], np.column_stack(model.predict_interval(mixed))[2:4])
+    np.testing.assert_allclose(by_town[0], by_town[4], rtol=1e-5)
+    for row in range(4):  # one by one as together
+        np.testing.assert_allclose(
+            np.column_stack(model.predict_interval(mixed[row : row + 1], by="town")), by_town[[row]], rtol=1e-5
+        )
+    few = pd.concat([X, pd.DataFrame({"town": ["Dax"] * 5, "age": 0.5})])
+    rare = TabularMLPRegressor(**FAST, random_state=0).fit(few, np.append(y, np.zeros(5)))
+    low, high = rare.predict_interval(few[-1:], by="town")
+    assert (low[0], high[0]) == (-np.inf, np.inf)
+    for by in ("age", "nothing", 0, ["town"]):
+        with pytest.raises(ValueError, match=r"by=.* is no column of categories: choose among \['town'\]"):
+            model.predict_interval(mixed, by=by)
+
+
+def test_columns_of_an_array_are_named_by_their_position():
+    X, y = noisy_frame(200)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X.to_numpy(dtype=object), y)
+    low, _ = model.predict_interval(X[:4].to_numpy(dtype=object), by=0)
+    expected, _ = TabularMLPRegressor(**FAST, random_state=0).fit(X, y).predict_interval(X[:4], by="town")
+    np.testing.assert_allclose(low, expected)
+
+
+def test_an_interrupt_while_residuals_are_learned_keeps_the_fit(monkeypatch):
+    def interrupted(self, residuals):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folds.Folds, "learn_spread", interrupted)
+    with pytest.warns(UserWarning, match="Training interrupted by user. All intervals have one width."):
+        model = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB, Y_DIAB)
+    low, high = model.predict_interval(X_DIAB)
+    assert (low < high).all()
 
 
 def test_sets_of_labels_cover_as_often_as_asked():

@@ -34,10 +34,10 @@ class Encoded:
         """How often each row counts in statistics."""
         return row_counts(self.sample_weight)
 
-    def counts_of(self, rows: NDArray[np.integer[Any]]) -> Weight:
-        """Return the counts of some rows."""
-        counts = self.counts
-        return None if counts is None else counts[rows]
+    def take(self, rows: NDArray[np.integer[Any]]) -> Encoded:
+        """Return some of the rows."""
+        weight, sample_weight = (w if w is None else w[rows] for w in (self.weight, self.sample_weight))
+        return Encoded(self.Y[rows], weight, sample_weight)
 
     @property
     def n_rows(self) -> float:
@@ -104,10 +104,10 @@ class Targets(ABC):
     def mean_loss(self, encoded: Encoded) -> Callable[[Array], float]:
         """Return the mean loss as a function of mixed predictions."""
 
-    def mix(self, raws: Sequence[Array], encoded: Encoded) -> NDArray[np.float64]:
-        """Return the weights of configurations with these raw outputs (n, K)."""
+    def mix(self, raws: Sequence[Array], constants: Array, encoded: Encoded) -> NDArray[np.float64]:
+        """Return the weights of configurations with these raw outputs (n, K), beside constant predictions (n, K)."""
         predictions = [self.linked(raw) for raw in raws]
-        return mixture_weights(self.mean_loss(encoded), predictions, self.constant(encoded), encoded.n_rows)
+        return mixture_weights(self.mean_loss(encoded), predictions, constants, encoded.n_rows)
 
     def constant(self, encoded: Encoded) -> Array:
         """Return the prediction (K,) of a network before training."""

@@ -68,11 +68,6 @@ class Indicators(Labels):
         """Return the sum over labels of the log-losses of their probabilities."""
         return binary_log_loss_of(encoded.Y, encoded.weight)
 
-    def constant(self, encoded: Encoded) -> Array:
-        """Return the weighted frequencies of the labels."""
-        frequencies: Array = np.average(encoded.Y, axis=0, weights=encoded.weight)
-        return frequencies
-
     def find_temperature(self, prediction: Array, encoded: Encoded) -> float:
         """Return the temperature that minimises the log-loss."""
         return find_temperature(self.mean_loss(encoded), prediction, sharpen_each)

@@ -103,10 +103,11 @@ class Labels(Targets):
         return log_loss_of(encoded.Y[:, 0], encoded.weight)
 
     def constant(self, encoded: Encoded) -> Array:
-        """Return the weighted frequencies of the classes."""
-        counts = np.bincount(encoded.Y[:, 0], encoded.weight, minlength=len(self.classes))
-        frequencies: Array = counts / counts.sum()
-        return frequencies
+        """Return the weighted frequencies of the classes, or of what there is an output for."""
+        weight = None if encoded.weight is None or not encoded.weight.any() else encoded.weight
+        columns = self.columns(encoded.Y)
+        others: Array = np.average(columns, axis=0, weights=weight) if columns.size else columns[0]
+        return np.append(1.0 - others.sum(), others) if self.loss.codes else others
 
     def find_temperature(self, prediction: Array, encoded: Encoded) -> float:
         """Return the temperature that minimises the log-loss."""
@@ -126,7 +127,7 @@ class Labels(Targets):
             "oof_prediction_": prediction,
             "oof_target_": codes.astype(np.min_scalar_type(len(self.classes))),
             "oof_score_": self.metric(encoded.Y, prediction, encoded.sample_weight),
-            "_residuals": [Residuals.of(scores[rows], encoded.counts_of(rows)) for rows in folds],
+            "_residuals": [Residuals.of(scores, encoded.counts, rows) for rows in folds],
         }
 
     def weighted(self, class_weight: Any, y: NDArray[Any], sample_weight: Weight) -> Self:

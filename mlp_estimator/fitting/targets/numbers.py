@@ -145,7 +145,7 @@ class Numbers(Targets):
 
         return loss
 
-    def mix(self, raws: Sequence[Array], encoded: Encoded) -> NDArray[np.float64]:
+    def mix(self, raws: Sequence[Array], constants: Array, encoded: Encoded) -> NDArray[np.float64]:
         """Return the weights of configurations, found for mixed raw outputs."""
         return mixture_weights(self.mean_loss(encoded), raws, np.zeros(self.n_outputs), encoded.n_rows)
 
@@ -189,7 +189,7 @@ class Numbers(Targets):
             attributes["oof_score_"] = self.metric(y, prediction, encoded.sample_weight)
         if len(y) > 1 and self.n_targets == 1 and not self._has_levels:
             residuals = np.abs(y[:, 0] - prediction[:, 0])
-            attributes["_residuals"] = [Residuals.of(residuals[rows], encoded.counts_of(rows)) for rows in folds]
+            attributes["_residuals"] = [Residuals.of(residuals, encoded.counts, rows) for rows in folds]
         return attributes
 
 

@@ -122,13 +122,25 @@ def check_halves(fold):
 
 @pytest.mark.parametrize("grouped", [False, True], ids=["", "groups"])
 def test_halves_of_a_fold_keep_classes_in_proportion_and_groups_together(grouped):
-    strata, groups = np.tile([0, 0, 1], 40), np.arange(120) // 6 if grouped else None
-    for fold in make_folds(strata, 120, 4, groups, np.random.RandomState(0)):
+    strata, groups = np.tile([0, 0, 1], 32), np.arange(96) // 6 if grouped else None
+    for fold in make_folds(strata, 96, 4, groups, np.random.RandomState(0)):
         check_halves(fold)
         if grouped:
             assert not set(groups[fold.halves[0]]) & set(groups[fold.halves[1]])
         for half in fold.halves:
             assert abs(strata[half].mean() - 1 / 3) < 0.07
+
+
+@pytest.mark.parametrize("n", [200, 2000])
+def test_folds_of_frequent_classes_are_at_random(n):
+    # In strata a fold has the frequencies of all others: the class that is more frequent by chance would be so in all.
+    # With fewer than ten rows a fold, chance could leave too few of a class.
+    strata = np.arange(n) % 2
+    rates = [
+        [strata[fold.validation].mean() for fold in make_folds(strata, n, 8, None, np.random.RandomState(seed))]
+        for seed in range(50)
+    ]
+    assert np.std(rates) == pytest.approx(0.5 * np.sqrt(8 / n), rel=0.2)
 
 
 def test_a_fold_of_one_row_or_group_has_an_empty_half():

@@ -166,8 +166,10 @@ def test_the_mixture_minimises_the_mean_loss_of_mixed_raw_outputs(weight):
     loss = targets.mean_loss(encoded)
     assert loss(z + 0.5) == pytest.approx(0.125)
     raws = [z + 1.0, z - 1.0]
-    np.testing.assert_allclose(targets.mix(raws, encoded), [0.5, 0.5], atol=1e-3)
-    first, second = targets.mix([z + 0.1 * RNG.normal(size=z.shape), RNG.normal(size=z.shape)], encoded)
+    np.testing.assert_allclose(targets.mix(raws, np.zeros((1, 1)), encoded), [0.5, 0.5], atol=1e-3)
+    first, second = targets.mix(
+        [z + 0.1 * RNG.normal(size=z.shape), RNG.normal(size=z.shape)], np.zeros((1, 1)), encoded
+    )
     assert first > 0.8 > 0.2 > second
     assert 0.95 < first + second <= 1.0 + 1e-9  # the mean of y is better than noise
 
@@ -175,7 +177,7 @@ def test_the_mixture_minimises_the_mean_loss_of_mixed_raw_outputs(weight):
 def test_raw_outputs_of_a_log_link_are_mixed_before_the_link():
     targets = learned(loss="poisson")
     z = targets.encode(Y, F8)
-    weights = targets.mix([np.log(z) + 0.5, np.log(z) - 0.5], Encoded(z, None, None))
+    weights = targets.mix([np.log(z) + 0.5, np.log(z) - 0.5], np.zeros((1, 1)), Encoded(z, None, None))
     np.testing.assert_allclose(weights, [0.5, 0.5], atol=0.05)
     np.testing.assert_allclose(targets.linked(np.log(z)), z, rtol=1e-9)
 
