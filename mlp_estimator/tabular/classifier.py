@@ -48,7 +48,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         ``docs/tabular.md`` for the kinds of columns.
 
     max_categories : int, default=64
-        Maximum number of levels of a column; the rarest levels share one.
+        Maximum number of indicators of a column; the rarest levels share one. All levels have means of the target.
 
     n_bins : int or 'auto', default='auto'
         Maximum number of bins in the encoding of a numeric column; 'auto' is between 4 and 32, fewer for many columns.
