@@ -609,6 +609,24 @@ def test_the_temperature_of_labels_follows_from_the_mixed_out_of_fold_probabilit
         np.testing.assert_allclose(residuals.values, np.sort(scores[fold.validation]))
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["once", "weighted"])
+def test_the_constant_of_a_row_has_the_frequencies_outside_its_fold(weighted):
+    # Those of all rows would have seen it: guesses would look better than they are.
+    rng = np.random.default_rng(0)
+    X, y, weight = rng.normal(size=(120, 2)), rng.integers(0, 2, 120), rng.uniform(0.2, 3.0, 120) if weighted else None
+    plan = plan_of(TabularMLPClassifier(**TWO, dtype="float64"), X, y, weight)
+    weight = np.ones(120) if weight is None else weight
+    constants = np.empty((120, 2))
+    for fold in plan.folds:
+        constants[fold.validation] = np.bincount(y[fold.train], weight[fold.train]) / weight[fold.train].sum()
+    assert len(np.unique(constants)) == 6
+    plan.data.targets.mix = lambda *arguments: np.zeros(2)  # of which the rest is 1
+    plan.data.targets.find_temperature = lambda *arguments: 1.0
+    fitted, attributes = plan.join(trained_with(plan, [np.zeros((120, 2))] * 2))
+    np.testing.assert_allclose(fitted.constant, np.bincount(y, weight) / weight.sum())
+    np.testing.assert_allclose(attributes["oof_prediction_"], constants)
+
+
 def test_without_folds_configurations_have_equal_weights():
     plan = plan_of(TabularMLPRegressor(**TWO), validation=(X_DIAB[:20], Y_DIAB[:20], None))
     fitted, attributes = plan.join(trained_with(plan, [None, None]))
