@@ -275,6 +275,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         names = [kind.name for kind in features.kinds if isinstance(kind, Category)]
         if isinstance(by, int | np.integer) and features.names is None:
             by = f"x{by}"
+        if not hasattr(self, "_codes"):
+            raise ValueError(
+                "by needs the categories of the training rows, which files of version 0.2 lack: fit again."
+            )
         if by not in names:
             raise ValueError(f"by={by!r} is no column of categories: choose among {names}.")
         return names.index(by)
