@@ -153,7 +153,9 @@ def test_a_file_of_version_0_2_predicts_and_trains_on():
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
     np.testing.assert_allclose(models["table of numbers"].predict_interval(table), saved["intervals"], rtol=1e-5)
     np.testing.assert_array_equal(models["table of classes"].predict_set(table), saved["sets"])
-    with pytest.raises(ValueError, match=r"by needs categories of the training rows, which files of version 0\.2 lack"):
+    with pytest.raises(
+        ValueError, match=r"by needs the categories of the training rows, which files of version 0\.2 lack"
+    ):
         models["table of classes"].predict_set(table, by="town")
     stream = models["stream"].partial_fit(saved["X"], saved["labels"])
     for ours, theirs in zip(stream.coefs_, saved["streams"][0], strict=True):
