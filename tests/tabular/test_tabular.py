@@ -354,6 +354,13 @@ def test_coverage_by_the_levels_of_a_column(classes):
     assert all(-0.06 < coverage - 0.8 < 0.08 for coverage in coverages["town"].values()), coverages
 
 
+def test_residuals_count_as_often_as_their_rows():
+    weight = np.random.default_rng(0).integers(1, 4, len(X_DIAB)).astype(float)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB, Y_DIAB, weight)
+    assert hasattr(model, "_spread")
+    assert sum(of_fold.total for of_fold in model._residuals) == weight.sum()
+
+
 def test_rows_of_a_level_have_the_residuals_of_that_level_and_others_those_of_all():
     X, y = noisy_frame(300)
     model = TabularMLPRegressor(**FAST, random_state=0).fit(X, y)
