@@ -439,6 +439,18 @@ def test_a_group_that_is_a_column_does_no_harm():
 
 
 @pytest.mark.parametrize("n_classes", [0, 2])
+def test_all_levels_of_a_category_count_also_beyond_the_number_of_indicators(n_classes):
+    rng = np.random.default_rng(0)
+    town = rng.integers(0, 300, 5000)
+    score = rng.normal(size=300)[town] + 0.3 * rng.normal(size=5000)
+    X, y = pd.DataFrame({"town": town.astype(str)}), (score > 0).astype(int) if n_classes else score
+    Estimator = TabularMLPClassifier if n_classes else TabularMLPRegressor
+    model = Estimator(**FAST, max_categories=8, random_state=0).fit(X[:3000], y[:3000])
+    assert model.score(X[3000:], y[3000:]) > 0.8
+    assert abs(model.oof_score_ - model.score(X[3000:], y[3000:])) < 0.05
+
+
+@pytest.mark.parametrize("n_classes", [0, 2])
 def test_pure_noise_in_a_category_has_no_score_and_intervals_hold(n_classes):
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"town": rng.integers(0, 64, 2512).astype(str)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_iris
 
@@ -396,12 +397,14 @@ def test_members_keep_the_moving_average_of_their_weights_over_the_steps(monkeyp
 
 
 @few_steps
-def test_out_of_fold_predictions_are_those_of_the_member_that_has_not_seen_the_row(monkeypatch):
+@pytest.mark.parametrize("levels", [False, True], ids=["numbers", "means by level"])
+def test_out_of_fold_predictions_are_those_of_the_member_that_has_not_seen_the_row(levels, monkeypatch):
     monkeypatch.setattr(HeldOut, "note", lambda self, score, theta: None)  # so that all are of the member's epoch
-    plan = plan_of(TabularMLPRegressor(**SMALL, dtype="float64"))
+    X = pd.DataFrame(X_DIAB).assign(town=RNG.integers(0, 8, 90).astype(str)) if levels else X_DIAB
+    plan = plan_of(TabularMLPRegressor(**SMALL, dtype="float64"), X)
     (one,) = plan.train(None)
     fitted, attributes = plan.join([one])
-    members = fitted.predict(fitted.features.read(X_DIAB, lambda X, **options: X), members=True)[..., 0]
+    members = fitted.predict(fitted.features.read(X, lambda X, **options: X), members=True)[..., 0]
     for k, fold in enumerate(plan.folds):
         np.testing.assert_allclose(attributes["oof_prediction_"][fold.validation], members[k, fold.validation])
     assert np.abs(members[0] - members[1]).max() > 1e-3
