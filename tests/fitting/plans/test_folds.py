@@ -400,7 +400,7 @@ def test_members_keep_the_moving_average_of_their_weights_over_the_steps(monkeyp
 @pytest.mark.parametrize("levels", [False, True], ids=["numbers", "means by level"])
 def test_out_of_fold_predictions_are_those_of_the_member_that_has_not_seen_the_row(levels, monkeypatch):
     monkeypatch.setattr(HeldOut, "note", lambda self, score, theta: None)  # so that all are of the member's epoch
-    X = pd.DataFrame(X_DIAB).assign(town=RNG.integers(0, 8, 90).astype(str)) if levels else X_DIAB
+    X = pd.DataFrame(X_DIAB).add_prefix("x").assign(town=RNG.integers(0, 8, 90).astype(str)) if levels else X_DIAB
     plan = plan_of(TabularMLPRegressor(**SMALL, dtype="float64"), X)
     (one,) = plan.train(None)
     fitted, attributes = plan.join([one])
