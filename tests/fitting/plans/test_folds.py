@@ -586,8 +586,15 @@ def test_the_mixture_of_numbers_follows_from_their_out_of_fold_predictions(weigh
     assert fitted.constant.tolist() == [0.0]  # the mean of y
     assert fitted.rest == pytest.approx(1 - expected.sum(), abs=1e-6)
     assert expected[0] > 0.6
-    in_unit = (expected[0] * raws[0] + expected[1] * raws[1])[:, 0] * targets.unit.scale + targets.unit.center
-    prediction = np.clip(in_unit, Y_DIAB.min(), Y_DIAB.max())
+    prediction = np.empty(90)
+    for fold in plan.folds:  # weights that have not seen the rows
+        rows, n_rows = fold.train, 60 if weight is None else weight[fold.train].sum()
+        weights = mixture_weights(
+            targets.mean_loss(encoded.take(rows)), [raw[rows] for raw in raws], np.zeros(1), n_rows
+        )
+        mixed = (weights[0] * raws[0] + weights[1] * raws[1])[fold.validation, 0]
+        in_unit = mixed * targets.unit.scale + targets.unit.center
+        prediction[fold.validation] = np.clip(in_unit, Y_DIAB.min(), Y_DIAB.max())
     np.testing.assert_allclose(attributes["oof_prediction_"], prediction)
     for fold, residuals in zip(plan.folds, attributes["_residuals"], strict=True):
         np.testing.assert_allclose(residuals.values, np.sort(np.abs(Y_DIAB - prediction)[fold.validation]), atol=1e-9)
@@ -596,17 +603,31 @@ def test_the_mixture_of_numbers_follows_from_their_out_of_fold_predictions(weigh
 
 def test_the_temperature_of_labels_follows_from_the_mixed_out_of_fold_probabilities():
     plan = plan_of(TabularMLPClassifier(**TWO, dtype="float64"), X_IRIS, Y_IRIS)
-    raws = [4.0 * np.eye(3)[Y_IRIS] + RNG.normal(scale=s, size=(150, 3)) for s in (3.0, 4.0)]
+    raws = [8.0 * np.eye(3)[Y_IRIS] + RNG.normal(scale=s, size=(150, 3)) for s in (6.0, 8.0)]
     fitted, attributes = plan.join(trained_with(plan, raws))
     p = [np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True) for raw in raws]
-    loss = log_loss_of(Y_IRIS, None)
-    weights = mixture_weights(loss, p, np.full(3, 1 / 3), 150)
+    constants = np.empty((150, 3))
+    for fold in plan.folds:
+        constants[fold.validation] = np.bincount(Y_IRIS[fold.train]) / len(fold.train)
+
+    def fitted_to(rows):
+        """The weights and the temperature that suit some rows."""
+        loss = log_loss_of(Y_IRIS[rows], None)
+        weights = mixture_weights(loss, [one[rows] for one in p], constants[rows], len(rows))
+        return weights, find_temperature(loss, mixed(weights, rows))
+
+    def mixed(weights, rows):
+        return weights[0] * p[0][rows] + weights[1] * p[1][rows] + (1 - weights.sum()) * constants[rows]
+
+    weights, temperature = fitted_to(np.arange(150))
     np.testing.assert_allclose(fitted.mixture, weights, atol=1e-6)
     np.testing.assert_allclose(fitted.constant, 1 / 3)
-    mixed = weights[0] * p[0] + weights[1] * p[1] + (1 - weights.sum()) / 3
-    assert fitted.temperature == pytest.approx(find_temperature(loss, mixed), rel=1e-4)
+    assert fitted.temperature == pytest.approx(temperature, rel=1e-4)
     assert abs(np.log(fitted.temperature)) > 0.05
-    np.testing.assert_allclose(attributes["oof_prediction_"], sharpen(mixed, fitted.temperature), rtol=1e-5)
+    for fold in plan.folds:  # by weights and a temperature that have not seen the rows
+        weights, temperature = fitted_to(fold.train)
+        expected = sharpen(mixed(weights, fold.validation), temperature)
+        np.testing.assert_allclose(attributes["oof_prediction_"][fold.validation], expected, rtol=1e-4)
     scores = 1 - attributes["oof_prediction_"][np.arange(150), Y_IRIS]
     for fold, residuals in zip(plan.folds, attributes["_residuals"], strict=True):
         np.testing.assert_allclose(residuals.values, np.sort(scores[fold.validation]))
