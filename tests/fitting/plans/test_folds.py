@@ -603,7 +603,7 @@ def test_the_mixture_of_numbers_follows_from_their_out_of_fold_predictions(weigh
 
 def test_the_temperature_of_labels_follows_from_the_mixed_out_of_fold_probabilities():
     plan = plan_of(TabularMLPClassifier(**TWO, dtype="float64"), X_IRIS, Y_IRIS)
-    raws = [8.0 * np.eye(3)[Y_IRIS] + RNG.normal(scale=s, size=(150, 3)) for s in (6.0, 8.0)]
+    raws = [2.0 * np.eye(3)[Y_IRIS] + RNG.normal(scale=s, size=(150, 3)) for s in (0.5, 0.8)]
     fitted, attributes = plan.join(trained_with(plan, raws))
     p = [np.exp(raw) / np.exp(raw).sum(axis=1, keepdims=True) for raw in raws]
     constants = np.empty((150, 3))
