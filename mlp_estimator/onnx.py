@@ -14,8 +14,6 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 
 from .classifier import MLPClassifier
@@ -76,6 +74,8 @@ def _refuse(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> 
 def _refuse_wrong_graphs() -> None:
     """Refuse meta-estimators around an estimator of this package that skl2onnx would convert into something else."""
     from skl2onnx import _parse
+    from sklearn.calibration import CalibratedClassifierCV  # in 1.7 it brings a module of its own name
+    from sklearn.model_selection import TunedThresholdClassifierCV
 
     for meta, difference in (
         (TunedThresholdClassifierCV, _of_threshold),
