@@ -225,10 +225,39 @@ def softplus_slope(a: Array, out: Array, work: Array) -> None:
 
 
 # Nodes of ONNX graphs, by elementary operations: ONNX Runtime has Elu, Selu, LeakyRelu and Softplus in float32 only.
+# They are functions with names, so that networks can be pickled.
+
+
+def identity_nodes(g: Graph, z: str) -> str:
+    return z
+
+
+def logistic_nodes(g: Graph, z: str) -> str:
+    return g("Sigmoid", z)
+
+
+def tanh_nodes(g: Graph, z: str) -> str:
+    return g("Tanh", z)
+
+
+def relu_nodes(g: Graph, z: str) -> str:
+    return g("Relu", z)
+
+
+def leaky_relu_nodes(g: Graph, z: str) -> str:
+    return g("Max", z, g("Mul", z, LEAK))
 
 
 def elu_nodes(g: Graph, z: str, alpha: float = 1.0) -> str:
     return g("Add", g("Relu", z), g("Mul", g("Sub", g("Exp", g("Min", z, 0.0)), 1.0), alpha))
+
+
+def selu_nodes(g: Graph, z: str) -> str:
+    return g("Mul", elu_nodes(g, z, SELU_ALPHA), SELU_SCALE)
+
+
+def silu_nodes(g: Graph, z: str) -> str:
+    return g("Mul", z, g("Sigmoid", z))
 
 
 def gelu_nodes(g: Graph, z: str) -> str:
@@ -242,37 +271,30 @@ def softplus_nodes(g: Graph, z: str) -> str:
     return g("Add", g("Relu", z), g("Log", g("Add", g("Exp", g("Neg", g("Abs", z))), 1.0)))
 
 
+def mish_nodes(g: Graph, z: str) -> str:
+    return g("Mul", z, g("Tanh", softplus_nodes(g, z)))
+
+
 ActivationName = Literal[
     "identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "mish", "softplus"
 ]
 
 ACTIVATIONS: dict[str, Activation] = {
-    "identity": Activation(identity, identity_slope, nodes=lambda g, z: z),
+    "identity": Activation(identity, identity_slope, nodes=identity_nodes),
     "logistic": Fused(
         logistic,
         logistic_slope,
         init=narrow_glorot,
-        nodes=lambda g, z: g("Sigmoid", z),
+        nodes=logistic_nodes,
         error_pass="logistic_error",
     ),
-    "tanh": Fused(tanh, tanh_slope, nodes=lambda g, z: g("Tanh", z), error_pass="tanh_error"),
-    "relu": Fused(relu, relu_slope, nodes=lambda g, z: g("Relu", z), error_pass="relu_error"),
-    "leaky_relu": Activation(
-        leaky_relu, leaky_relu_slope, "input", he, nodes=lambda g, z: g("Max", z, g("Mul", z, LEAK))
-    ),
+    "tanh": Fused(tanh, tanh_slope, nodes=tanh_nodes, error_pass="tanh_error"),
+    "relu": Fused(relu, relu_slope, nodes=relu_nodes, error_pass="relu_error"),
+    "leaky_relu": Activation(leaky_relu, leaky_relu_slope, "input", he, nodes=leaky_relu_nodes),
     "elu": Activation(elu, elu_slope, "input", he, nodes=elu_nodes),
-    "selu": Activation(
-        selu, selu_slope, "input", lecun, nodes=lambda g, z: g("Mul", elu_nodes(g, z, SELU_ALPHA), SELU_SCALE)
-    ),
+    "selu": Activation(selu, selu_slope, "input", lecun, nodes=selu_nodes),
     "gelu": Activation(gelu, gelu_slope, "input", he, nodes=gelu_nodes),
-    "silu": Activation(silu, silu_slope, "input", he, nodes=lambda g, z: g("Mul", z, g("Sigmoid", z))),
-    "mish": Fused(
-        mish,
-        mish_slope,
-        "input",
-        he,
-        nodes=lambda g, z: g("Mul", z, g("Tanh", softplus_nodes(g, z))),
-        error_pass="mish_error",
-    ),
+    "silu": Activation(silu, silu_slope, "input", he, nodes=silu_nodes),
+    "mish": Fused(mish, mish_slope, "input", he, nodes=mish_nodes, error_pass="mish_error"),
     "softplus": Activation(softplus, softplus_slope, init=he, nodes=softplus_nodes),
 }
