@@ -52,9 +52,6 @@ class TableLayout:
         self._networks: dict[Hashable, Network] = {}
         self._encoding: Piecewise | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_networks": {}}  # which are made again, and whose functions no file holds
-
     def block(self, block: str) -> slice:
         """Return the places of the features of a block."""
         places = [k for k, feature in enumerate(self.features) if feature.block == block]

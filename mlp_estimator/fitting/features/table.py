@@ -87,6 +87,10 @@ class Table(Features):
         layout: TableLayout = vars(self)["_layout"]
         return layout
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the layout, which is made again: predictions do not change what is pickled."""
+        return {name: value for name, value in vars(self).items() if name != "_layout"}
+
     def code(self, frame: Frame) -> NDArray[Any]:
         """Return the rows as the bottom layers read them."""
         layout = self.layout

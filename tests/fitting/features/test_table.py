@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import date, timedelta
 
 import numpy as np
@@ -238,6 +239,14 @@ def test_training_rows_have_the_key_of_their_fold_and_new_rows_that_of_none():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_rows_are_coded_in_the_type_of_the_computation(dtype):
     assert learned(PEOPLE, dtype=dtype).code(read_frame(PEOPLE)).dtype == dtype
+
+
+def test_a_layout_does_not_change_what_is_pickled():
+    table, _ = coded_and_taught(PEOPLE)
+    again = pickle.loads(pickle.dumps(table))
+    before = pickle.dumps(again)
+    again.layout.network("one", lambda: Network([Dense(1, lambda p, rng: None)], 1))  # with a function of no module
+    assert pickle.dumps(again) == before
 
 
 def test_the_layout_is_the_same_object_each_time():
