@@ -4,9 +4,9 @@
         [--picture FILE]
 
 For each design: the mean of `oof_score_` minus the score of new rows, the coverage of intervals or sets for 0.9, and of
-classes the log-loss of new rows minus that of the frequencies in training, each with its standard error over seeds.
-Eight designs are pure noise, four have a signal. ``--real`` adds the tables of ``tabular.py``, 80/20, at most 5000
-training rows, with the standard errors of one split. ``--picture`` draws it, with the reliability of the probabilities.
+classes the log-loss of new rows minus that of the frequencies in training. The difference of the scores has its
+standard error over seeds. Eight designs are pure noise, four have a signal. ``--real`` adds the tables of
+``tabular.py``, 80/20, at most 5000 training rows. ``--picture`` draws it, with the reliability of the probabilities.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def simulated(name, n_seeds):
     return outcomes
 
 
-def real(name, load, n_seeds):
-    """Return the outcomes of a table over splits, and the standard error of the difference of scores in one."""
+def real(load, n_seeds):
+    """Return the outcomes of a table over splits."""
     X, y = load()
     outcomes = []
     for seed in range(n_seeds):
@@ -170,7 +170,7 @@ def main():
     warnings.simplefilter("ignore")
     runs = {name: lambda name=name: simulated(name, options.seeds) for name in options.designs.split(",") if name}
     if options.real:
-        runs |= {name: lambda name=name, load=load: real(name, load, options.seeds) for name, load in tables().items()}
+        runs |= {name: lambda load=load: real(load, options.seeds) for name, load in tables().items()}
     results = {}
     print(f"{'':32} {'out-of-fold':>12} {'new rows':>10} {'difference':>20} {'coverage':>10} {'log-loss over':>14}")
     for name, run in runs.items():

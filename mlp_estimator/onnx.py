@@ -90,10 +90,9 @@ def _parse_unless(
 ) -> Any:
     inner = model.estimator
     last = inner[-1] if isinstance(inner, Pipeline) else inner
-    if isinstance(last, MLPClassifier) and difference(model):
-        raise NotImplementedError(
-            f"{type(model).__name__} cannot be converted around MLPClassifier: {difference(model)}"
-        )
+    reason = difference(model)
+    if isinstance(last, MLPClassifier) and reason:
+        raise NotImplementedError(f"{type(model).__name__} cannot be converted around MLPClassifier: {reason}")
     return usual(scope, model, inputs, custom_parsers=custom_parsers)
 
 

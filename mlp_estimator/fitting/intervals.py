@@ -38,6 +38,13 @@ class Residuals:
         counts = np.ones(len(rows)) if counts is None else counts[order]
         return cls(values[order].astype(np.float64), np.concatenate([[0.0], np.cumsum(counts)]), order)
 
+    def over(self, sizes: NDArray[np.float64]) -> Residuals:
+        """Return them in units of the size that is expected of each row of the training data."""
+        values = self.values / sizes[self.rows]
+        order = np.argsort(values, kind="stable")
+        counts = np.diff(self.cumulative)[order]
+        return Residuals(values[order], np.concatenate([[0.0], np.cumsum(counts)]), self.rows[order])
+
     def among(self, chosen: NDArray[np.bool_]) -> Residuals:
         """Return those of the rows that are chosen among all."""
         kept = chosen[self.rows]

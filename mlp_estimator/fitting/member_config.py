@@ -71,13 +71,17 @@ class Members:
     config: MemberConfig
     left_out: list[tuple[int, ...]]
 
+    def networks(self, layout: TableLayout, n_out: int, *, new_rows: bool = False) -> list[Network]:
+        """Return the network of each member, one for all that leave out the same folds."""
+        of_folds = {f: network_of(self.config, layout, n_out, f, new_rows=new_rows) for f in set(self.left_out)}
+        return [of_folds[folds] for folds in self.left_out]
+
     def fitted_network(self, features: Features, arrays: Arrays, *, sparse: bool) -> Network:
         """Return the network of fitted members, which read no training rows."""
         n_out, layout = arrays["W"][-1].shape[-1], features.layout
 
         def network() -> Network:
-            of_folds = {f: network_of(self.config, layout, n_out, f, new_rows=True) for f in set(self.left_out)}
-            of_members = [of_folds[folds] for folds in self.left_out]
+            of_members = self.networks(layout, n_out, new_rows=True)
             return of_members[0].joined(of_members)
 
         return layout.network((self.config, n_out, *self.left_out), network)

@@ -20,8 +20,6 @@ from ..compat import CallbackSupportMixin, fit_method_with_callbacks
 from ..engine.members import Array
 from ..fitting.data import FitData, HeldOut, Source
 from ..fitting.features import Coded, Features, MatrixLike, Table
-from ..fitting.features.blocks import CODES
-from ..fitting.features.kinds import Category
 from ..fitting.features.kinds.category import UNKNOWN
 from ..fitting.fitted import Fitted
 from ..fitting.frames import read_frame
@@ -127,7 +125,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                     warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=3)
                 attributes = self._attributes(plan, trained)
                 if "_residuals" in attributes:
-                    codes = plan.data.X[:, plan.data.features.layout.block(CODES)].astype(np.int32)
+                    codes = cast(Table, plan.data.features).codes(plan.data.X)
                     attributes |= {"_codes": codes} | ({} if interrupted else self._learn_spread(plan, attributes))
                 for name in ("_residuals", "_codes", "_spread", "oof_prediction_", "oof_target_", "oof_score_"):
                     vars(self).pop(name, None)
@@ -249,7 +247,12 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                 "Intervals and sets need out-of-fold predictions of one target: fit without a validation set, on at "
                 "least two rows, with a loss that predicts one value."
             )
-        features, column = cast(Table, self._fitted.features), self._code_of(by)
+        features = cast(Table, self._fitted.features)
+        if by is not None and not hasattr(self, "_codes"):
+            raise ValueError(
+                "by needs the categories of the training rows, which files of version 0.2 lack: fit again."
+            )
+        column = None if by is None else features.place_among_codes(by)
         coded_rows: Features = Coded(features)
         fitted, spread = replace(self._fitted, features=coded_rows), getattr(self, "_spread", None)
         rows, result, start = features.read(X, self._validator()), None, 0
@@ -267,29 +270,12 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         assert result is not None  # validated data have rows
         return result
 
-    def _code_of(self, by: Any) -> int | None:
-        """Return the place of a column of categories among the codes, None for no column."""
-        if by is None:
-            return None
-        features = cast(Table, self._fitted.features)
-        names = [kind.name for kind in features.kinds if isinstance(kind, Category)]
-        if isinstance(by, int | np.integer) and features.names is None:
-            by = f"x{by}"
-        if not hasattr(self, "_codes"):
-            raise ValueError(
-                "by needs the categories of the training rows, which files of version 0.2 lack: fit again."
-            )
-        if by not in names:
-            raise ValueError(f"by={by!r} is no column of categories: choose among {names}.")
-        return names.index(by)
-
     def _residuals_by(self, coded: Array, column: int | None) -> Iterator[tuple[Any, list[Residuals]]]:
         """Yield which rows have a level, and the residuals of the training rows with it, all if it is unknown."""
         if column is None:
             yield slice(None), self._residuals
             return
-        place = cast(Table, self._fitted.features).layout.block(CODES).start + column
-        levels = coded[:, place].astype(int)
+        levels = cast(Table, self._fitted.features).codes(coded)[:, column]
         for level in np.unique(levels).tolist():
             alike = self._codes[:, column] == level
             among = self._residuals if level == UNKNOWN else [of_fold.among(alike) for of_fold in self._residuals]

@@ -295,11 +295,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
                 raise
             warnings.warn("Training interrupted by user. All intervals have one width.", UserWarning, stacklevel=4)
             return {}
-        counts, folds = plan.data.encoded.counts, [fold.validation for fold in plan.folds]
-        return {
-            "_spread": spread,
-            "_residuals": [Residuals.of(residuals / sizes, counts, rows) for rows in folds],
-        }
+        return {"_spread": spread, "_residuals": [of_fold.over(sizes) for of_fold in attributes["_residuals"]]}
 
     @property
     def _numbers(self) -> Numbers:

@@ -163,3 +163,12 @@ def test_residuals_of_some_rows_keep_their_order_and_counts():
     np.testing.assert_array_equal(among.values, expected.values)
     np.testing.assert_array_equal(among.rows, expected.rows)
     np.testing.assert_allclose(among.cumulative, expected.cumulative)
+
+
+def test_residuals_over_expected_sizes_are_sorted_anew_with_their_counts():
+    values, counts, sizes = RNG.exponential(size=30), RNG.integers(1, 4, 30).astype(float), RNG.uniform(0.2, 5.0, 30)
+    rows = RNG.permutation(30)[:20]
+    found, expected = Residuals.of(values, counts, rows).over(sizes), Residuals.of(values / sizes, counts, rows)
+    np.testing.assert_array_equal(found.values, expected.values)
+    np.testing.assert_array_equal(found.rows, expected.rows)
+    np.testing.assert_array_equal(found.cumulative, expected.cumulative)

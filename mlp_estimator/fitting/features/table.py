@@ -112,9 +112,27 @@ class Table(Features):
         self.encoding_means = layout.encoding_means
         if self.means:
             coded[:, layout.block(KEY)] = folds[:, None] + 1
-            block = layout.block(CODES)
-            n_levels = [feature.n_levels for feature in layout.features[block]]
-            self.means.learn(coded[:, block].astype(int), n_levels, folds, y, counts)
+            n_levels = [feature.n_levels for feature in layout.features[layout.block(CODES)]]
+            self.means.learn(self.codes(coded), n_levels, folds, y, counts)
+
+    def codes(self, coded: NDArray[Any]) -> NDArray[np.int32]:
+        """Return the codes of categories of coded rows (n, n_categories), as integers."""
+        return coded[:, self.layout.block(CODES)].astype(np.int32)
+
+    def place_among_codes(self, name: Any) -> int:
+        """Return the place of a category among the codes, by the name of its column.
+
+        Raises
+        ------
+        ValueError
+            If no category has the name.
+        """
+        names = [feature.name for feature in self.layout.features[self.layout.block(CODES)]]
+        if isinstance(name, int | np.integer) and self.names is None:
+            name = f"x{name}"
+        if name not in names:
+            raise ValueError(f"by={name!r} is no column of categories: choose among {names}.")
+        return names.index(name)
 
     def read(self, X: Any, validate: Validate) -> Frame:
         """Read a table with the columns of ``fit``: by name if both have names, in any order, otherwise by position."""

@@ -1,8 +1,8 @@
 """Categories as means of the target by level: each network reads those of the rows that it trains on.
 
-A network that leaves out the folds F reads for a training row of fold j the mean of its level over the rows outside F
-and j, so that no row sees its own target; for a row of F, and for a new one, over all rows outside F, so that the
-network has not seen the target of any row that it is judged by. Sums by fold and level give all of these.
+Let F be the folds that a network does not train on. For a training row of fold j it reads the mean of the row's level
+over the rows outside F and j: no row sees its own target. For a row of F or a new row it reads the mean over all rows
+outside F: the network has not seen the targets of the rows that validate it. Both follow from sums by fold and level.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from sklearn.utils.parallel import Parallel, delayed
 from ...engine.losses import GammaDeviance
 from ...engine.members import Array
 from ...engine.monitor import Monitor
-from ...engine.network import Network
 from ...engine.schedules import CYCLES, N_CYCLES
 from ..data import FitData, HeldOut
 from ..features import Coded
@@ -212,7 +211,8 @@ class Folds:
             schedule=CYCLES,
         )
         one_job = partial(Job, settings, data)
-        networks, one_fitted = self._networks(members), partial(self._member, config)
+        networks = members.networks(data.features.layout, data.targets.n_outputs)
+        one_fitted = partial(self._member, config)
         if folds:
             jobs = [
                 one_job(
@@ -238,19 +238,13 @@ class Folds:
         }
         return jobs, ends, StopAtCycleEnd(cycles) if validated else None
 
-    def _networks(self, members: Members) -> list[Network]:
-        """Return the network of each member, one for all that leave out the same folds."""
-        layout, n_outputs = self.data.features.layout, self.data.targets.n_outputs
-        of_folds = {parts: network_of(members.config, layout, n_outputs, parts) for parts in set(members.left_out)}
-        return [of_folds[parts] for parts in members.left_out]
-
     def _held_out(self, fold: Fold) -> HeldOut:
         """Return the rows of a fold in two halves."""
-        rows, source = self.data.rows, self.data.source
-        of_fold, *halves = (
-            HeldOut(rows.select(part), partial(source.take, part)) for part in (fold.validation, *fold.halves)
-        )
-        return replace(of_fold, parts=halves)
+
+        def of_rows(rows: Rows, parts: Sequence[HeldOut] = ()) -> HeldOut:
+            return HeldOut(self.data.rows.select(rows), partial(self.data.source.take, rows), parts)
+
+        return of_rows(fold.validation, [of_rows(half) for half in fold.halves])
 
     def _member(self, config: MemberConfig, left_out: tuple[int, ...], arrays: Arrays) -> Fitted:
         """Return what predicts with the parameters of one member, for scorers, which give it coded rows."""
@@ -278,8 +272,11 @@ class Folds:
     def join(self, trained: Sequence[Trained]) -> tuple[Fitted, dict[str, Any]]:
         """Return the fitted mixture, and the attributes that follow from out-of-fold predictions."""
         data, targets = self.data, self.data.targets
-        encoded = data.encoded
-        groups = [Networks(one.members, arrays_by_name(self._networks(one.members)[0], one.theta)) for one in trained]
+        encoded, layout = data.encoded, data.features.layout
+        groups = [
+            Networks(one.members, arrays_by_name(network_of(one.config, layout, targets.n_outputs), one.theta))
+            for one in trained
+        ]
         equal = np.full(len(trained), 1.0 / len(trained))
         fitted = Fitted(data.features, targets, groups, equal, n_members=len(self.seeds[0]))
         raws = [one.raw for one in trained if one.raw is not None]

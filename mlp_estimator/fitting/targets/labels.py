@@ -103,10 +103,9 @@ class Labels(Targets):
         return log_loss_of(encoded.Y[:, 0], encoded.weight)
 
     def constant(self, encoded: Encoded) -> Array:
-        """Return the weighted frequencies of the classes, or of what there is an output for."""
-        weight = None if encoded.weight is None or not encoded.weight.any() else encoded.weight
-        columns = self.columns(encoded.Y)
-        others: Array = np.average(columns, axis=0, weights=weight) if columns.size else columns[0]
+        """Return the weighted frequency of each class, or of each label of a logistic output."""
+        weight = encoded.weight if encoded.weight is not None and encoded.weight.any() else np.ones(len(encoded.Y))
+        others: Array = weight @ self.columns(encoded.Y) / weight.sum()
         return np.append(1.0 - others.sum(), others) if self.loss.codes else others
 
     def find_temperature(self, prediction: Array, encoded: Encoded) -> float:
@@ -121,13 +120,13 @@ class Labels(Targets):
         self, prediction: Array, encoded: Encoded, folds: Sequence[NDArray[np.integer[Any]]]
     ) -> Mapping[str, Any]:
         """Return probabilities, codes, accuracy, and 1 - p of the classes by fold."""
-        codes = encoded.Y[:, 0]
+        codes, counts = encoded.Y[:, 0], encoded.counts
         scores = 1.0 - prediction[np.arange(len(codes)), codes].astype(np.float64)
         return {
             "oof_prediction_": prediction,
             "oof_target_": codes.astype(np.min_scalar_type(len(self.classes))),
             "oof_score_": self.metric(encoded.Y, prediction, encoded.sample_weight),
-            "_residuals": [Residuals.of(scores, encoded.counts, rows) for rows in folds],
+            "_residuals": [Residuals.of(scores, counts, rows) for rows in folds],
         }
 
     def weighted(self, class_weight: Any, y: NDArray[Any], sample_weight: Weight) -> Self:

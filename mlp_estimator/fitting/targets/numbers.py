@@ -188,8 +188,8 @@ class Numbers(Targets):
         if len(y) > 1 and (not self._has_levels or isinstance(self.loss, Quantile)):
             attributes["oof_score_"] = self.metric(y, prediction, encoded.sample_weight)
         if len(y) > 1 and self.n_targets == 1 and not self._has_levels:
-            residuals = np.abs(y[:, 0] - prediction[:, 0])
-            attributes["_residuals"] = [Residuals.of(residuals, encoded.counts, rows) for rows in folds]
+            residuals, counts = np.abs(y[:, 0] - prediction[:, 0]), encoded.counts
+            attributes["_residuals"] = [Residuals.of(residuals, counts, rows) for rows in folds]
         return attributes
 
 
