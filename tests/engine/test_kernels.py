@@ -83,7 +83,7 @@ def relu(make, option):
 
 
 def mish(make, option):
-    return make.layer(5), make.layer(5)
+    return 30 * make.layer(5), make.layer(5)
 
 
 def error(make, option):
@@ -112,12 +112,13 @@ def scale_gradients(make, option):
 
 def softmax_cross_entropy(make, option):
     codes = make.rng.integers(0, 3, (1 if option else make.n_members, 1, 9))
-    return codes, make.layer(3), make.weight(option), make.layer(3), make.layer(4), 0.1 if option else 0.0
+    raw = 30 * make.layer(3)  # some of its exponentials are bounded
+    return codes, raw, make.weight(option), make.layer(3), make.layer(4), 0.1 if option else 0.0
 
 
 def sigmoid_cross_entropy(make, option):
     y = (make.layer(3, shared=option) > 0).astype(make.dtype)
-    return y, make.layer(3), make.weight(option), make.layer(3), make.layer(4)
+    return y, 30 * make.layer(3), make.weight(option), make.layer(3), make.layer(4)
 
 
 def squared_error(make, option):

@@ -77,6 +77,20 @@ def test_no_overflow(name, dtype):
         assert np.isfinite(np.log(prediction)).all()
 
 
+@pytest.mark.parametrize("name", [name for name in LOSSES if LOSSES[name].link in ("softmax", "logistic")])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradients_of_what_is_nearly_certain_are_not_subnormal_nor_are_their_products(name, dtype):
+    loss, limits = LOSSES[name](), np.finfo(dtype)
+    margins = np.geomspace(1, 1e4, 400).astype(dtype)
+    raw = np.stack([-margins, np.zeros_like(margins), margins])
+    Y = np.full((400, 1), 2) if loss.codes else np.tile(np.array([0, 0, 1], dtype), (400, 1))
+    d_raw = evaluate(loss, Y, raw)[1]
+    sizes = np.abs(d_raw[d_raw != 0])
+    assert (sizes**2 >= limits.tiny).all()
+    small = np.abs(raw) <= -np.log(limits.tiny) / 3
+    assert np.abs(d_raw[~small & (raw < 0)]).max() < limits.tiny**0.3
+
+
 def test_against_scikit_learn_metrics():
     rng = np.random.default_rng(2)
     raw = rng.normal(size=(K, B))

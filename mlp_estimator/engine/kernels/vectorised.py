@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ..members import Array, Number, cast, squared_norm
+from ..members import Array, Number, cast, lowest_exponent, squared_norm
 
 
 def adam(grad: Array, mean: Array, square: Array, numbers: Sequence[Number]) -> None:
@@ -126,7 +126,7 @@ def mish_slope(z: Array, out: Array, work: Array) -> None:
 
 def bounded_exp(z: Array, out: Array) -> None:
     """Write e^z, and e^20 from there on: mish(z) is z then, and its slope 1, also in float64."""
-    z.clip(-np.inf, 20.0, out=out)
+    z.clip(lowest_exponent(z.dtype), 20.0, out=out)
     np.exp(out, out=out)
 
 
@@ -227,7 +227,8 @@ def softmax_cross_entropy(
     row, hit = work[:, :1], work[:, 1:]
     np.maximum.reduce(raw, axis=-2, keepdims=True, out=row)
     np.subtract(raw, row, out=raw)
-    np.exp(raw, out=d_raw)
+    raw.clip(lowest_exponent(raw.dtype), 0.0, out=d_raw)
+    np.exp(d_raw, out=d_raw)
     np.add.reduce(d_raw, axis=-2, keepdims=True, out=row)
     np.divide(d_raw, row, out=d_raw)
     # 1[y = k], written out: a comparison takes 2 us at 10 x 200, three fancy indexings 13.
@@ -247,7 +248,8 @@ def sigmoid_cross_entropy(y: Array, raw: Array, weight: Array | None, d_raw: Arr
     terms = np.logaddexp(0.0, raw, out=work[:, 1:])
     np.multiply(raw, y, out=d_raw)
     np.subtract(terms, d_raw, out=terms)
-    expit(raw, out=d_raw)
+    raw.clip(lowest_exponent(raw.dtype), np.inf, out=d_raw)
+    expit(d_raw, out=d_raw)
     np.subtract(d_raw, y, out=d_raw)
     weigh(d_raw, weight)
     return weighted_sum(terms, weight)

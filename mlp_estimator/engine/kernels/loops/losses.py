@@ -6,12 +6,14 @@ import math
 
 import numpy as np
 
+from ...members import lowest_exponent
 from .compiler import loop, of
 
 
 def softmax_cross_entropy(y, raw, weight, d_raw, work, smoothing):
     _shift(raw, work)
-    np.exp(raw, out=d_raw)
+    raw.clip(lowest_exponent(raw.dtype), 0.0, out=d_raw)
+    np.exp(d_raw, out=d_raw)
     return _softmax_cross_entropy(y, raw, weight, d_raw, work, raw.dtype.type(smoothing))
 
 
@@ -56,8 +58,12 @@ def _softmax_cross_entropy(y, raw, weight, d_raw, work, smoothing):
     return values
 
 
-@loop
 def sigmoid_cross_entropy(y, raw, weight, d_raw, work):
+    return _sigmoid_cross_entropy(y, raw, weight, d_raw, raw.dtype.type(lowest_exponent(raw.dtype)))
+
+
+@loop
+def _sigmoid_cross_entropy(y, raw, weight, d_raw, lowest):
     one, zero = raw.dtype.type(1), raw.dtype.type(0)
     values = np.zeros(len(raw), raw.dtype)
     for m in range(len(raw)):
@@ -67,7 +73,8 @@ def sigmoid_cross_entropy(y, raw, weight, d_raw, work):
                 r, t, w = raw[m, k, j], y[of(y, m), k, j], one
                 if weight is not None:
                     w = weight[of(weight, m), 0, j]
-                e = math.exp(-abs(r))
+                z = -abs(r)
+                e = math.exp(lowest if z < lowest else z)
                 value += w * ((r if r > zero else zero) + math.log1p(e) - t * r)
                 d_raw[m, k, j] = w * ((one if r >= zero else e) / (one + e) - t)
         values[m] = value
