@@ -82,8 +82,9 @@ def check_usable(model, X, y, complete):
     elif isinstance(model, MLPGridSearchCV):  # an interrupted refit leaves a network as its `fit` does
         scores = model.cv_results_["mean_test_score"]
         np.testing.assert_array_equal(scores, complete.cv_results_["mean_test_score"])
-    else:  # a table is trained to its end, or not at all
-        np.testing.assert_array_equal(prediction, complete.predict(X))
+    else:  # a table keeps what its settings have reached
+        assert 1 <= len(model.settings_) <= len(complete.settings_)
+        assert 1 <= model.n_iter_ <= complete.n_iter_
 
 
 def interrupt(name, n_times, seed):

@@ -7,11 +7,13 @@ objective; the others take one after the other.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from .batches import Data
@@ -50,6 +52,17 @@ class RunState:
         return RunState(rng, copy.copy(self.progress), None, copy.deepcopy(self.noise), self.in_progress)
 
 
+@dataclass
+class Paused:
+    """What a run that has paused goes on with, besides its job."""
+
+    theta: Array  # (1, P)
+    averaged: Array | None
+    state: RunState
+    order: NDArray[np.integer[Any]] | None
+    monitor: Monitor  # without what the job gives it
+
+
 Training = RunState  # deprecated: remove in 0.5 - the name in files of version 0.1
 
 
@@ -70,8 +83,14 @@ class Run:
     n_passes: int = 1  # over the rows in an epoch, which ends with a validation
     averaged: Array | None = None  # (1, P), the moving average of theta where it is wanted
     schedule: Schedule | None = None  # of the learning rate, otherwise set by solvers from their options
+    until: float = math.inf  # epochs after which the run pauses
+    order: NDArray[np.integer[Any]] | None = None  # of the rows, as they were last shuffled
     outcome: Outcome | None = None
     error: Exception | None = None
+
+    def paused(self) -> Paused:
+        """Return what the run goes on with; runs of one stream share their generator."""
+        return Paused(self.theta, self.averaged, self.state, self.order, self.monitor.paused())
 
     def attempt(self, step: Callable[..., None], *arguments: Any) -> None:
         """Take a step of this run, unless one has failed; an error does not affect other runs."""

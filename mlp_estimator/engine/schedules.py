@@ -73,8 +73,13 @@ def cycles(progress: Progress, power_t: float) -> float:
 
 
 def fade(done: float) -> float:
-    """Stay at 1 for half of the run, then fall to 0 along half a cosine wave: dropout and weight decay."""
-    return 1.0 if done < 0.5 else cosine(2.0 * done - 1.0)
+    """Stay at 1 for half of each cycle, then fall to 0 along half a cosine wave: dropout and weight decay.
+
+    Each cycle then ends in parameters worth keeping.
+    """
+    parts = 1.0 + (2**N_CYCLES - 1) * done
+    of_cycle = 1.0 if done == 1.0 else parts / 2.0 ** math.floor(math.log2(parts)) - 1.0
+    return 1.0 if of_cycle < 0.5 else cosine(2.0 * of_cycle - 1.0)
 
 
 CYCLES = Schedule(cycles, budgeted=True, regularisation=fade)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +12,6 @@ from sklearn.utils import indexable
 
 from ..compat import safe_indexing
 from ..engine.batches import Data
-from ..engine.members import Array
 from .features import Features
 from .fitted import Fitted
 from .reading import check_total
@@ -38,19 +36,12 @@ class Source:
 class HeldOut:
     """Rows that are not trained on: ``data`` as the network reads them, ``source`` as scorers do.
 
-    ``parts`` are some of these rows each, and together all of them. A part keeps the parameters that score best on it.
+    ``parts`` are some of these rows each, and together all of them: runs keep parameters for each of them, too.
     """
 
     data: Data
     source: Callable[[], Source]
     parts: Sequence[HeldOut] = ()
-    best_score: float = -math.inf
-    best_theta: Array | None = None  # (1, P), the later of equals
-
-    def note(self, score: float, theta: Array) -> None:
-        """Keep parameters that score best."""
-        if score >= self.best_score:
-            self.best_score, self.best_theta = score, theta.copy()
 
 
 @dataclass(eq=False)

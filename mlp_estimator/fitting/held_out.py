@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -75,15 +75,37 @@ def split(data: FitData, fraction: float, rng: np.random.RandomState) -> tuple[D
     return data.rows.select(parts[0]), held_out
 
 
-def score_of(
+def scores_of(
     held_out: HeldOut, scoring: Any, data: FitData, network: Network, fitted: Callable[[Arrays], Fitted]
-) -> Callable[[Array], float]:
-    """Return the validation score as a function of parameters (1, P), by ``scoring``.
+) -> Callable[[Array], list[float]]:
+    """Return the score of parameters (1, P) by ``scoring``, and their scores on each part of the held-out rows.
 
+    The score is the mean over the rows of the parts, where there are any. A part without weight has the score NaN.
     ``fitted`` returns what predicts with parameters of the network.
     """
-    if held_out.parts:
-        return _score_by_parts(held_out.parts, lambda part: score_of(part, scoring, data, network, fitted))
+    parts = held_out.parts or [held_out]
+    weights = np.array([part.data.total_weight for part in parts])
+    scores = [
+        _score_of(part, scoring, data, network, fitted) if weight > 0.0 else None
+        for part, weight in zip(parts, weights.tolist(), strict=True)
+    ]
+    if not held_out.parts:
+        (score,) = scores
+        return lambda parameters: [math.nan if score is None else score(parameters)]
+
+    def scores_by_part(parameters: Array) -> list[float]:
+        values = np.array([math.nan if score is None else score(parameters) for score in scores])
+        weighted = weights > 0.0
+        mean = float(np.average(values[weighted], weights=weights[weighted])) if weighted.any() else math.nan
+        return [mean, *values.tolist()]
+
+    return scores_by_part
+
+
+def _score_of(
+    held_out: HeldOut, scoring: Any, data: FitData, network: Network, fitted: Callable[[Arrays], Fitted]
+) -> Callable[[Array], float]:
+    """Return the score of parameters (1, P) on held-out rows."""
     theta = np.empty((1, network.layout.size), data.dtype)
     if scoring == "loss":
         return _minus_loss(network, data.targets.loss, held_out.data, theta)
@@ -110,28 +132,6 @@ def score_of(
         return value
 
     return defined_score
-
-
-def _score_by_parts(
-    parts: Sequence[HeldOut], score_of_part: Callable[[HeldOut], Callable[[Array], float]]
-) -> Callable[[Array], float]:
-    """Return the mean over the rows of all parts, each of which notes its own score.
-
-    Rows without weight have the score 0: they keep the last parameters.
-    """
-    weights = [part.data.total_weight for part in parts]
-    scores = [score_of_part(part) if weight > 0.0 else None for part, weight in zip(parts, weights, strict=True)]
-    total = sum(weights)
-
-    def score(parameters: Array) -> float:
-        values = [0.0 if of_part is None else of_part(parameters) for of_part in scores]
-        mean = float(np.dot(values, weights)) / total if total else math.nan
-        if math.isfinite(mean):
-            for part, value in zip(parts, values, strict=True):
-                part.note(value, parameters)
-        return mean
-
-    return score
 
 
 def _minus_loss(network: Network, loss: Loss, data: Data, theta: Array) -> Callable[[Array], float]:

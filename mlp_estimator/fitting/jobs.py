@@ -6,6 +6,7 @@ One network is one job. An ensemble is a job per member, a search a job per cand
 from __future__ import annotations
 
 import copy
+import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,15 +20,15 @@ from sklearn.utils import check_random_state
 
 from ..engine.batches import Data
 from ..engine.members import Array
-from ..engine.monitor import Monitor, Observer
+from ..engine.monitor import PAUSED, Monitor, Observer
 from ..engine.network import Network
 from ..engine.population import bytes_of, populations
-from ..engine.runs import Run, RunState
+from ..engine.runs import Paused, Run, RunState
 from ..engine.schedules import Progress
 from ..engine.solvers import SOLVERS, Solver, interrupt
 from .data import FitData, HeldOut
 from .fitted import Arrays, Fitted, arrays_by_name
-from .held_out import score_of, split
+from .held_out import scores_of, split
 from .settings import Settings
 from .state import FitState
 from .threads import limited_threads
@@ -38,8 +39,8 @@ class Job:
     """One network to train.
 
     ``fitted`` returns what predicts with parameters of the network, for scorers and callbacks. ``seed`` is an int, or a
-    generator that the caller shares. ``start`` continues an earlier fit. ``rows`` and ``held_out`` are set together, or
-    early stopping chooses them.
+    generator that the caller shares. ``start`` continues an earlier fit, or a run that paused after ``until`` epochs.
+    ``rows`` and ``held_out`` are set together, or early stopping chooses them. ``tolerance`` is that of ``Kept``.
     """
 
     settings: Settings
@@ -52,6 +53,8 @@ class Job:
     member: bool = False  # of an ensemble, whose seeds are kept
     rows: Data | None = None
     held_out: HeldOut | None = None
+    until: float = math.inf
+    tolerance: float = 0.0
 
     @property
     def n_bytes(self) -> int:
@@ -150,6 +153,7 @@ class _Beginning:
     state: RunState
     rows: Data
     held_out: HeldOut | None
+    paused: Paused | None = None
 
     def fork(self) -> _Beginning:
         """Return the same beginning for another run."""
@@ -167,6 +171,9 @@ def random_key(job: Job) -> Hashable:
 
 def _begin(job: Job) -> _Beginning:
     """Draw initial parameters, the generator of dropout and the split, in scikit-learn's order."""
+    if job.start is not None and job.start.paused is not None:
+        paused = copy.deepcopy(job.start.paused)  # a run changes its arrays in place
+        return _Beginning(paused.theta, paused.state, job.rows or job.data.rows, job.held_out, paused)
     state = _run_state(job)
     if job.start is not None:
         theta = job.start.theta
@@ -211,19 +218,25 @@ def _run(job: Job, begun: _Beginning, stream: Hashable) -> Run:
         n_iter_no_change=settings.n_iter_no_change,
         verbose=settings.verbose,
         max_time=settings.max_time,
+        tolerance=job.tolerance,
     )
-    start = job.start
-    if start is not None:
+    start, paused = job.start, begun.paused
+    if paused is not None:
+        monitor = paused.monitor
+        for kept in monitor.kept:
+            kept.begin_cycle()
+    elif start is not None:
         if start.best_loss is not None and (start.loss is None or type(start.loss) is type(data.targets.loss)):
             monitor.best_loss = start.best_loss
         monitor.n_flat = start.n_flat if job.partial else 0
     if begun.held_out is not None:
-        monitor.validate = score_of(begun.held_out, settings.scoring, data, job.network, job.fitted)
-        if start is not None:  # the baseline is the starting point, scored on the current validation set
-            monitor.best_score, monitor.best_theta = monitor.validate(begun.theta), begun.theta.copy()
+        monitor.validate = scores_of(begun.held_out, settings.scoring, data, job.network, job.fitted)
+        if start is not None and paused is None:  # the baseline is the start, scored on the current validation set
+            monitor.keep(monitor.validate(begun.theta), begun.theta)
     begun.state.progress.n_planned = settings.max_iter
     theta = begun.theta.astype(settings.solver.dtype or data.dtype, copy=False)
     alpha = 0.0 if settings.alpha == "auto" else settings.alpha  # the solver estimates it
+    averaged = begun.theta.copy() if settings.averaged else None
     return Run(
         network=job.network,
         loss=data.targets.loss,
@@ -237,7 +250,9 @@ def _run(job: Job, begun: _Beginning, stream: Hashable) -> Run:
         stream=stream,
         n_passes=settings.n_passes,
         schedule=settings.schedule,
-        averaged=begun.theta.copy() if settings.averaged else None,
+        averaged=averaged if paused is None else paused.averaged,
+        until=job.until,
+        order=None if paused is None else paused.order,
     )
 
 
@@ -246,7 +261,7 @@ def _train(solver: Solver, runs: Sequence[Run]) -> None:
     for population in populations(runs):
         side_by_side = len(population) if solver.incremental else 1
         for run in population:
-            run.monitor.max_time *= side_by_side / len(runs)
+            run.monitor.time_share = side_by_side / len(runs)
         first = population[0]
         quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # monitors check the losses
         with quiet, limited_threads(first.network, min(first.batch_size, first.data.n_rows)):
@@ -277,7 +292,8 @@ def _result(job: Job, run: Run) -> FitState | Exception:
     if not isinstance(job.seed, Integral):
         state.draw_pending()  # others see the generator
     validated = monitor.validate is not None
-    before = start if start is not None else FitState(job.network, None, theta)
+    goes_on = start is None or start.paused is not None  # the monitor has the curves of the whole run
+    before = FitState(job.network, None, theta) if start is None or goes_on else start
     return FitState(
         network=job.network,
         loss=run.loss,
@@ -294,4 +310,6 @@ def _result(job: Job, run: Run) -> FitState | Exception:
         outcome=monitor.ended or run.outcome,
         warning=job.settings.options_for(run.data.n_rows)[1],
         seed=int(job.seed) if job.member else None,
+        of_parts=[kept.theta for kept in monitor.kept[1:]],
+        paused=run.paused() if run.outcome is PAUSED else None,
     )

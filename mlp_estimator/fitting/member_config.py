@@ -40,7 +40,7 @@ class MemberConfig:
     activation: str = "relu"
     encoding: bool = True
     weight_decay: float = 0.05
-    dropout: float = 0.1
+    dropout: float = 0.0
     learning_rate_init: float = 0.04
     max_iter: int = 48
     n_left_out: int = 1  # folds that a member does not train on
@@ -120,7 +120,6 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
         "activation": "mish",
         "encoding": False,
         "weight_decay": 0.02,
-        "dropout": 0.05,
         "learning_rate_init": 0.12,
         "max_iter": 128,
         "n_left_out": 2,

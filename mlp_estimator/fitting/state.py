@@ -18,7 +18,7 @@ from ..engine.losses import Loss
 from ..engine.members import Array
 from ..engine.monitor import CONVERGED, Outcome
 from ..engine.network import Network
-from ..engine.runs import RunState
+from ..engine.runs import Paused, RunState
 from .fitted import Fitted, theta_of, widths
 from .fitted import n_members as members_of
 
@@ -48,6 +48,8 @@ class FitState:
     outcome: Outcome = CONVERGED
     warning: str = ""  # about the settings
     seed: int | None = None  # of a member of an ensemble
+    of_parts: Sequence[Array | None] = ()  # the parameters to keep by the score on each part of the held-out rows
+    paused: Paused | None = None  # of a run that goes on where a job starts from here
 
 
 def attribute_name(param: str) -> str:

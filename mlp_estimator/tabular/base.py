@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..callbacks import fit_tasks
 from ..compat import CallbackSupportMixin, fit_method_with_callbacks
 from ..engine.members import Array
+from ..engine.schedules import N_CYCLES
 from ..fitting.data import FitData, HeldOut, Source
 from ..fitting.features import Coded, Features, MatrixLike, Table
 from ..fitting.features.kinds.category import UNKNOWN
@@ -41,7 +42,7 @@ ONE_GROUP = (
     "All rows are of one group, so that there are no folds: no epoch is chosen, and there are no out-of-fold "
     "predictions, scores and intervals. Leave groups out, or name smaller groups."
 )
-INTERRUPTED = "Training interrupted by user. The fit keeps the {} finished setting(s)."
+INTERRUPTED = "Training interrupted by user. The fit keeps what {} setting(s) have reached."
 
 
 class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
@@ -109,15 +110,14 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         """
         with restored_on_error(vars(self)):
             configs = self._configs()
-            with fit_tasks(self, "setting", len(configs), X, y, sample_weight, lambda attributes: attributes) as tasks:
+            with fit_tasks(self, "cycle", N_CYCLES, X, y, sample_weight, lambda attributes: attributes) as tasks:
                 plan = self._plan(configs, X, y, sample_weight, groups, (X_val, y_val, sample_weight_val))
                 trained: list[Trained] = []
                 interrupted = False
                 if tasks is not None:
                     tasks.follow((), lambda: self._attributes(plan, trained) if trained else None)
                 try:
-                    for one in plan.train(self.n_jobs, tasks):
-                        trained.append(one)
+                    plan.train(trained, self.n_jobs, tasks)
                 except KeyboardInterrupt:
                     if not trained or interrupts_are_raised():
                         raise

@@ -31,7 +31,7 @@ def test_patience_is_scikit_learns():
 
 def test_best_parameters_are_a_copy_of_the_best_epoch():
     scores = iter([0.5, 0.7, 0.7, 0.6])
-    monitor = Monitor(tol=0.0, n_iter_no_change=9, validate=lambda theta: next(scores))
+    monitor = Monitor(tol=0.0, n_iter_no_change=9, validate=lambda theta: [next(scores)])
     theta = np.zeros((1, 2))
     for epoch in range(4):
         theta[:] = epoch
@@ -51,7 +51,7 @@ def test_divergence_names_epoch_causes_and_remedy(bad):
 
 def test_divergence_after_a_validated_epoch_keeps_it():
     scores = iter([0.5, math.nan])
-    monitor = Monitor(tol=0.0, n_iter_no_change=2, validate=lambda theta: next(scores))
+    monitor = Monitor(tol=0.0, n_iter_no_change=2, validate=lambda theta: [next(scores)])
     monitor.record(1.0, THETA)
     monitor.record(math.nan, THETA + 1)
     assert monitor.diverged
@@ -59,13 +59,13 @@ def test_divergence_after_a_validated_epoch_keeps_it():
 
 
 def test_divergence_before_any_validated_epoch_is_an_error():
-    monitor = Monitor(tol=0.0, n_iter_no_change=2, validate=lambda theta: math.nan)
+    monitor = Monitor(tol=0.0, n_iter_no_change=2, validate=lambda theta: [math.nan])
     with pytest.raises(ValueError, match="epoch 1"):
         monitor.record(math.nan, THETA)
 
 
 def test_verbose_prints_scikit_learns_lines(capsys):
-    monitor = Monitor(tol=0.0001, n_iter_no_change=2, verbose=True, validate=lambda theta: 0.5)
+    monitor = Monitor(tol=0.0001, n_iter_no_change=2, verbose=True, validate=lambda theta: [0.5])
     monitor.record(1.0, THETA)
     monitor.print_stalled("Stopping.")
     assert capsys.readouterr().out == (

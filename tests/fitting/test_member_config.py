@@ -36,9 +36,9 @@ def first_parameters(config=SMALL, n_out=2):
 def test_the_bottom_expands_the_table_and_the_first_layer_has_factors():
     bottom = [OneHot, Piecewise]
     hidden = [ScaledDense, Elementwise, Dropout, Dense, Elementwise, Dropout]
-    assert layers(SMALL) == [*bottom, *hidden, Dense]
-    assert layers(MemberConfig((8,), dropout=0.0)) == [*bottom, ScaledDense, Elementwise, Dense]
-    assert layers(MemberConfig((8,), encoding=False)) == [OneHot, ScaledDense, Elementwise, Dropout, Dense]
+    assert layers(MemberConfig((8, 4), dropout=0.1)) == [*bottom, *hidden, Dense]
+    assert layers(MemberConfig((8,))) == [*bottom, ScaledDense, Elementwise, Dense]
+    assert layers(MemberConfig((8,), encoding=False, dropout=0.1)) == [OneHot, ScaledDense, Elementwise, Dropout, Dense]
 
 
 def test_a_network_that_predicts_is_planned_once():
@@ -110,9 +110,9 @@ def test_fitted_members_have_as_many_outputs_as_their_weights():
 
 def test_the_portfolio_is_for_narrow_tables_wide_tables_and_smooth_targets():
     narrow, wide, smooth = configs_of("auto", {}, {})
-    assert narrow == MemberConfig((128, 128), "relu", True, 0.05, 0.1, 0.04, 48, 1)
+    assert narrow == MemberConfig((128, 128), "relu", True, 0.05, 0.0, 0.04, 48, 1)
     assert wide == MemberConfig((128, 128), "relu", True, 0.5, 0.2, 0.04, 48, 2)
-    assert smooth == MemberConfig((128, 128, 128), "mish", False, 0.02, 0.05, 0.12, 128, 2)
+    assert smooth == MemberConfig((128, 128, 128), "mish", False, 0.02, 0.0, 0.12, 128, 2)
     assert len(PORTFOLIO) == 3
 
 

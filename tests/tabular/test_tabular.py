@@ -312,9 +312,9 @@ def noisy_frame(n, seed=0):
 
 
 def test_widths_of_intervals_follow_the_noise_and_coverage_holds():
-    X, y = noisy_frame(2600)
-    model = TabularMLPRegressor(**FAST, random_state=0).fit(X[:600], y[:600])
-    X, y = X[600:], y[600:]
+    X, y = noisy_frame(3200)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X[:1200], y[:1200])
+    X, y = X[1200:], y[1200:]
     low, high = model.predict_interval(X)
     for rows in (slice(None), X["age"] < 0.3, X["age"] > 0.7, X["town"] == "Bonn", X["town"] == "Cork"):
         assert abs(((low <= y) & (y <= high))[rows].mean() - 0.9) < 0.07
@@ -466,24 +466,24 @@ def test_pure_noise_in_a_category_has_no_score_and_intervals_hold(n_classes):
         assert ((low <= y[512:]) & (y[512:] <= high)).mean() > 0.87
 
 
-@pytest.mark.parametrize("at", [1, 2])
-def test_an_interrupt_keeps_the_settings_that_are_finished(at, monkeypatch):
-    train_config, n_calls = folds.Folds.train_config, []
+@pytest.mark.parametrize(("at", "n_kept"), [((1, 0), 1), ((2, 0), 2), ((0, 1), 3), ((1, 1), 3)])
+def test_an_interrupt_keeps_what_settings_have_reached(at, n_kept, monkeypatch):
+    train_cycle, calls = folds.Folds.train_cycle, []
 
-    def interrupted(self, c, reference):
-        if c == at:
+    def interrupted(self, c, cycle, before):
+        if at in ((c, cycle), (0, 0)):
             raise KeyboardInterrupt
-        n_calls.append(c)
-        return train_config(self, c, reference)
+        calls.append((c, cycle))
+        return train_cycle(self, c, cycle, before)
 
-    monkeypatch.setattr(folds.Folds, "train_config", interrupted)
+    monkeypatch.setattr(folds.Folds, "train_cycle", interrupted)
     options = FAST | {"settings": [{"hidden_layer_sizes": (n,)} for n in (4, 5, 6)]}
-    with pytest.warns(UserWarning, match=rf"Training interrupted by user. The fit keeps the {at} finished"):
+    with pytest.warns(UserWarning, match=rf"Training interrupted by user. The fit keeps what {n_kept} setting"):
         model = TabularMLPRegressor(**options, random_state=0).fit(X_DIAB, Y_DIAB)
-    assert n_calls == list(range(at))
-    assert len(model.settings_) == len(model.mixture_weights_) == at
+    assert calls == [(c, cycle) for cycle in range(2) for c in range(3) if (cycle, c) < at[::-1]]
+    assert len(model.settings_) == len(model.mixture_weights_) == n_kept
     assert np.isfinite(model.predict(X_DIAB)).all()
-    at = 0
+    at = (0, 0)
     before = dict(vars(model))
     with pytest.raises(KeyboardInterrupt):
         model.fit(X_DIAB, Y_DIAB)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..members import for_members, options_for_members
-from ..monitor import CONVERGED, Outcome
+from ..monitor import CONVERGED, PAUSED, Outcome
 from ..objective import Objective
 from ..optimizers import Optimizer
 from ..runs import Run, objective_of, unfinished
@@ -42,14 +42,14 @@ class Minibatch(Solver):
         streams: dict[Hashable, tuple[np.random.RandomState, Order]] = {}
         for run in runs:
             run.attempt(self._prepare_optimizer)
-            if run.stream is None:
-                orders.append(run.data.order())
-                continue
-            # The runs of a stream share a generator and an order, within this population only.
-            if run.stream not in streams:
-                streams[run.stream] = copy.deepcopy(run.state.rng), run.data.order()
-            run.state.rng, order = streams[run.stream]
-            orders.append(order)
+            if run.order is None:
+                run.order = run.data.order()
+            if run.stream is not None:
+                # The runs of a stream share a generator and an order, within this population only.
+                if run.stream not in streams:
+                    streams[run.stream] = copy.deepcopy(run.state.rng), run.order
+                run.state.rng, run.order = streams[run.stream]
+            orders.append(run.order)
         while going := unfinished(runs):
             if len(going) < len(runs):
                 runs, orders = [runs[m] for m in going], [orders[m] for m in going]
@@ -168,6 +168,8 @@ class Minibatch(Solver):
             spent = f"Stochastic Optimizer: Maximum iterations ({options['max_iter']}) reached and the optimization "
             exhausted = Outcome("exhausted", spent + "hasn't converged yet.")
             run.outcome = CONVERGED if schedule.budgeted else exhausted
+        elif monitor.n_iter >= run.until:
+            run.outcome = PAUSED
 
 
 class _Steps:

@@ -6,10 +6,9 @@ The recipe, its formulas and figures: ``docs/tabular.md``.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,23 +18,25 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ...engine.losses import GammaDeviance
 from ...engine.members import Array
-from ...engine.monitor import Monitor
+from ...engine.monitor import better
 from ...engine.schedules import CYCLES, N_CYCLES
 from ..data import FitData, HeldOut
 from ..features import Coded
 from ..features.table import LARGE
 from ..fitted import Arrays, Fitted, Networks, arrays_by_name, identity_link, n_members, outputs_of
-from ..jobs import FitObserver, Job, completed, fit_jobs
+from ..jobs import Job, completed, fit_jobs
 from ..member_config import SPREAD, MemberConfig, Members, network_of
 from ..settings import Settings
+from ..state import FitState
 from ..targets import Numbers
 
-MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run
-MIN_CYCLE_STEPS = 300  # a shorter cycle does not end a run early
-LOSING = 1.15  # times the loss of the first configuration after the same cycle: a configuration with more ends
+MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run with the default number of epochs
+MIN_EPOCH_STEPS = 32  # epochs of small tables are several passes over the rows
+NEARLY_BEST = 0.04  # of the loss: a later cycle with so much more is as good, and its parameters have averaged longer
+LEAST_GAIN = 0.01  # of the loss, in a cycle: configurations that gain less end
+LEAST_WEIGHT = 0.2  # in the mixture: configurations with less end after the second or the third cycle
 N_RANDOM = 10  # rows per fold of the rarest class from which on folds are not stratified
 SMALLEST_SPREAD = 0.01  # in means of the residuals
-UNKNOWN: tuple[float, ...] = (-math.inf, -math.inf)  # a reference that no configuration loses against
 
 Rows = NDArray[np.integer[Any]]
 
@@ -57,55 +58,45 @@ class Fold:
 
 @dataclass
 class Trained:
-    """The members of one configuration."""
+    """The members of one configuration, as far as they are trained."""
 
     members: Members
-    theta: Array  # (M, P)
-    curves: list[list[float]]
+    states: list[FitState]
     raw: Array | None  # out-of-fold raw output of the training rows (n, K), None without folds
-    n_iter: int
-    progress: tuple[float, ...]  # mean best score at the end of the second and the third cycle
+    scores: list[float]  # of each cycle: the mean over members of their best scores within it
 
     @property
     def config(self) -> MemberConfig:
         """What the members have in common."""
         return self.members.config
 
+    @property
+    def theta(self) -> Array:
+        """The parameters (M, P) that the members keep."""
+        return np.concatenate([state.theta for state in self.states])
 
-class StopAtCycleEnd:
-    """Ends a population at the end of a cycle, if fewer than half of its members improved or if it is losing.
+    @property
+    def curves(self) -> list[list[float]]:
+        """The scores of each epoch, of each member."""
+        return [state.validation_scores or [] for state in self.states]
 
-    ``cycles`` maps the epoch in which a cycle ends to the one in which it began, and to the score of the first
-    configuration at the end of that cycle. A population is losing if the mean of its best scores is far below.
-    """
+    @property
+    def n_iter(self) -> int:
+        """Number of epochs."""
+        return max(state.n_iter for state in self.states)
 
-    def __init__(self, cycles: Mapping[int, tuple[int, float]]):
-        self._cycles = cycles
-        self._monitors: Sequence[Monitor] = ()
-        self._n_epochs: list[int] = []
-        self._stop = False
+    @property
+    def has_paused(self) -> bool:
+        """Whether there are further cycles."""
+        return all(state.paused is not None for state in self.states)
 
-    def follow(self, monitors: Sequence[Monitor], snapshot: Callable[[], Fitted]) -> None:
-        """Take the records of the members."""
-        self._monitors, self._n_epochs = monitors, [0] * len(monitors)
-
-    def begin(self) -> None:
-        """An epoch begins: nothing to do."""
-
-    def end(self) -> bool:
-        """Tell whether to stop, after an epoch of the members that train now."""
-        before, self._n_epochs = self._n_epochs, [monitor.n_iter for monitor in self._monitors]
-        moved = [m for m, n in enumerate(self._n_epochs) if n != before[m]]
-        if moved:
-            now = self._n_epochs[moved[0]]
-            scores = [self._monitors[m].validation_scores for m in moved]
-            self._stop = False  # another population may have stopped
-            if now in self._cycles:
-                start, reference = self._cycles[now]
-                n_improved = sum(int(np.argmax(curve)) >= start for curve in scores)
-                losing = _mean_best(scores) < LOSING * reference
-                self._stop = n_improved < len(moved) / 2 or losing
-        return self._stop
+    @property
+    def gains(self) -> bool:
+        """Whether the last cycle has lowered the loss by ``LEAST_GAIN``; the first two always count as gain."""
+        if len(self.scores) < 2:
+            return True
+        *before, last = self.scores
+        return last >= better(max(before), LEAST_GAIN)
 
 
 @dataclass(eq=False)
@@ -123,33 +114,27 @@ class Folds:
     seeds: Sequence[Sequence[int]]
     batch_size: int | str
 
-    def train(self, n_jobs: int | None, observer: Any = None) -> Iterator[Trained]:
-        """Train the first configuration, then the others, over processes where ``n_jobs`` asks for it.
+    def train(self, trained: list[Trained], n_jobs: int | None, observer: Any = None) -> None:
+        """Train all configurations cycle by cycle, and leave in ``trained`` what each has reached.
 
-        The progress of the first tells which of the others are losing. An observer that ends the fit keeps
-        configurations that have not begun from beginning.
+        Those end that gain little, or have little weight in the mixture of all. In a cycle they are spread over
+        processes where ``n_jobs`` asks for it.
         """
-        stopped, reference = False, UNKNOWN
-
-        def calls(which: range) -> Iterator[Any]:
-            for c in which:
-                if stopped:
-                    return
-                yield delayed(self.train_config)(c, reference)
-
-        for which in (range(1), range(1, len(self.configs))):
-            results = Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls(which))
-            for c in which:
-                if observer is not None and not stopped:
-                    observer.begin()
-                one = next(results, None)
-                if one is None:
-                    return
-                if c == 0:
-                    reference = tuple(score if score < 0.0 else -math.inf for score in one.progress)
-                yield one
-                if observer is not None:
-                    stopped = observer.end()
+        going = list(range(len(self.configs)))
+        for cycle in range(N_CYCLES):
+            if observer is not None:
+                observer.begin()
+            before = [trained[c] if cycle else None for c in going]
+            calls = (delayed(self.train_cycle)(c, cycle, one) for c, one in zip(going, before, strict=True))
+            results = Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls)
+            for c, one in zip(going, results, strict=True):
+                trained[c : c + 1] = [one]
+            going = [c for c in going if trained[c].has_paused and trained[c].gains]
+            if cycle in (1, 2) and self.folds:
+                weights = self.fit_mixture(trained, self.all_rows)[0]
+                going = [c for c in going if weights[c] >= LEAST_WEIGHT]
+            if (observer is not None and observer.end()) or not going:
+                return
 
     def learn_spread(self, residuals: NDArray[np.float64]) -> tuple[Fitted, NDArray[np.float64]]:
         """Return networks that expect the absolute residuals of rows, and what they expect of the training rows.
@@ -163,30 +148,31 @@ class Folds:
         data = replace(self.data, targets=targets, encoded=encoded, source=replace(source, y=sizes))
         settings = replace(self.settings, scoring="loss")
         plan = replace(self, settings=settings, data=data, configs=[SPREAD], seeds=self.seeds[-1:])
-        fitted, attributes = plan.join([plan.train_config(0, UNKNOWN)])
+        trained: list[Trained] = []
+        plan.train(trained, None)
+        fitted, attributes = plan.join(trained)
         return fitted, attributes["oof_prediction_"]
 
-    def train_config(self, c: int, reference: Sequence[float]) -> Trained:
-        """Train one configuration on all folds, side by side; ``reference`` is the progress of the first one."""
+    def train_cycle(self, c: int, cycle: int, before: Trained | None) -> Trained:
+        """Train a configuration on all folds, side by side, to the end of a cycle."""
         config, seeds = self.configs[c], self.seeds[c]
         folds = _merged(self.folds, config.n_left_out)
         members = Members(config, [fold.parts for fold in folds] or [()] * len(seeds))
-        jobs, ends, rule = self._jobs(members, folds, seeds, reference)
-        states = completed(fit_jobs(jobs, rule))
-        theta = np.concatenate([state.theta for state in states])
-        curves = [state.validation_scores or [] for state in states]
-        progress = tuple(_mean_best([curve[:end] for curve in curves]) for end in ends[1:])
-        raw = self._out_of_fold(config, jobs, folds, theta) if folds else None
-        return Trained(members, theta, curves, raw, max(state.n_iter for state in states), progress)
+        jobs, ends = self._jobs(members, folds, seeds)
+        start = 0 if before is None else before.n_iter
+        if before is not None:
+            if start >= ends[cycle]:  # of few epochs some cycles have none
+                return before
+            jobs = [replace(job, start=state) for job, state in zip(jobs, before.states, strict=True)]
+        until = ends[cycle] if cycle < N_CYCLES - 1 else math.inf
+        states = completed(fit_jobs([replace(job, until=until) for job in jobs]))
+        of_cycle = [(state.validation_scores or [])[start:] for state in states]
+        scores = [*(() if before is None else before.scores), _mean_best(of_cycle)]
+        raw = self._out_of_fold(config, jobs, folds, states) if folds else None
+        return Trained(members, states, raw, scores)
 
-    def _jobs(
-        self,
-        members: Members,
-        folds: Sequence[Fold],
-        seeds: Sequence[int],
-        reference: Sequence[float],
-    ) -> tuple[list[Job], list[int], FitObserver | None]:
-        """Return the jobs of a configuration, the epochs that end a cycle, and the rule that ends them early."""
+    def _jobs(self, members: Members, folds: Sequence[Fold], seeds: Sequence[int]) -> tuple[list[Job], list[int]]:
+        """Return the jobs of a configuration, and the epochs that end a cycle."""
         config, data, n_all = members.config, self.data, self.data.rows.n_rows
         n_rows = min((len(fold.train) for fold in folds), default=n_all)
         size = (256 if n_all >= LARGE else 128) if self.batch_size == "auto" else int(self.batch_size)
@@ -210,7 +196,7 @@ class Folds:
             averaged=True,
             schedule=CYCLES,
         )
-        one_job = partial(Job, settings, data)
+        one_job = partial(Job, settings, data, tolerance=NEARLY_BEST)
         networks = members.networks(data.features.layout, data.targets.n_outputs)
         one_fitted = partial(self._member, config)
         if folds:
@@ -230,13 +216,8 @@ class Folds:
                 one_job(network, fitted, seed, rows=data.rows, held_out=data.held_out)
                 for network, seed in zip(networks, seeds, strict=True)
             ]
-        ends = [round(n_epochs * (2 ** (k + 1) - 1) / (2**N_CYCLES - 1)) for k in range(N_CYCLES - 1)]
-        cycles = {
-            end: (start, score)
-            for (start, end), score in zip(pairwise(ends), reference, strict=True)
-            if (end - start) * n_passes * steps_per_pass >= MIN_CYCLE_STEPS
-        }
-        return jobs, ends, StopAtCycleEnd(cycles) if validated else None
+        ends = [max(1, round(n_epochs * (2 ** (k + 1) - 1) / (2**N_CYCLES - 1))) for k in range(N_CYCLES)]
+        return jobs, ends
 
     def _held_out(self, fold: Fold) -> HeldOut:
         """Return the rows of a fold in two halves."""
@@ -251,16 +232,18 @@ class Folds:
         members = Members(config, [left_out] * n_members(arrays))
         return Fitted(Coded(self.data.features), self.data.targets, [Networks(members, arrays)])
 
-    def _out_of_fold(self, config: MemberConfig, jobs: Sequence[Job], folds: Sequence[Fold], theta: Array) -> Array:
+    def _out_of_fold(
+        self, config: MemberConfig, jobs: Sequence[Job], folds: Sequence[Fold], states: Sequence[FitState]
+    ) -> Array:
         """Return the raw output of the training rows (n, K), each by the member that has not seen it.
 
-        A member without a score, because no row of its fold has a weight in the loss, predicts with ``theta``.
+        The parameters for a half of a fold are those that the other half keeps, or where that has none, those of the
+        member.
         """
         raw = np.zeros((self.data.rows.n_rows, self.data.targets.n_outputs), self.data.dtype)
-        for job, fold, of_member in zip(jobs, folds, theta[:, None], strict=True):
-            assert job.held_out is not None
-            for rows, others in zip(fold.halves, job.held_out.parts[::-1], strict=True):
-                params = job.network.layout.views(of_member if others.best_theta is None else others.best_theta)
+        for job, fold, state in zip(jobs, folds, states, strict=True):
+            for rows, theta in zip(fold.halves, state.of_parts[::-1], strict=True):
+                params = job.network.layout.views(state.theta if theta is None else theta)
                 raw[rows] = outputs_of(job.network, params, self.data.X, identity_link, rows)[0]
         if not np.isfinite(raw).all():
             raise ValueError(
@@ -279,33 +262,47 @@ class Folds:
         ]
         equal = np.full(len(trained), 1.0 / len(trained))
         fitted = Fitted(data.features, targets, groups, equal, n_members=len(self.seeds[0]))
-        raws = [one.raw for one in trained if one.raw is not None]
-        if not raws:
+        if not self.folds:
             return fitted, {}
-        linked = np.stack([targets.linked(raw) for raw in raws])
-        fitted.constant, constants = targets.constant(encoded), np.empty_like(linked[0])
-        for fold in self.folds:
-            constants[fold.validation] = targets.constant(encoded.take(fold.train))
-
-        def fit_mixture(rows: Rows) -> tuple[NDArray[np.float64], float]:
-            """Return the weights and the temperature that suit some rows."""
-            of_rows = encoded.take(rows)
-            weights = targets.mix([raw[rows] for raw in raws], constants[rows], of_rows)
-            return weights, targets.find_temperature(mixed(weights, rows), of_rows)
-
-        def mixed(weights: NDArray[np.float64], rows: Rows) -> Array:
-            prediction: Array = np.tensordot(weights, linked[:, rows], 1) + (1.0 - weights.sum()) * constants[rows]
-            return prediction
-
+        fitted.constant = targets.constant(encoded)
         # Weights that have seen a row predict it better than a new one: 0.35 of random labels of three classes.
-        parts = []
+        prediction = np.empty_like(self.constants)
         for fold in self.folds:
-            weights, temperature = fit_mixture(fold.train)
-            in_unit = targets.in_unit(mixed(weights, fold.validation))
-            parts.append(targets.calibrated(in_unit, temperature))
-        prediction = np.concatenate(parts)[np.argsort(np.concatenate([fold.validation for fold in self.folds]))]
-        fitted.mixture, fitted.temperature = fit_mixture(np.arange(data.rows.n_rows))
+            weights, temperature = self.fit_mixture(trained, fold.train)
+            in_unit = targets.in_unit(self._mixed(trained, weights, fold.validation))
+            prediction[fold.validation] = targets.calibrated(in_unit, temperature)
+        fitted.mixture, fitted.temperature = self.fit_mixture(trained, self.all_rows)
         return fitted, dict(targets.out_of_fold(prediction, encoded, [fold.validation for fold in self.folds]))
+
+    @property
+    def all_rows(self) -> Rows:
+        """The numbers of the training rows."""
+        return np.arange(self.data.rows.n_rows)
+
+    @property
+    def constants(self) -> Array:
+        """The constant prediction (n, K) for each row, which has not seen its fold."""
+        data = self.data
+        constants = np.empty((data.rows.n_rows, data.targets.n_outputs), data.targets.constant(data.encoded).dtype)
+        for fold in self.folds:
+            constants[fold.validation] = data.targets.constant(data.encoded.take(fold.train))
+        return constants
+
+    def fit_mixture(self, trained: Sequence[Trained], rows: Rows) -> tuple[NDArray[np.float64], float]:
+        """Return the weights of configurations and the temperature that suit the out-of-fold predictions of rows."""
+        targets, of_rows = self.data.targets, self.data.encoded.take(rows)
+        weights = targets.mix(_raws(trained, rows), self.constants[rows], of_rows)
+        return weights, targets.find_temperature(self._mixed(trained, weights, rows), of_rows)
+
+    def _mixed(self, trained: Sequence[Trained], weights: NDArray[np.float64], rows: Rows) -> Array:
+        """Return the mixture of out-of-fold predictions of rows."""
+        linked = np.stack([self.data.targets.linked(raw) for raw in _raws(trained, rows)])
+        mixed: Array = np.tensordot(weights, linked, 1) + (1.0 - weights.sum()) * self.constants[rows]
+        return mixed
+
+
+def _raws(trained: Sequence[Trained], rows: Rows) -> list[Array]:
+    return [one.raw[rows] for one in trained if one.raw is not None]
 
 
 def make_folds(
@@ -368,8 +365,8 @@ def _passes(max_iter: int, steps_per_pass: int) -> tuple[int, int]:
     """Return the passes over the rows of an epoch, which ends with a validation, and the number of epochs."""
     total = max(max_iter, -(-MIN_STEPS // steps_per_pass))
     total = min(total, max(2**N_CYCLES, MAX_STEPS // steps_per_pass))
-    n_passes = -(-total // max_iter)
-    return n_passes, -(-total // n_passes)
+    n_passes = -(-MIN_EPOCH_STEPS // steps_per_pass)
+    return n_passes, min(max_iter, -(-total // n_passes))
 
 
 def _mean_best(scores: Sequence[Sequence[float]]) -> float:

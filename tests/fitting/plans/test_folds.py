@@ -9,14 +9,16 @@ from sklearn.datasets import load_diabetes, load_iris
 
 from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.engine.layers import Dropout
+from mlp_estimator.engine.monitor import Kept
 from mlp_estimator.engine.schedules import CYCLES, Progress
 from mlp_estimator.engine.updates import Update
-from mlp_estimator.fitting.data import HeldOut
-from mlp_estimator.fitting.held_out import score_of
+from mlp_estimator.fitting import jobs as jobs_module
+from mlp_estimator.fitting.held_out import scores_of
 from mlp_estimator.fitting.member_config import Members
 from mlp_estimator.fitting.mixture import find_temperature, log_loss_of, mixture_weights, sharpen
 from mlp_estimator.fitting.plans import folds as module
-from mlp_estimator.fitting.plans.folds import StopAtCycleEnd, Trained, make_folds
+from mlp_estimator.fitting.plans.folds import Trained, make_folds
+from mlp_estimator.fitting.state import FitState
 
 X_DIAB, Y_DIAB = (array[:90] for array in load_diabetes(return_X_y=True))
 X_IRIS, Y_IRIS = load_iris(return_X_y=True)
@@ -29,6 +31,7 @@ RNG = np.random.default_rng(0)
 def _few_steps(monkeypatch):
     """Train for the epochs that were asked for, however few steps these are."""
     monkeypatch.setattr(module, "MIN_STEPS", 1)
+    monkeypatch.setattr(module, "MIN_EPOCH_STEPS", 1)
 
 
 few_steps = pytest.mark.usefixtures("_few_steps")
@@ -39,6 +42,13 @@ each_estimator = pytest.mark.parametrize(
 
 def plan_of(model, X=X_DIAB, y=Y_DIAB, weight=None, groups=None, validation=(None, None, None)):
     return model._plan(model._configs(), X, y, weight, groups, validation)
+
+
+def train(plan):
+    """Train a plan; return what its configurations have reached."""
+    trained = []
+    plan.train(trained, None)
+    return trained
 
 
 def members_of(plan, config):
@@ -163,18 +173,18 @@ def test_folds_without_rows_are_left_out():
 # Jobs.
 
 
-def jobs_of(plan, monkeypatch, reference=module.UNKNOWN):
-    """Return, for each configuration, its jobs and the rule that ends them."""
+def jobs_of(plan, monkeypatch):
+    """Return the jobs of each configuration."""
     captured = []
 
-    def capture(jobs, rule):
-        captured.append((jobs, rule))
+    def capture(jobs):
+        captured.append(jobs)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, "fit_jobs", capture)
     for c in range(len(plan.configs)):
         with pytest.raises(KeyboardInterrupt):
-            plan.train_config(c, reference)
+            plan.train_cycle(c, 0, None)
     return captured
 
 
@@ -187,7 +197,7 @@ def rows_of(data):
 def test_no_training_row_is_in_the_validation_of_its_member(Estimator, X, y, n_left_out, monkeypatch):
     settings = [{"hidden_layer_sizes": (4,), "n_left_out": n_left_out}]
     plan = plan_of(Estimator(settings=settings, n_folds=4, random_state=0), X, y)
-    ((jobs, _),) = jobs_of(plan, monkeypatch)
+    (jobs,) = jobs_of(plan, monkeypatch)
     assert len(jobs) == 4 // n_left_out
     watched = []
     for job in jobs:
@@ -205,7 +215,7 @@ def test_no_training_row_is_in_the_validation_of_its_member(Estimator, X, y, n_l
 
 def test_no_group_trains_a_member_that_it_validates(monkeypatch):
     groups = np.arange(90) // 5
-    ((jobs, _),) = jobs_of(plan_of(TabularMLPRegressor(**SMALL), groups=groups), monkeypatch)
+    (jobs,) = jobs_of(plan_of(TabularMLPRegressor(**SMALL), groups=groups), monkeypatch)
     for job in jobs:
         assert not set(groups[rows_of(job.rows)]) & set(groups[rows_of(job.held_out.data)])
 
@@ -213,21 +223,20 @@ def test_no_group_trains_a_member_that_it_validates(monkeypatch):
 def test_a_validation_set_of_the_user_replaces_the_folds(monkeypatch):
     validation = (X_DIAB[:20], Y_DIAB[:20], None)
     plan = plan_of(TabularMLPRegressor(**SMALL), validation=validation)
-    ((jobs, rule),) = jobs_of(plan, monkeypatch)
+    (jobs,) = jobs_of(plan, monkeypatch)
     assert [rows_of(job.rows).tolist() for job in jobs] == [list(range(90))] * 3
     assert [rows_of(job.held_out.data).tolist() for job in jobs] == [list(range(20))] * 3
-    assert isinstance(rule, StopAtCycleEnd)
 
 
 def test_members_have_seeds_of_their_own(monkeypatch):
-    seeds = [job.seed for jobs, _ in jobs_of(plan_of(TabularMLPRegressor(**TWO)), monkeypatch) for job in jobs]
+    seeds = [job.seed for jobs in jobs_of(plan_of(TabularMLPRegressor(**TWO)), monkeypatch) for job in jobs]
     assert len(set(seeds)) == 6
 
 
 def test_members_train_as_the_recipe_says(monkeypatch):
     entry = {"hidden_layer_sizes": (4,), "weight_decay": 0.3, "learning_rate_init": 0.02}
     plan = plan_of(TabularMLPRegressor(**(SMALL | {"settings": [entry]})))
-    ((jobs, _),) = jobs_of(plan, monkeypatch)
+    (jobs,) = jobs_of(plan, monkeypatch)
     for job in jobs:
         settings = job.settings
         assert settings.solver_name == "adam"
@@ -244,7 +253,7 @@ def test_members_train_as_the_recipe_says(monkeypatch):
                                                            (600, 50, 50), (90, 1000, 60)])  # fmt: skip
 def test_batches_of_large_tables_are_larger(n, batch_size, expected, monkeypatch):
     plan = plan_of(TabularMLPRegressor(**SMALL, batch_size=batch_size), RNG.normal(size=(n, 1)), RNG.normal(size=n))
-    ((jobs, _),) = jobs_of(plan, monkeypatch)
+    (jobs,) = jobs_of(plan, monkeypatch)
     assert {job.settings.options["batch_size"] for job in jobs} == {expected}
 
 
@@ -253,7 +262,8 @@ def test_batches_of_large_tables_are_larger(n, batch_size, expected, monkeypatch
     [
         (48, 40, 1, 48),  # 1920 steps
         (48, 4, 8, 47),  # 48 epochs of 4 steps are too few: 375 passes, eight each epoch
-        (4, 1, 375, 4),
+        (4, 1, 32, 4),  # few epochs are few steps
+        (128, 4, 8, 47),
         (48, 200, 1, 30),  # at most 6000 steps
         (48, 1000, 1, 16),  # but 16 epochs at least
         (8, 1000, 1, 8),
@@ -264,7 +274,7 @@ def test_epochs_and_passes_for_1500_to_6000_steps(max_iter, steps_per_pass, n_pa
     assert module._passes(max_iter, steps_per_pass) == (n_passes, n_epochs)
     n_steps = n_passes * n_epochs * steps_per_pass
     assert n_epochs <= max_iter
-    assert n_steps >= min(1500, max_iter * steps_per_pass)
+    assert n_steps >= min(1500, 32 * max_iter)
 
 
 @pytest.mark.parametrize("end", [1 / 15, 3 / 15, 7 / 15, 1.0])
@@ -288,28 +298,37 @@ def test_learning_rate_decay_and_dropout_follow_the_schedule_from_step_to_step(m
     monkeypatch.setattr(
         Dropout, "draw", lambda self, scratch, noise: (masks.append(noise.factor), draw(self, scratch, noise))
     )
-    list(plan_of(TabularMLPRegressor(**SMALL, batch_size=15, learning_rate_init=0.5)).train(None))
-    done = np.arange(16) / 16  # four epochs of four steps
+    monkeypatch.setattr(module.Trained, "gains", True)
+    train(plan_of(TabularMLPRegressor(**SMALL | {"max_iter": 15}, batch_size=15, learning_rate_init=0.5, dropout=0.1)))
+    done = np.arange(60) / 60  # 15 epochs of four steps
     rates, decays = np.array(seen).T
     np.testing.assert_allclose(rates, 0.25 * (1 - np.cos(2 * np.pi * np.log2(1 + 15 * done))), atol=1e-9)
-    np.testing.assert_allclose(decays, np.where(done < 0.5, 1.0, (1 + np.cos(np.pi * (2 * done - 1))) / 2), atol=1e-9)
+    within = np.concatenate([np.arange(n) / n for n in (4, 8, 16, 32)])  # the fraction of the cycle that is done
+    fading = (1 + np.cos(np.pi * (2 * within - 1))) / 2
+    np.testing.assert_allclose(decays, np.where(within < 0.5, 1.0, fading), atol=1e-9)
     np.testing.assert_allclose(masks, decays)
 
 
 # What members keep.
 
 
+NOISY = {"hidden_layer_sizes": (8,), "learning_rate_init": 0.3}
+
+
 @few_steps
 @each_estimator
-def test_members_keep_the_weights_of_their_best_epoch(Estimator, X, y):
-    options = SMALL | {"max_iter": 30, "settings": [{"hidden_layer_sizes": (8,), "learning_rate_init": 0.3}]}
-    plan = plan_of(Estimator(**options, dtype="float64"), X, y)
-    (one,) = plan.train(None)
-    best = [max(curve) for curve in one.curves]
+def test_members_keep_the_best_weights_of_the_last_cycle_that_is_nearly_best(Estimator, X, y, monkeypatch):
+    monkeypatch.setattr(module.Trained, "gains", True)
+    plan = plan_of(Estimator(**SMALL | {"max_iter": 30, "settings": [NOISY]}, dtype="float64"), X, y)
+    (one,) = train(plan)
+    assert one.n_iter == 30
     assert any(curve[-1] < max(curve) for curve in one.curves)  # the last epoch is not the best of all members
     for k, fold in enumerate(plan.folds):
+        of_cycles = [max(part) for part in np.split(one.curves[k], [2, 6, 14])]
+        kept = [best for best in of_cycles if best >= 1.04 * max(of_cycles)][-1]
         raw = raw_output(plan, one.theta[k], fold.validation)
-        assert best[k] == pytest.approx(-mean_loss(plan, raw, fold.validation), rel=1e-6)
+        assert kept == pytest.approx(-mean_loss(plan, raw, fold.validation), rel=1e-6)
+    assert any(max(curve[:14]) > max(curve[14:]) for curve in one.curves)  # the best is not always in the last cycle
 
 
 def raw_output(plan, theta, rows):
@@ -332,18 +351,23 @@ def mean_loss(plan, raw, rows):
 def test_the_epoch_of_an_out_of_fold_prediction_is_the_best_one_of_the_other_half(
     Estimator, X, y, n_left_out, monkeypatch
 ):
-    epochs = {}
-    note = HeldOut.note
+    epochs, scores_of = {}, jobs_module.scores_of
 
-    def recorded(self, score, theta):
-        epochs.setdefault(tuple(self.data.rows), []).append(theta.copy())
-        note(self, score, theta)
+    def recording(held_out, *arguments):
+        scores = scores_of(held_out, *arguments)
 
-    monkeypatch.setattr(HeldOut, "note", recorded)
-    settings = [{"hidden_layer_sizes": (8,), "learning_rate_init": 0.3, "n_left_out": n_left_out}]
-    options = SMALL | {"max_iter": 30, "settings": settings, "n_folds": 4}
+        def recorded(theta):
+            for part in held_out.parts:
+                epochs.setdefault(tuple(part.data.rows), []).append(theta.copy())
+            return scores(theta)
+
+        return recorded
+
+    monkeypatch.setattr(jobs_module, "scores_of", recording)
+    monkeypatch.setattr(module, "NEARLY_BEST", 0.0)
+    options = SMALL | {"max_iter": 30, "settings": [NOISY | {"n_left_out": n_left_out}], "n_folds": 4}
     plan = plan_of(Estimator(**options, dtype="float64"), X, y)
-    (one,) = plan.train(None)
+    (one,) = train(plan)
     n_others = 0
     for k, fold in enumerate(module._merged(plan.folds, n_left_out)):
         for rows, others in (fold.halves, fold.halves[::-1]):
@@ -358,19 +382,19 @@ def test_the_epoch_of_an_out_of_fold_prediction_is_the_best_one_of_the_other_hal
 def test_of_a_fold_of_one_row_the_last_epoch_predicts():
     # No other row of the fold can choose one.
     plan = plan_of(TabularMLPRegressor(**(SMALL | {"n_folds": 90, "dtype": "float64"})))
-    fold, scores = plan.folds[7], {}
-    held_out = plan._held_out(fold)
+    fold, losses, of_halves = plan.folds[7], {}, (Kept(), Kept())
     network = module.network_of(plan.configs[0], plan.data.features.layout, 1)
-    score = score_of(held_out, "loss", plan.data, network, None)
+    scores = scores_of(plan._held_out(fold), "loss", plan.data, network, None)
     for size in (0.0, 1.0, 0.5):
         theta = np.full((1, network.layout.size), size)
-        scores[size] = score(theta)
-        assert scores[size] == pytest.approx(
-            -mean_loss(plan, raw_output(plan, theta, fold.validation), fold.validation)
-        )
-        np.testing.assert_array_equal(held_out.parts[1].best_theta, theta)
-    best = max(scores, key=scores.get)
-    np.testing.assert_array_equal(held_out.parts[0].best_theta, np.full((1, network.layout.size), best))
+        score, *of_parts = scores(theta)
+        losses[size] = mean_loss(plan, raw_output(plan, theta, fold.validation), fold.validation)
+        assert [score, of_parts[0]] == pytest.approx([-losses[size]] * 2)
+        assert np.isnan(of_parts[1])
+        for kept, of_part in zip(of_halves, of_parts, strict=True):
+            kept.note(of_part, theta)
+    np.testing.assert_array_equal(of_halves[0].theta, np.full_like(theta, min(losses, key=losses.get)))
+    np.testing.assert_array_equal(of_halves[1].theta, theta)
 
 
 @few_steps
@@ -386,7 +410,7 @@ def test_members_keep_the_moving_average_of_their_weights_over_the_steps(monkeyp
 
     monkeypatch.setattr(Update, "__call__", recorded)
     plan = plan_of(TabularMLPRegressor(**(SMALL | {"max_iter": 1}), batch_size=5, dtype="float64"))
-    (one,) = plan.train(None)
+    (one,) = train(plan)
     assert len(steps) == 12
     average = first[0]
     for t, theta in enumerate(steps, start=1):
@@ -399,10 +423,12 @@ def test_members_keep_the_moving_average_of_their_weights_over_the_steps(monkeyp
 @few_steps
 @pytest.mark.parametrize("levels", [False, True], ids=["numbers", "means by level"])
 def test_out_of_fold_predictions_are_those_of_the_member_that_has_not_seen_the_row(levels, monkeypatch):
-    monkeypatch.setattr(HeldOut, "note", lambda self, score, theta: None)  # so that all are of the member's epoch
+    note = Kept.note  # all of the member's last epoch
+    monkeypatch.setattr(Kept, "note", lambda self, score, theta: note(self, np.nan, theta))
     X = pd.DataFrame(X_DIAB).add_prefix("x").assign(town=RNG.integers(0, 8, 90).astype(str)) if levels else X_DIAB
     plan = plan_of(TabularMLPRegressor(**SMALL, dtype="float64"), X)
-    (one,) = plan.train(None)
+    (one,) = train(plan)
+    plan.data.targets.mix = lambda *arguments: np.ones(1)
     fitted, attributes = plan.join([one])
     members = fitted.predict(fitted.features.read(X, lambda X, **options: X), members=True)[..., 0]
     for k, fold in enumerate(plan.folds):
@@ -412,134 +438,130 @@ def test_out_of_fold_predictions_are_those_of_the_member_that_has_not_seen_the_r
 
 def test_predictions_that_are_not_finite_are_an_error():
     plan = plan_of(TabularMLPRegressor(**SMALL))
-    jobs, _, _ = plan._jobs(members_of(plan, plan.configs[0]), plan.folds, plan.seeds[0], module.UNKNOWN)
-    theta = np.full((3, jobs[0].network.layout.size), np.inf, np.float32)
+    jobs, _ = plan._jobs(members_of(plan, plan.configs[0]), plan.folds, plan.seeds[0])
+    theta = np.full((1, jobs[0].network.layout.size), np.inf, np.float32)
+    states = [FitState(jobs[0].network, None, theta, of_parts=[None, None])] * 3
     with pytest.raises(ValueError, match="out-of-fold predictions are not finite, because training diverged: lower"):
-        plan._out_of_fold(plan.configs[0], jobs, plan.folds, theta)
+        plan._out_of_fold(plan.configs[0], jobs, plan.folds, states)
 
 
-# Early ends.
+# Cycles.
 
 
-class Monitor:
-    """The record of a member, as the rule for the end of a cycle reads it."""
-
-    def __init__(self):
-        self.validation_scores, self.n_iter = [], 0
-
-    def record(self, score):
-        self.validation_scores.append(score)
-        self.n_iter += 1
-
-
-def epochs_until_the_end(rule, monitors, curves):
-    """Feed the curves of members that train side by side to a rule; return the number of epochs."""
-    for epoch, scores in enumerate(zip(*curves, strict=True), start=1):
-        rule.begin()
-        for monitor, score in zip(monitors, scores, strict=True):
-            monitor.record(score)
-        if rule.end():
-            return epoch
-    return len(curves[0])
-
-
-IMPROVING, FLAT, LATE = [-0.9, -0.8, -0.7, -0.6, -0.5], [-0.5, -0.6, -0.6, -0.6, -0.6], [-0.5, -0.6, -0.4, -0.6, -0.6]
+def states_of(plan, config, has_paused=False):
+    size = module.network_of(config, plan.data.features.layout, plan.data.targets.n_outputs).layout.size
+    n = len(members_of(plan, config).left_out)
+    paused = object() if has_paused else None
+    return [FitState(None, None, np.zeros((1, size), np.float32), n_iter=1, paused=paused) for _ in range(n)]
 
 
 @pytest.mark.parametrize(
-    ("curves", "n_epochs"),
+    ("scores", "gains"),
     [
-        ([IMPROVING, IMPROVING], 5),
-        ([FLAT, FLAT], 2),
-        ([IMPROVING, FLAT], 5),
-        ([IMPROVING, FLAT, FLAT], 2),
-        ([LATE, LATE], 2),
-        ([IMPROVING, IMPROVING, LATE, FLAT], 5),
-        ([IMPROVING, LATE, FLAT], 2),
+        ([-1.0], True),
+        ([-1.0, -0.989], True),
+        ([-1.0, -0.991], False),  # less than a hundredth of the loss
+        ([-1.0, -0.5, -0.6], False),
+        ([-1.0, -0.6, -0.5], True),
+        ([0.8, 0.8], True),  # a score above 0 is no loss
+        ([0.8, 0.79], False),
+        ([-np.inf, -np.inf], True),  # without validation all cycles are trained
     ],
 )
-def test_a_population_ends_after_a_cycle_in_which_fewer_than_half_of_its_members_improved(curves, n_epochs):
-    rule, monitors = StopAtCycleEnd({2: (1, -np.inf), 4: (2, -np.inf)}), [Monitor() for _ in curves]
-    rule.follow(monitors, dict)
-    assert epochs_until_the_end(rule, monitors, curves) == n_epochs
+def test_a_configuration_goes_on_while_its_cycles_lower_the_loss_by_a_hundredth(scores, gains):
+    assert Trained(None, [], None, scores).gains == gains
 
 
-@pytest.mark.parametrize(("score", "n_epochs"), [(-1.0, 5), (-1.14, 5), (-1.16, 2), (-9.0, 2)])
-def test_a_population_ends_whose_loss_is_1_15_times_that_of_the_first_configuration(score, n_epochs):
-    rule, monitors = StopAtCycleEnd({2: (1, -1.0)}), [Monitor(), Monitor()]
-    rule.follow(monitors, dict)
-    curve = [score - 1.0, score, score + 0.1, score + 0.2, score + 0.3]  # each epoch improves
-    assert epochs_until_the_end(rule, monitors, [curve, curve]) == n_epochs
+class Cycles:
+    """Stands in for the training of a cycle: scores by configuration and cycle, and out-of-fold outputs."""
+
+    def __init__(self, monkeypatch, scores, raws=None):
+        self.calls, self.scores, self.raws = [], scores, raws
+        monkeypatch.setattr(module.Folds, "train_cycle", lambda *arguments: self.train_cycle(*arguments))
+
+    def train_cycle(self, plan, c, cycle, before):
+        self.calls.append((c, cycle))
+        assert (before is None) == (cycle == 0)
+        config, raw = plan.configs[c], plan.data.encoded.Y if self.raws is None else self.raws[c]
+        states = states_of(plan, config, has_paused=cycle < 3)
+        return Trained(members_of(plan, config), states, raw, self.scores[c][: cycle + 1])
 
 
-def test_the_end_of_one_population_is_not_that_of_the_next():
-    losing = [-4, -3.5, -3, -2, -0.5]
-    monitors = [Monitor() for _ in range(8)]
-    rule = StopAtCycleEnd({2: (1, -2.0), 4: (2, -1.0)})
-    rule.follow(monitors, dict)
-    assert epochs_until_the_end(rule, monitors[:2], [IMPROVING, IMPROVING]) == 5
-    assert epochs_until_the_end(rule, monitors[2:4], [FLAT, FLAT]) == 2
-    assert epochs_until_the_end(rule, monitors[4:6], [IMPROVING, FLAT]) == 5
-    assert epochs_until_the_end(rule, monitors[6:], [losing, losing]) == 2
+@pytest.mark.parametrize(
+    ("scores", "calls"),
+    [
+        ([[-4, -3, -2, -1]] * 2, [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2), (0, 3), (1, 3)]),
+        ([[-4, -4, -2, -1], [-4, -3, -3, -1]], [(0, 0), (1, 0), (0, 1), (1, 1), (1, 2)]),
+        ([[-4, -5, -2, -1]] * 2, [(0, 0), (1, 0), (0, 1), (1, 1)]),
+    ],
+)
+def test_configurations_train_cycle_by_cycle_and_end_by_themselves(scores, calls, monkeypatch):
+    cycles = Cycles(monkeypatch, scores)
+    trained = train(plan_of(TabularMLPRegressor(**TWO)))
+    assert cycles.calls == calls
+    assert [len(one.scores) for one in trained] == [sum(k == c for k, _ in calls) for c in range(2)]
 
 
-@pytest.mark.parametrize(("steps", "cycles"), [(1, {3: (1, -2.0), 7: (3, -1.0)}), (9, {7: (3, -1.0)}), (17, {})])
-def test_cycles_end_at_a_fifteenth_three_and_seven_of_the_epochs_and_short_ones_do_not_count(
-    steps, cycles, monkeypatch
-):
-    # A cycle of two and one of four epochs, of four steps each.
-    monkeypatch.setattr(module, "MIN_STEPS", 1)
-    monkeypatch.setattr(module, "MIN_CYCLE_STEPS", steps)
-    plan = plan_of(TabularMLPRegressor(**(SMALL | {"max_iter": 15}), batch_size=15))
-    ((_, rule),) = jobs_of(plan, monkeypatch, reference=(-2.0, -1.0))
-    assert rule._cycles == cycles
+def test_a_configuration_with_little_weight_in_the_mixture_ends(monkeypatch):
+    plan = plan_of(TabularMLPRegressor(**TWO))
+    raws = [plan.data.encoded.Y, plan.data.encoded.Y + RNG.normal(size=(90, 1)).astype(np.float32)]
+    cycles = Cycles(monkeypatch, [[-4, -3, -2, -1]] * 2, raws)
+    trained = train(plan)
+    assert plan.fit_mixture(trained, plan.all_rows)[0][1] < module.LEAST_WEIGHT
+    assert cycles.calls == [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (0, 3)]
 
 
-def test_cycles_of_fewer_than_300_steps_do_not_end_a_run():
-    assert module.MIN_CYCLE_STEPS == 300
+def test_a_validation_set_of_the_user_has_no_mixture_that_ends_a_configuration(monkeypatch):
+    cycles = Cycles(monkeypatch, [[-4, -3, -2, -1]] * 2)
+    train(plan_of(TabularMLPRegressor(**TWO), validation=(X_DIAB[:20], Y_DIAB[:20], None)))
+    assert len(cycles.calls) == 8
 
 
 @few_steps
-def test_members_that_learn_nothing_more_end_at_the_end_of_a_cycle(monkeypatch):
-    monkeypatch.setattr(module, "MIN_CYCLE_STEPS", 1)
+@pytest.mark.parametrize(("max_iter", "ends"), [(48, [3, 10, 22]), (15, [1, 3, 7]), (2, [1]), (1, [1])])
+def test_cycles_end_at_a_fifteenth_three_and_seven_of_the_epochs(max_iter, ends, monkeypatch):
+    seen, fit_jobs = [], module.fit_jobs
+    monkeypatch.setattr(module, "fit_jobs", lambda jobs: (seen.append(jobs[0].until), fit_jobs(jobs))[1])
+    monkeypatch.setattr(module.Trained, "gains", True)
+    (one,) = train(plan_of(TabularMLPRegressor(**(SMALL | {"max_iter": max_iter}))))
+    assert one.n_iter == max_iter
+    assert seen == [*ends, *([np.inf] if max_iter > 1 else [])]  # the last one is that of the run
+
+
+@few_steps
+def test_members_that_learn_nothing_more_end_after_the_second_cycle():
     options = SMALL | {"max_iter": 30}
-    (still,) = plan_of(TabularMLPRegressor(**options, learning_rate_init=1e-30)).train(None)
+    (still,) = train(plan_of(TabularMLPRegressor(**options, learning_rate_init=1e-30)))
     assert still.n_iter == 6
     X = np.random.default_rng(0).normal(size=(90, 1))
-    (learning,) = plan_of(TabularMLPRegressor(**options), X, X[:, 0]).train(None)
+    (learning,) = train(plan_of(TabularMLPRegressor(**options), X, X[:, 0]))
     assert learning.n_iter > 6
 
 
 @few_steps
-def test_a_configuration_that_is_losing_against_the_first_ends(monkeypatch):
-    monkeypatch.setattr(module, "MIN_CYCLE_STEPS", 1)
-    settings = [{"hidden_layer_sizes": (8,)}, {"hidden_layer_sizes": (8,), "learning_rate_init": 1e-5}]
-    plan = plan_of(TabularMLPRegressor(**(SMALL | {"settings": settings, "max_iter": 30})), X_DIAB, X_DIAB[:, 2])
-    first, losing = plan.train(None)
-    alone = plan.train_config(1, module.UNKNOWN)  # its members improve in each cycle
-    assert losing.n_iter < first.n_iter == alone.n_iter == 30
-
-
-@pytest.mark.parametrize(
-    ("progress", "reference"),
-    [((-2.0, -1.0), (-2.0, -1.0)), ((0.7, 0.8), module.UNKNOWN), ((-1.0, 0.2), (-1.0, -np.inf))],
-)
-def test_the_progress_of_the_first_configuration_is_the_reference_of_the_others_where_it_is_a_loss(
-    progress, reference, monkeypatch
-):
-    seen = []
-
-    def train_config(self, c, reference):
-        seen.append((c, reference))
-        return Trained(members_of(self, self.configs[c]), np.zeros((3, 1)), [], None, 1, progress)
-
-    monkeypatch.setattr(module.Folds, "train_config", train_config)
-    list(plan_of(TabularMLPRegressor(**TWO)).train(None))
-    assert seen == [(0, module.UNKNOWN), (1, reference)]
+@each_estimator
+def test_a_run_that_pauses_is_the_same_as_one_that_does_not(Estimator, X, y):
+    settings = [{"hidden_layer_sizes": (8,), "dropout": 0.2}]
+    plan = plan_of(Estimator(**SMALL | {"settings": settings, "max_iter": 30}, batch_size=20), X, y)
+    jobs, ends = plan._jobs(members_of(plan, plan.configs[0]), plan.folds, plan.seeds[0])
+    settings = module.replace(jobs[0].settings, early_stopping=False)  # whose result is the last epoch
+    jobs = [module.replace(job, held_out=None, settings=settings) for job in jobs]
+    whole = module.completed(module.fit_jobs(jobs))
+    states = [None] * 3
+    for until in (*ends[:3], np.inf):
+        started = [module.replace(job, start=state, until=until) for job, state in zip(jobs, states, strict=True)]
+        states = module.completed(module.fit_jobs(started))
+        again = module.completed(module.fit_jobs(started))  # going on does not change what it starts from
+        for state, same in zip(states, again, strict=True):
+            np.testing.assert_array_equal(state.theta, same.theta)
+    for state, at_once in zip(states, whole, strict=True):
+        np.testing.assert_array_equal(state.theta, at_once.theta)
+        assert state.loss_curve == at_once.loss_curve
+        assert state.n_iter == 30
 
 
 class Stopping:
-    """An observer that ends the fit after some configurations."""
+    """An observer that ends the fit after some cycles."""
 
     def __init__(self, n):
         self.n, self.begun = n, 0
@@ -551,13 +573,14 @@ class Stopping:
         return self.begun == self.n
 
 
-@few_steps
 @pytest.mark.parametrize("n", [1, 2])
-def test_an_observer_keeps_configurations_from_beginning(n):
-    observer = Stopping(n)
-    plan = plan_of(TabularMLPRegressor(**TWO))
-    assert len(list(plan.train(None, observer))) == n
+def test_an_observer_keeps_cycles_from_beginning(n, monkeypatch):
+    observer, trained = Stopping(n), []
+    cycles = Cycles(monkeypatch, [[-4, -3, -2, -1]] * 2)
+    plan_of(TabularMLPRegressor(**TWO)).train(trained, None, observer)
+    assert len(cycles.calls) == 2 * n
     assert observer.begun == n
+    assert len(trained) == 2
 
 
 # The mixture.
@@ -565,11 +588,9 @@ def test_an_observer_keeps_configurations_from_beginning(n):
 
 def trained_with(plan, raws):
     """Return configurations that have these out-of-fold outputs."""
-    n_outputs, layout = plan.data.targets.n_outputs, plan.data.features.layout
-    sizes = [module.network_of(config, layout, n_outputs).layout.size for config in plan.configs]
     return [
-        Trained(members_of(plan, config), np.zeros((3, size), np.float32), [[-1.0]] * 3, raw, 1, (-1.0, -1.0))
-        for config, size, raw in zip(plan.configs, sizes, raws, strict=True)
+        Trained(members_of(plan, config), states_of(plan, config), raw, [-1.0])
+        for config, raw in zip(plan.configs, raws, strict=True)
     ]
 
 
