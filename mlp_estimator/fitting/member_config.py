@@ -127,18 +127,43 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
 )
 """Narrow and wide tables, and smooth targets."""
 
+WIDE: Mapping[str, Any] = {"hidden_layer_sizes": (256, 256), "n_left_out": 2}
+
 SPREAD = MemberConfig((64,), "mish", encoding=False, weight_decay=0.1, max_iter=16, n_left_out=2)
 """Members that expect the size of residuals."""
 
 
-def configs_of(settings: Any, defaults: Mapping[str, Any], explicit: Mapping[str, Any]) -> list[MemberConfig]:
+@dataclass(frozen=True)
+class Preset:
+    """How much a fit trains."""
+
+    share: float = 1.0  # of the folds: members are trained to predict so many
+    least_gain: float = 0.01  # of the loss, in a cycle: configurations that gain less end
+    least_weight: float = 0.2  # in the mixture: configurations with less end after the second or the third cycle
+    portfolio: tuple[Mapping[str, Any], ...] = PORTFOLIO
+
+    def n_members(self, n_folds: int) -> int:
+        """Return for how many folds members are trained: at least two, since weights for one follow from others."""
+        return max(min(2, n_folds), round(self.share * n_folds))
+
+
+PRESETS = {
+    "fast": Preset(share=0.5),
+    "default": Preset(),
+    "best": Preset(least_gain=-0.02, least_weight=0.0, portfolio=(*PORTFOLIO, WIDE)),
+}
+
+
+def configs_of(
+    settings: Any, defaults: Mapping[str, Any], explicit: Mapping[str, Any], preset: Preset
+) -> list[MemberConfig]:
     """Return the configurations of a fit: the portfolio with the numbers that the user set, or those of the user.
 
     ``defaults`` and ``explicit`` are parameters of the estimator for what an entry does not name, and of these the
     numbers that replace those of the portfolio.
     """
     if isinstance(settings, str):
-        return [MemberConfig.of({**entry, **explicit}, defaults) for entry in PORTFOLIO]
+        return [MemberConfig.of({**entry, **explicit}, defaults) for entry in preset.portfolio]
     if not isinstance(settings, Sequence) or not settings or not all(isinstance(s, Mapping) for s in settings):
         raise ValueError(f"settings={settings!r}: give 'auto', or a list of dicts such as [{{'dropout': 0.2}}].")
     return [MemberConfig.of(entry, {**defaults, **explicit}) for entry in settings]

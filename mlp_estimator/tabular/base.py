@@ -27,7 +27,7 @@ from ..fitting.frames import read_frame
 from ..fitting.held_out import check_validation_set, held_out_set
 from ..fitting.intervals import Residuals
 from ..fitting.jobs import interrupts_are_raised
-from ..fitting.member_config import MemberConfig
+from ..fitting.member_config import PRESETS, MemberConfig
 from ..fitting.plans import Folds, draw_seeds
 from ..fitting.plans.folds import Trained, fold_of_rows, make_folds
 from ..fitting.reading import read_weights
@@ -42,6 +42,7 @@ ONE_GROUP = (
     "All rows are of one group, so that there are no folds: no epoch is chosen, and there are no out-of-fold "
     "predictions, scores and intervals. Leave groups out, or name smaller groups."
 )
+OUT_OF_FOLD = ("oof_prediction_", "oof_target_", "oof_rows_", "oof_score_", "_residuals", "_codes", "_spread")
 INTERRUPTED = "Training interrupted by user. The fit keeps what {} setting(s) have reached."
 
 
@@ -125,9 +126,9 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                     warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=3)
                 attributes = self._attributes(plan, trained)
                 if "_residuals" in attributes:
-                    codes = cast(Table, plan.data.features).codes(plan.data.X)
+                    codes = cast(Table, plan.data.features).codes(plan.data.X[plan.rows])
                     attributes |= {"_codes": codes} | ({} if interrupted else self._learn_spread(plan, attributes))
-                for name in ("_residuals", "_codes", "_spread", "oof_prediction_", "oof_target_", "oof_score_"):
+                for name in OUT_OF_FOLD:
                     vars(self).pop(name, None)
                 vars(self).update(attributes)
         return self
@@ -151,8 +152,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         if groups is not None:
             groups = np.asarray(groups)
             check_consistent_length(y, groups)
+        row_numbers, preset = np.arange(frame.n_rows), PRESETS[self.preset]
         if weight is not None and not weight.all():  # a row of weight 0 is not there
             present = weight > 0
+            row_numbers = row_numbers[present]
             frame, y, weight = frame.where(present), y[present], weight[present]
             groups = None if groups is None else groups[present]
         targets = self._learn_targets(settings, y, weight)
@@ -184,8 +187,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         )
         if validated:
             data.held_out = self._read_held_out(data, table, *validation)
-        seeds = draw_seeds(rng, (len(configs) + 1, self.n_folds if validated else len(folds)))
-        return Folds(settings, data, configs, [] if validated or len(folds) == 1 else folds, seeds, self.batch_size)
+        n_members = preset.n_members(self.n_folds if validated else len(folds))
+        seeds = draw_seeds(rng, (len(configs) + 1, n_members))
+        predicted = [] if validated or len(folds) == 1 else folds[:n_members]
+        return Folds(settings, data, configs, predicted, seeds, self.batch_size, row_numbers, preset)
 
     def _read_held_out(self, data: FitData, table: Table, X: Any, y: Any, sample_weight: Any) -> HeldOut:
         """Read a validation set of the user."""

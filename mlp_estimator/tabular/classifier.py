@@ -33,6 +33,11 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Number of units of each hidden layer, for settings that do not name it.
 
+    preset : {'fast', 'default', 'best'}, default='default'
+        How much is trained. 'fast' trains members for half of the folds, in half of the time; out-of-fold predictions
+        are those of the rows of these folds. 'best' ends settings later and adds one of 256 units, in three times the
+        time of 'default'. Figures: ``docs/tabular.md``.
+
     settings : 'auto' or list of dict, default='auto'
         The portfolio: each entry is a dict of the numbers and layer sizes of one setting (`hidden_layer_sizes`,
         `activation`, `encoding`, `weight_decay`, `dropout`, `learning_rate_init`, `max_iter`, and `n_left_out`, the
@@ -99,11 +104,15 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
     classes_ : ndarray of shape (n_classes,)
         The class labels, sorted; for label indicators the column numbers.
 
-    oof_prediction_ : ndarray of shape (n_samples, n_classes)
-        Probabilities of the training rows with a weight above 0, each by the members that have not seen the row.
+    oof_prediction_ : ndarray of shape (n_rows, n_classes)
+        Probabilities of the training rows in `oof_rows_`, each by the members that have not seen the row.
 
-    oof_target_ : ndarray of shape (n_samples,) or (n_samples, n_classes)
+    oof_target_ : ndarray of shape (n_rows,) or (n_rows, n_classes)
         Targets of these rows, as positions in `classes_`, or as indicators.
+
+    oof_rows_ : ndarray of shape (n_rows,)
+        Numbers of the rows of `X` with out-of-fold predictions: those with a weight above 0, and with `preset='fast'`
+        half of them.
 
     oof_score_ : float
         Accuracy of the out-of-fold predictions, weighted by the sample weights as in `score`.

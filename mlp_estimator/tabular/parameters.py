@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ..compat import Interval, StrOptions
-from ..fitting.member_config import NUMBERS, MemberConfig, configs_of
+from ..fitting.member_config import NUMBERS, PRESETS, MemberConfig, configs_of
 from ..fitting.settings import Settings
 from ..parameters import DOC_LINK, Parameters
 from ..persistence import Persistent
@@ -22,6 +22,7 @@ class TabularParameters(Persistent):
 
     hidden_layer_sizes: Sequence[int] | int = (128, 128)
     _: KW_ONLY
+    preset: Literal["fast", "default", "best"] = "default"
     settings: Literal["auto"] | Sequence[Mapping[str, Any]] = "auto"
     n_folds: int = 8
     categorical_features: Any = "from_dtype"
@@ -41,6 +42,7 @@ class TabularParameters(Persistent):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "preset": [StrOptions(set(PRESETS))],
         "settings": [StrOptions({"auto"}), list, tuple],
         "n_folds": [Interval(Integral, 2, None, closed="left")],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
@@ -64,7 +66,7 @@ class TabularParameters(Persistent):
         defaults = {"hidden_layer_sizes": self.hidden_layer_sizes, "learning_rate_init": self.learning_rate_init}
         numbers = {name: getattr(self, name) for name in ("weight_decay", "dropout", "max_iter")}
         explicit = {name: value for name, value in numbers.items() if not isinstance(value, str)}
-        return configs_of(self.settings, defaults, explicit)
+        return configs_of(self.settings, defaults, explicit, PRESETS[self.preset])
 
     def _engine_settings(self, n_configs: int) -> Settings:
         """Return what all members share, in the terms of the network estimators."""

@@ -41,6 +41,11 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
     hidden_layer_sizes : int or sequence of int, default=(128, 128)
         Number of units of each hidden layer, for settings that do not name it.
 
+    preset : {'fast', 'default', 'best'}, default='default'
+        How much is trained. 'fast' trains members for half of the folds, in half of the time; out-of-fold predictions
+        are those of the rows of these folds. 'best' ends settings later and adds one of 256 units, in three times the
+        time of 'default'. Figures: ``docs/tabular.md``.
+
     settings : 'auto' or list of dict, default='auto'
         The portfolio: each entry is a dict of the numbers and layer sizes of one setting (`hidden_layer_sizes`,
         `activation`, `encoding`, `weight_decay`, `dropout`, `learning_rate_init`, `max_iter`, and `n_left_out`, the
@@ -110,11 +115,15 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
 
     Attributes
     ----------
-    oof_prediction_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-        Predictions for the training rows with a weight above 0, each by the members that have not seen the row.
+    oof_prediction_ : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        Predictions for the training rows in `oof_rows_`, each by the members that have not seen the row.
 
-    oof_target_ : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+    oof_target_ : ndarray of shape (n_rows,) or (n_rows, n_outputs)
         Targets of these rows.
+
+    oof_rows_ : ndarray of shape (n_rows,)
+        Numbers of the rows of `X` with out-of-fold predictions: those with a weight above 0, and with `preset='fast'`
+        half of them.
 
     oof_score_ : float
         R2 of the out-of-fold predictions; for several quantiles their mean D2 pinball score.
@@ -285,7 +294,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         """Learn how large residuals are, and return them in units of their expected size."""
         if plan.data.encoded.n_rows < MIN_SPREAD_ROWS:
             return {}
-        residuals = np.empty(plan.data.rows.n_rows)
+        residuals = np.empty(len(plan.rows))
         for of_fold in attributes["_residuals"]:
             residuals[of_fold.rows] = of_fold.values
         try:

@@ -7,7 +7,7 @@ import pytest
 
 from mlp_estimator.engine.layers import Dense, Dropout, Elementwise, OneHot, Piecewise, ScaledDense
 from mlp_estimator.fitting.features.blocks import CODES, ENCODED, MISSING, Feature, TableLayout
-from mlp_estimator.fitting.member_config import PORTFOLIO, MemberConfig, Members, configs_of, network_of
+from mlp_estimator.fitting.member_config import PORTFOLIO, PRESETS, MemberConfig, Members, configs_of, network_of
 
 EDGES = np.linspace(-1.0, 1.0, 21).astype(np.float32)
 LAYOUT = TableLayout(
@@ -109,16 +109,20 @@ def test_fitted_members_have_as_many_outputs_as_their_weights():
 
 
 def test_the_portfolio_is_for_narrow_tables_wide_tables_and_smooth_targets():
-    narrow, wide, smooth = configs_of("auto", {}, {})
+    narrow, wide, smooth = configs_of("auto", {}, {}, PRESETS["default"])
     assert narrow == MemberConfig((128, 128), "relu", True, 0.05, 0.0, 0.04, 48, 1)
     assert wide == MemberConfig((128, 128), "relu", True, 0.5, 0.2, 0.04, 48, 2)
     assert smooth == MemberConfig((128, 128, 128), "mish", False, 0.02, 0.0, 0.12, 128, 2)
     assert len(PORTFOLIO) == 3
+    assert configs_of("auto", {}, {}, PRESETS["fast"]) == [narrow, wide, smooth]
+    *same, widest = configs_of("auto", {}, {}, PRESETS["best"])
+    assert same == [narrow, wide, smooth]
+    assert widest == MemberConfig((256, 256), n_left_out=2)
 
 
 def test_numbers_of_the_estimator_replace_those_of_the_portfolio():
     defaults = {"hidden_layer_sizes": 8, "learning_rate_init": 0.01}
-    portfolio = configs_of("auto", defaults, {"dropout": 0.0, "max_iter": 3})
+    portfolio = configs_of("auto", defaults, {"dropout": 0.0, "max_iter": 3}, PRESETS["default"])
     assert [config.dropout for config in portfolio] == [0.0] * 3
     assert [config.max_iter for config in portfolio] == [3] * 3
     assert [config.hidden_layer_sizes for config in portfolio] == [(8,), (8,), (128, 128, 128)]
@@ -128,7 +132,10 @@ def test_numbers_of_the_estimator_replace_those_of_the_portfolio():
 
 def test_entries_of_the_user_stand_on_the_estimators_numbers():
     configs = configs_of(
-        [{}, {"dropout": 0.1, "hidden_layer_sizes": 3}], {"hidden_layer_sizes": (8,)}, {"dropout": 0.3}
+        [{}, {"dropout": 0.1, "hidden_layer_sizes": 3}],
+        {"hidden_layer_sizes": (8,)},
+        {"dropout": 0.3},
+        PRESETS["default"],
     )
     assert [config.dropout for config in configs] == [0.3, 0.1]
     assert [config.hidden_layer_sizes for config in configs] == [(8,), (3,)]
@@ -137,7 +144,7 @@ def test_entries_of_the_user_stand_on_the_estimators_numbers():
 @pytest.mark.parametrize("settings", [[], None, {}, [{}, 3], (), [[("dropout", 0.1)]]])
 def test_settings_that_are_no_list_of_dicts(settings):
     with pytest.raises(ValueError, match="give 'auto', or a list of dicts"):
-        configs_of(settings, {}, {})
+        configs_of(settings, {}, {}, PRESETS["default"])
 
 
 @pytest.mark.parametrize(

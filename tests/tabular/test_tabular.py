@@ -330,15 +330,18 @@ def with_one_width(model):
     return model
 
 
+@pytest.mark.parametrize("preset", ["fast", "default"])
 @pytest.mark.parametrize("classes", [False, True], ids=["intervals", "sets"])
-def test_coverage_by_the_levels_of_a_column(classes):
+def test_coverage_by_the_levels_of_a_column(classes, preset):
     X, y = noisy_frame(6000)
     if classes:
         rng = np.random.default_rng(1)
         right = rng.random(6000) < np.where(X["town"] == "Bonn", 0.5, 0.95)  # three classes, so that sets are not large
         y = np.where(right, (3 * X["age"]).astype(int), rng.integers(0, 3, 6000))
     Estimator = TabularMLPClassifier if classes else TabularMLPRegressor
-    model = Estimator(**FAST, random_state=0).fit(X[:2400], y[:2400])
+    options = FAST | {"preset": preset, "n_folds": {"fast": 6, "default": 3}[preset]}  # with members for three folds
+    model = Estimator(**options, random_state=0).fit(X[:2400], y[:2400])
+    assert len(model.oof_rows_) == {"fast": 1200, "default": 2400}[preset]
     if not classes:
         model = with_one_width(model)  # so that towns differ
     X, y = X[2400:], y[2400:]

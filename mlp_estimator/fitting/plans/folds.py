@@ -20,12 +20,12 @@ from ...engine.losses import GammaDeviance
 from ...engine.members import Array
 from ...engine.monitor import better
 from ...engine.schedules import CYCLES, N_CYCLES
-from ..data import FitData, HeldOut
+from ..data import FitData, HeldOut, Source
 from ..features import Coded
 from ..features.table import LARGE
 from ..fitted import Arrays, Fitted, Networks, arrays_by_name, identity_link, n_members, outputs_of
 from ..jobs import Job, completed, fit_jobs
-from ..member_config import SPREAD, MemberConfig, Members, network_of
+from ..member_config import SPREAD, MemberConfig, Members, Preset, network_of
 from ..settings import Settings
 from ..state import FitState
 from ..targets import Numbers
@@ -33,8 +33,6 @@ from ..targets import Numbers
 MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run with the default number of epochs
 MIN_EPOCH_STEPS = 32  # epochs of small tables are several passes over the rows
 NEARLY_BEST = 0.04  # of the loss: a later cycle with so much more is as good, and its parameters have averaged longer
-LEAST_GAIN = 0.01  # of the loss, in a cycle: configurations that gain less end
-LEAST_WEIGHT = 0.2  # in the mixture: configurations with less end after the second or the third cycle
 N_RANDOM = 10  # rows per fold of the rarest class from which on folds are not stratified
 SMALLEST_SPREAD = 0.01  # in means of the residuals
 
@@ -54,6 +52,13 @@ class Fold:
     validation: Rows
     halves: tuple[Rows, Rows]
     parts: tuple[int, ...]
+
+    def among(self, rows: Rows) -> Fold:
+        """Return the fold as it is in a table of some rows, all of its validation rows included."""
+        train, validation, *halves = (
+            np.searchsorted(rows, part) for part in (np.intersect1d(self.train, rows), self.validation, *self.halves)
+        )
+        return Fold(train, validation, (halves[0], halves[1]), self.parts)
 
 
 @dataclass
@@ -90,21 +95,21 @@ class Trained:
         """Whether there are further cycles."""
         return all(state.paused is not None for state in self.states)
 
-    @property
-    def gains(self) -> bool:
-        """Whether the last cycle has lowered the loss by ``LEAST_GAIN``; the first two always count as gain."""
+    def gains(self, least: float) -> bool:
+        """Whether the last cycle has lowered the loss by a fraction; the first one always has."""
         if len(self.scores) < 2:
             return True
         *before, last = self.scores
-        return last >= better(max(before), LEAST_GAIN)
+        return last >= better(max(before), least)
 
 
 @dataclass(eq=False)
 class Folds:
     """Members of each configuration: one per fold, or on all rows where there are no folds.
 
-    ``data.X`` is coded; ``data.features`` is the table that codes further rows. ``seeds`` are (n_configs + 1,
-    n_members), the last ones for what else is learned.
+    ``data.X`` is coded; ``data.features`` is the table that codes further rows. ``row_numbers`` are the places of its
+    rows in X. ``folds`` are those that members predict; together they may have fewer rows than the table. ``seeds`` are
+    (n_configs + 1, n_members), the last ones for what else is learned.
     """
 
     settings: Settings
@@ -113,6 +118,8 @@ class Folds:
     folds: Sequence[Fold]
     seeds: Sequence[Sequence[int]]
     batch_size: int | str
+    row_numbers: Rows
+    preset: Preset
 
     def train(self, trained: list[Trained], n_jobs: int | None, observer: Any = None) -> None:
         """Train all configurations cycle by cycle, and leave in ``trained`` what each has reached.
@@ -129,25 +136,35 @@ class Folds:
             results = Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls)
             for c, one in zip(going, results, strict=True):
                 trained[c : c + 1] = [one]
-            going = [c for c in going if trained[c].has_paused and trained[c].gains]
+            going = [c for c in going if trained[c].has_paused and trained[c].gains(self.preset.least_gain)]
             if cycle in (1, 2) and self.folds:
-                weights = self.fit_mixture(trained, self.all_rows)[0]
-                going = [c for c in going if weights[c] >= LEAST_WEIGHT]
+                weights = self.fit_mixture(trained, self.rows)[0]
+                going = [c for c in going if weights[c] >= self.preset.least_weight]
             if (observer is not None and observer.end()) or not going:
                 return
 
     def learn_spread(self, residuals: NDArray[np.float64]) -> tuple[Fitted, NDArray[np.float64]]:
         """Return networks that expect the absolute residuals of rows, and what they expect of the training rows.
 
-        These train on the same folds, with the gamma loss: its minimum is the mean of what cannot be negative.
+        ``residuals`` are those of ``rows``. These train on the same folds, with the gamma loss: its minimum is the mean
+        of what cannot be negative.
         """
-        encoded, source = self.data.encoded, self.data.source
+        data, rows = self.data, self.rows
+        encoded = data.encoded.take(rows)
         sizes = residuals + SMALLEST_SPREAD * (np.average(residuals, weights=encoded.sample_weight) or 1.0)
         targets = Numbers.learn(sizes, encoded.sample_weight, GammaDeviance(), standardise=True)
-        encoded = replace(encoded, Y=targets.encode(sizes, self.data.dtype))
-        data = replace(self.data, targets=targets, encoded=encoded, source=replace(source, y=sizes))
-        settings = replace(self.settings, scoring="loss")
-        plan = replace(self, settings=settings, data=data, configs=[SPREAD], seeds=self.seeds[-1:])
+        encoded = replace(encoded, Y=targets.encode(sizes, data.dtype))
+        X = data.X if len(rows) == len(data.X) else data.X[rows]
+        data = replace(data, X=X, targets=targets, encoded=encoded, source=Source(X, sizes, encoded.sample_weight))
+        plan = replace(
+            self,
+            settings=replace(self.settings, scoring="loss"),
+            data=data,
+            configs=[SPREAD],
+            folds=[fold.among(rows) for fold in self.folds],
+            seeds=self.seeds[-1:],
+            row_numbers=self.row_numbers[rows],
+        )
         trained: list[Trained] = []
         plan.train(trained, None)
         fitted, attributes = plan.join(trained)
@@ -261,23 +278,26 @@ class Folds:
             for one in trained
         ]
         equal = np.full(len(trained), 1.0 / len(trained))
-        fitted = Fitted(data.features, targets, groups, equal, n_members=len(self.seeds[0]))
+        fitted = Fitted(data.features, targets, groups, equal, n_members=len(self.folds or self.seeds[0]))
         if not self.folds:
             return fitted, {}
         fitted.constant = targets.constant(encoded)
         # Weights that have seen a row predict it better than a new one: 0.35 of random labels of three classes.
         prediction = np.empty_like(self.constants)
         for fold in self.folds:
-            weights, temperature = self.fit_mixture(trained, fold.train)
+            weights, temperature = self.fit_mixture(trained, np.setdiff1d(self.rows, fold.validation))
             in_unit = targets.in_unit(self._mixed(trained, weights, fold.validation))
             prediction[fold.validation] = targets.calibrated(in_unit, temperature)
-        fitted.mixture, fitted.temperature = self.fit_mixture(trained, self.all_rows)
-        return fitted, dict(targets.out_of_fold(prediction, encoded, [fold.validation for fold in self.folds]))
+        rows = self.rows
+        fitted.mixture, fitted.temperature = self.fit_mixture(trained, rows)
+        of_folds = [fold.among(rows).validation for fold in self.folds]
+        attributes = targets.out_of_fold(prediction[rows], encoded.take(rows), of_folds)
+        return fitted, {**attributes, "oof_rows_": self.row_numbers[rows]}
 
     @property
-    def all_rows(self) -> Rows:
-        """The numbers of the training rows."""
-        return np.arange(self.data.rows.n_rows)
+    def rows(self) -> Rows:
+        """The numbers of the rows in folds, which have out-of-fold predictions."""
+        return np.sort(np.concatenate([fold.validation for fold in self.folds]))
 
     @property
     def constants(self) -> Array:
@@ -350,14 +370,13 @@ def _merged(folds: Sequence[Fold], n_left_out: int) -> Sequence[Fold]:
     """Return folds of ``n_left_out`` folds each, the folds themselves where that does not come out even."""
     if len(folds) % n_left_out or len(folds) <= n_left_out:
         return folds
-    rows = np.arange(sum(len(fold.validation) for fold in folds))
     merged = []
     for k in range(0, len(folds), n_left_out):
         several = folds[k : k + n_left_out]
         first, second = (np.sort(np.concatenate([fold.halves[h] for fold in several])) for h in range(2))
         left_out = np.union1d(first, second)
         parts = tuple(part for fold in several for part in fold.parts)
-        merged.append(Fold(np.setdiff1d(rows, left_out), left_out, (first, second), parts))
+        merged.append(Fold(np.setdiff1d(several[0].train, left_out), left_out, (first, second), parts))
     return merged
 
 

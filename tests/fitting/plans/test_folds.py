@@ -298,7 +298,7 @@ def test_learning_rate_decay_and_dropout_follow_the_schedule_from_step_to_step(m
     monkeypatch.setattr(
         Dropout, "draw", lambda self, scratch, noise: (masks.append(noise.factor), draw(self, scratch, noise))
     )
-    monkeypatch.setattr(module.Trained, "gains", True)
+    monkeypatch.setattr(module.Trained, "gains", lambda self, least: True)
     train(plan_of(TabularMLPRegressor(**SMALL | {"max_iter": 15}, batch_size=15, learning_rate_init=0.5, dropout=0.1)))
     done = np.arange(60) / 60  # 15 epochs of four steps
     rates, decays = np.array(seen).T
@@ -318,7 +318,7 @@ NOISY = {"hidden_layer_sizes": (8,), "learning_rate_init": 0.3}
 @few_steps
 @each_estimator
 def test_members_keep_the_best_weights_of_the_last_cycle_that_is_nearly_best(Estimator, X, y, monkeypatch):
-    monkeypatch.setattr(module.Trained, "gains", True)
+    monkeypatch.setattr(module.Trained, "gains", lambda self, least: True)
     plan = plan_of(Estimator(**SMALL | {"max_iter": 30, "settings": [NOISY]}, dtype="float64"), X, y)
     (one,) = train(plan)
     assert one.n_iter == 30
@@ -469,7 +469,7 @@ def states_of(plan, config, has_paused=False):
     ],
 )
 def test_a_configuration_goes_on_while_its_cycles_lower_the_loss_by_a_hundredth(scores, gains):
-    assert Trained(None, [], None, scores).gains == gains
+    assert Trained(None, [], None, scores).gains(0.01) == gains
 
 
 class Cycles:
@@ -507,7 +507,7 @@ def test_a_configuration_with_little_weight_in_the_mixture_ends(monkeypatch):
     raws = [plan.data.encoded.Y, plan.data.encoded.Y + RNG.normal(size=(90, 1)).astype(np.float32)]
     cycles = Cycles(monkeypatch, [[-4, -3, -2, -1]] * 2, raws)
     trained = train(plan)
-    assert plan.fit_mixture(trained, plan.all_rows)[0][1] < module.LEAST_WEIGHT
+    assert plan.fit_mixture(trained, plan.rows)[0][1] < plan.preset.least_weight
     assert cycles.calls == [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (0, 3)]
 
 
@@ -522,7 +522,7 @@ def test_a_validation_set_of_the_user_has_no_mixture_that_ends_a_configuration(m
 def test_cycles_end_at_a_fifteenth_three_and_seven_of_the_epochs(max_iter, ends, monkeypatch):
     seen, fit_jobs = [], module.fit_jobs
     monkeypatch.setattr(module, "fit_jobs", lambda jobs: (seen.append(jobs[0].until), fit_jobs(jobs))[1])
-    monkeypatch.setattr(module.Trained, "gains", True)
+    monkeypatch.setattr(module.Trained, "gains", lambda self, least: True)
     (one,) = train(plan_of(TabularMLPRegressor(**(SMALL | {"max_iter": max_iter}))))
     assert one.n_iter == max_iter
     assert seen == [*ends, *([np.inf] if max_iter > 1 else [])]  # the last one is that of the run
@@ -581,6 +581,54 @@ def test_an_observer_keeps_cycles_from_beginning(n, monkeypatch):
     assert len(cycles.calls) == 2 * n
     assert observer.begun == n
     assert len(trained) == 2
+
+
+@pytest.mark.parametrize(
+    ("preset", "calls"),
+    [("default", [(0, 0), (1, 0), (0, 1), (1, 1)]), ("best", [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2)])],
+)
+def test_the_preset_says_how_little_a_cycle_may_gain(preset, calls, monkeypatch):
+    cycles = Cycles(monkeypatch, [[-1.0, -0.995, -1.03]] * 2)
+    train(plan_of(TabularMLPRegressor(**TWO, preset=preset)))
+    assert cycles.calls == calls
+
+
+@few_steps
+@each_estimator
+@pytest.mark.parametrize("n_left_out", [1, 2])
+def test_a_fast_fit_trains_members_for_half_of_the_folds(Estimator, X, y, n_left_out):
+    settings = [{"hidden_layer_sizes": (4,)}, {"hidden_layer_sizes": (4,), "n_left_out": n_left_out}]
+    weight = np.where(np.arange(len(y)) % 5, 1.0, 0.0)
+    options = {"settings": settings, "n_folds": 8, "max_iter": 8, "random_state": 0, "preset": "fast"}
+    model = Estimator(**options, dtype="float64")
+    plan, whole = plan_of(model, X, y, weight), plan_of(Estimator(**options | {"preset": "default"}), X, y, weight)
+    assert len(plan.folds) == 4
+    for fold, same in zip(plan.folds, whole.folds, strict=False):
+        np.testing.assert_array_equal(fold.train, same.train)
+    trained = train(plan)
+    assert [len(one.states) for one in trained] == [4, 4 // n_left_out]
+    fitted, attributes = plan.join(trained)
+    present, rows = np.flatnonzero(weight), np.sort(np.concatenate([fold.validation for fold in plan.folds]))
+    assert len(present) // 2 - 4 <= len(rows) <= len(present) // 2 + 4
+    np.testing.assert_array_equal(attributes["oof_rows_"], present[rows])
+    np.testing.assert_array_equal(attributes["oof_target_"], y[present[rows]])
+    assert len(attributes["oof_prediction_"]) == len(rows)
+    members = fitted.predict(fitted.features.read(X[present], lambda X, **options: X), members=True)
+    assert len(members) == 4
+    for fold, residuals in zip(plan.folds, attributes["_residuals"], strict=True):
+        np.testing.assert_array_equal(np.sort(rows[residuals.rows]), np.sort(fold.validation))
+    for one, n_folds in zip(trained, (1, n_left_out), strict=True):
+        for fold, state in zip(module._merged(plan.folds, n_folds), one.states, strict=True):
+            rows, theta = fold.halves[0], state.of_parts[1]
+            np.testing.assert_allclose(one.raw[rows], raw_output(plan, theta, rows), atol=1e-12)
+
+
+def test_at_least_two_folds_have_members():
+    for n_folds, n_members in ((2, 2), (3, 2), (4, 2), (8, 4)):
+        plan = plan_of(TabularMLPRegressor(**SMALL | {"n_folds": n_folds}, preset="fast"))
+        assert len(plan.folds) == len(plan.seeds[0]) == n_members
+    validation = (X_DIAB[:20], Y_DIAB[:20], None)
+    assert len(plan_of(TabularMLPRegressor(**SMALL, preset="fast"), validation=validation).seeds[0]) == 2
 
 
 # The mixture.
