@@ -33,7 +33,7 @@ class Workspace:
         """
         n_members = 1 if shared else self.n_members
         if name not in self._flat:
-            self._flat[name] = np.empty(n_members * (max_width or width) * self.max_batch, self.dtype)
+            self._flat[name] = np.empty(n_members * (max_width or width) * max(self.max_batch, batch), self.dtype)
         memory = self._flat[name][: n_members * width * batch]
         if order == "F":
             return memory.reshape(n_members, batch, width).swapaxes(1, 2)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..compat import Interval
 from ..engine.activations import ACTIVATIONS
-from ..engine.layers import Dense, Dropout, Elementwise, Piecewise, ScaledDense, normal, zeros
+from ..engine.layers import Dense, Dropout, Elementwise, LookupDense, ScaledDense, normal, zeros
 from ..engine.network import Network
 from .features import Features
 from .features.blocks import TableLayout
@@ -94,14 +94,20 @@ def network_of(
 
     A network has no state: one serves all members that leave out the same folds, in training and in predictions.
     """
-    layers = list(layout.bottom(encoding=config.encoding, left_out=left_out, new_rows=new_rows))
+    encoding = layout.encoding if config.encoding else None
+    layers = list(layout.bottom(left_out=left_out, new_rows=new_rows))
     width = n_in = len(layout.features)
-    n_pieces = 0
     for layer in layers:
-        n_pieces = layer.n_out(width) - width if isinstance(layer, Piecewise) else 0
         width = layer.n_out(width)
-    n_effective = max(width - n_pieces + ENCODING_WEIGHT * n_pieces, 1.0)
     affine: Callable[..., Dense] = partial(ScaledDense, scale_rate=SCALE_RATE)
+    n_pieces = 0
+    if encoding is not None:
+        n_pieces = encoding.n_out(0)
+        if LookupDense.is_faster(encoding):
+            affine = partial(LookupDense, encoding=encoding, scale_rate=SCALE_RATE)
+        else:
+            layers.append(encoding)
+    n_effective = max(width + ENCODING_WEIGHT * n_pieces, 1.0)
     for n in config.hidden_layer_sizes:
         layers.append(affine(n, normal(n_effective, n_pieces), rates=(n_effective**-0.5, BIAS_RATE)))
         layers.append(Elementwise(ACTIVATIONS[config.activation]))

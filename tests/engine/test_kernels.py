@@ -16,7 +16,7 @@ from mlp_estimator import MLPClassifier
 from mlp_estimator.engine import kernels
 from mlp_estimator.engine.kernels import PASSES, vectorised
 
-SCRATCH = {"work", "scaled", "products", "step"}  # a pass may leave anything there
+SCRATCH = {"work", "scaled", "products", "step", "sums"}  # a pass may leave anything there
 RTOL = {np.float32: 1e-6, np.float64: 1e-13}
 
 
@@ -105,6 +105,37 @@ def piecewise(make, option):
     return make.layer(4, shared=option), features, bins, make.layer(4 + 6, shared=option)[:, 4:]
 
 
+STARTS = np.array([0, 3, 6, 7, 9])  # of features with 3, 3, 1 and 2 bins
+
+
+def places(make, option):
+    bins = make.rng.normal(size=(4, 9)).astype(make.dtype)
+    bins[0].sort()
+    bins[1], bins[2], bins[3] = np.abs(bins[1]), 0, 1
+    bins[2, STARTS[:-1]], bins[3, STARTS[1:] - 1] = -1, 2
+    return make.layer(5, shared=option), bins, STARTS, make.layer(4, shared=option)
+
+
+def places_of(make, shared):
+    """Places from -1 to 1 above the last bin of each feature, some of them at an edge."""
+    places = make.layer(4, shared=shared)
+    places[:] = make.rng.uniform(-1, np.diff(STARTS)[:, None] + 1, places.shape)
+    places[..., :3] = np.round(places[..., :3])
+    return places
+
+
+def lookup(make, option):
+    weights, means = make.flat(9 * 5).reshape(-1, 9, 5), make.rng.uniform(size=9).astype(make.dtype)
+    work = make.flat(10 * 5).reshape(-1, 10, 5)
+    return weights, make.column(9), make.column(5), means, STARTS, places_of(make, option), work, make.layer(5)
+
+
+def lookup_gradients(make, option):
+    means, gradients = make.rng.uniform(size=9).astype(make.dtype), make.flat(9 * 5).reshape(-1, 9, 5)
+    work = make.flat(10 * 5).reshape(-1, 10, 5)
+    return make.layer(5), places_of(make, option), STARTS, means, make.column(5), gradients, work
+
+
 def scale_gradients(make, option):
     weights = make.flat(25).reshape(-1, 5, 5)
     return make.column(5), weights[: 1 if option else None], make.flat(25).reshape(-1, 5, 5), make.column(5)
@@ -131,6 +162,8 @@ ARGUMENTS = {name: globals()[name if name in globals() else "error"] for name in
 READ_BY_MOST = {"x", "z", "saved", "d_out", "terms", "raw", "s", "W", "dW"}
 READ = {"adam": {"grad", "mean"}, "move": {"theta", "step"}, "penalise": {"theta", "grad"}, "add_bias": {"out", "b"}}
 READ["dropout_mask"] = {"mask"}
+READ["lookup"] = {"W", "s", "b", "mean", "out"}
+READ["lookup_gradients"] = {"d_out", "db"}
 """Arguments in which a pass may meet a number that is not finite."""
 
 each = pytest.mark.parametrize("name", PASSES)

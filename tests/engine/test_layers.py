@@ -16,9 +16,11 @@ from mlp_estimator.engine.layers import (
     Dropout,
     Elementwise,
     LevelNumbers,
+    LookupDense,
     Noise,
     OneHot,
     Piecewise,
+    ScaledDense,
     SparseDense,
     Step,
     uniform,
@@ -37,7 +39,7 @@ def test_layer_alone(name):
     p, v, dp = (tuple(rng.normal(size=view.shape) for view in views_of(layer, 2)) for _ in range(3))
     t_in, d_in = (None, None) if layer.bottom else (rng.normal(size=x.shape), np.empty_like(x))
     out, t_out, work, u = (rng.normal(size=(2, layer.n_out(4), 9)) for _ in range(4))
-    scratch = tuple(np.empty((2, 9, s.width)).swapaxes(1, 2) for s in layer.scratch(4))
+    scratch = tuple(np.empty((2, s.n_rows or 9, s.width)).swapaxes(1, 2) for s in layer.scratch(4))
     layer.draw(scratch, Noise([np.random.default_rng(m) for m in range(2)]))
     start, read = x.copy(), reader(layer)
     step = Step(p, read(x), out, scratch, u, dp, d_in, v, t_in, t_out, work)
@@ -89,6 +91,41 @@ def test_piecewise_is_the_formula_and_extrapolates():
     np.testing.assert_allclose(out[0, 4], [0.5, -1.0, 1.0, 2.0])
     with pytest.raises(ValueError, match="at least two and increasing"):
         Piecewise([np.array([0.0, 0.0])])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shared", [False, True], ids=["", "shared x"])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_lookup_is_the_affine_layer_on_the_encoding(seed, shared, dtype):
+    rng = np.random.default_rng(seed)
+    n_in, width, n_rows, n_members = 6, 7, 40, 1 if shared and seed % 2 else 3
+    edges = [np.unique(rng.normal(size=rng.integers(2, 20))).astype(dtype) for _ in range(4)]
+    n_components = sum(len(e) - 1 for e in edges)
+    encoding = Piecewise(edges, rng.uniform(size=n_components).astype(dtype))
+    x = 2 * rng.normal(size=(1 if shared else n_members, n_rows, n_in)).astype(dtype).swapaxes(1, 2)
+    for e, of_feature in enumerate(edges):
+        x[0, e, : len(of_feature)] = of_feature[: n_rows - 1]  # values at edges
+    lookup, dense = LookupDense(width, uniform(glorot), encoding), ScaledDense(width, uniform(glorot))
+    encoded = np.empty((len(x), n_rows, encoding.n_out(n_in)), dtype).swapaxes(1, 2)
+    encoding.forward(Step((), x, encoded))
+    layout = Layout([lookup.params(n_in)])
+    assert layout.params == Layout([dense.params(encoding.n_out(n_in))]).params
+    theta = rng.normal(size=(n_members, layout.size)).astype(dtype)
+    d_out = rng.normal(size=(n_members, n_rows, width)).astype(dtype).swapaxes(1, 2)
+    results = []
+    for layer, values in ((lookup, x), (dense, encoded)):
+        gradient, out = np.empty_like(theta), np.empty_like(d_out)
+        scratch = tuple(
+            np.empty((n_members, s.n_rows or n_rows, s.width), dtype).swapaxes(1, 2)
+            for s in layer.scratch(values.shape[1])
+        )
+        step = Step(layout.views(theta)[0], values, out, scratch, d_out, layout.views(gradient)[0])
+        layer.forward(step)
+        layer.backward(step)
+        results.append((out, gradient))
+    for found, expected in zip(*results, strict=True):
+        atol = {np.float32: 3e-5, np.float64: 1e-12}[dtype] * np.abs(expected).max()
+        np.testing.assert_allclose(found, expected, atol=atol)
 
 
 def test_bias_gradient_is_the_sum_over_samples():

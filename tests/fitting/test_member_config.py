@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlp_estimator.engine.layers import Dense, Dropout, Elementwise, OneHot, Piecewise, ScaledDense
+from mlp_estimator.engine.layers import Dense, Dropout, Elementwise, LookupDense, OneHot, Piecewise, ScaledDense
 from mlp_estimator.fitting.features.blocks import CODES, ENCODED, MISSING, Feature, TableLayout
 from mlp_estimator.fitting.member_config import PORTFOLIO, PRESETS, MemberConfig, Members, configs_of, network_of
 
@@ -33,12 +33,28 @@ def first_parameters(config=SMALL, n_out=2):
 # Networks.
 
 
-def test_the_bottom_expands_the_table_and_the_first_layer_has_factors():
+def test_the_bottom_expands_the_table_and_the_first_layer_has_factors(monkeypatch):
+    monkeypatch.setenv("MLP_ESTIMATOR_KERNELS", "numpy")  # with 20 bins it does not look up
     bottom = [OneHot, Piecewise]
     hidden = [ScaledDense, Elementwise, Dropout, Dense, Elementwise, Dropout]
     assert layers(MemberConfig((8, 4), dropout=0.1)) == [*bottom, *hidden, Dense]
     assert layers(MemberConfig((8,))) == [*bottom, ScaledDense, Elementwise, Dense]
     assert layers(MemberConfig((8,), encoding=False, dropout=0.1)) == [OneHot, ScaledDense, Elementwise, Dropout, Dense]
+
+
+@pytest.mark.parametrize(("form", "n_bins"), LookupDense.MIN_BINS.items())
+def test_from_some_bins_on_the_first_layer_looks_up(form, n_bins, monkeypatch):
+    # The same parameters and function in either form: a file is read by both.
+    monkeypatch.setenv("MLP_ESTIMATOR_KERNELS", form)
+    sizes = []
+    for n, first in ((n_bins, LookupDense), (n_bins - 1, Piecewise)):
+        edges = [np.linspace(0, 1, n + 1, dtype=np.float32), np.linspace(0, 1, n_bins + 1, dtype=np.float32)]
+        layout = TableLayout([Feature("a", ENCODED, edges[0]), Feature("b", ENCODED, edges[1])])
+        network = network_of(SMALL, layout, 1)
+        assert type(network.layers[0]) is first
+        sizes.append(network.layout.size)
+    width = SMALL.hidden_layer_sizes[0]
+    assert sizes[0] - sizes[1] == width + 1  # one component fewer: its weights and its factor
 
 
 def test_a_network_that_predicts_is_planned_once():

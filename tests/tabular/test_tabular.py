@@ -705,5 +705,5 @@ def test_means_of_the_target_by_category_are_features(y, n_means):
     Y = [score, np.digitize(score, np.quantile(score, [0.3, 0.7])), (score[:, None] > [0, 2, 4]).astype(int)][y]
     Estimator = TabularMLPClassifier if y else TabularMLPRegressor
     model = Estimator(**FAST, random_state=0).fit(X[["age", "town", "size", "member"]], Y)
-    layer = model._fitted.features.bottom()[0]
+    layer = model._fitted.features.layout.bottom()[0]
     assert len(layer.columns) * layer.n_numbers == n_means  # of town and size; two levels have none

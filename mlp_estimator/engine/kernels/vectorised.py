@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.special import expit
 
 from ..members import Array, Number, cast, lowest_exponent, squared_norm
@@ -174,6 +176,115 @@ def _stretches(features: bytes) -> list[slice]:
     """Return the components of each feature, which lie side by side."""
     stops = np.cumsum(np.bincount(np.frombuffer(features, np.intp))).tolist()
     return [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+
+
+def places(x: Array, bins: Array, starts: NDArray[np.integer[Any]], out: Array) -> None:
+    """Write the bin of each value plus its fraction in the bin, which is from -1 in the first and to 2 in the last bin.
+
+    ``bins`` (4 or more, n_components) has lower, slope, low and high, and the components from ``starts[e]`` to
+    ``starts[e + 1]`` are those of feature e of x.
+    """
+    lower, slope, low, high = bins[:4]
+    for e, (start, stop) in enumerate(pairwise(starts.tolist())):
+        values = x[:, e]
+        k = np.searchsorted(lower[start + 1 : stop], values, side="right")
+        t = k + start
+        fractions = (values - lower[t]) * slope[t]
+        np.add(k, np.minimum(np.maximum(fractions, low[t]), high[t]), out=out[:, e], casting="same_kind")
+
+
+class _Rungs(NamedTuple):
+    """The order of components in which the NumPy forms add up: all first ones, then all second ones, and so on.
+
+    Features with more bins come first, so that the components t of all features that have one are a stretch, and stand
+    on the components t - 1 of the same features. A sum is one pass for each t, however many bins features have.
+    """
+
+    order: NDArray[np.intp]  # the component at each place
+    place: NDArray[np.intp]  # of each component
+    starts: NDArray[np.intp]  # of the components t, and the end
+    rank: NDArray[np.intp]  # of each feature among those with a component t
+
+    def pairs(self) -> list[tuple[slice, slice]]:
+        """Return the places of the components t, and of the components t - 1 of the same features, from t = 1 on."""
+        starts = self.starts.tolist()
+        return [
+            (slice(start, stop), slice(before, before + stop - start))
+            for before, start, stop in zip(starts, starts[1:], starts[2:], strict=False)
+        ]
+
+
+@lru_cache(maxsize=8)
+def _rungs(starts: bytes) -> _Rungs:
+    first = np.frombuffer(starts, np.intp)
+    n_bins = np.diff(first)
+    t = np.arange(first[-1]) - np.repeat(first[:-1], n_bins)
+    order = np.lexsort((-np.repeat(n_bins, n_bins), t))  # stable: features with equal bins keep their order
+    rank = np.argsort(np.argsort(-n_bins, kind="stable"), kind="stable")
+    return _Rungs(order, np.argsort(order), np.searchsorted(t[order], np.arange(n_bins.max() + 1)), rank)
+
+
+def lookup(
+    W: Array,
+    s: Array,
+    b: Array,
+    mean: Array,
+    starts: NDArray[np.intp],
+    places: Array,
+    sums: Array,
+    out: Array,
+) -> None:
+    """Add b - sum_t mean_t V_t, with V = s * W, and for each feature what lies at a place in the running sums of V.
+
+    W (M, n_components, n), ``sums`` (M, n_components + 1, n) to compute in, out (M, n, B). Place k + f is (1 - f) times
+    the sum of the first k components of the feature, plus f times the sum of the first k + 1.
+    """
+    rungs, V, last = _rungs(starts.tobytes()), sums[:, :-1], sums[:, -1]
+    for W_m, V_m in zip(W, V, strict=True):
+        W_m.take(rungs.order, 0, V_m, "clip")
+    np.multiply(V, s[:, rungs.order], out=V)
+    np.matmul(mean[rungs.order], V, out=last)
+    np.subtract(b[:, :, 0], last, out=last)
+    for place, before in rungs.pairs():
+        np.add(V[:, place], V[:, before], out=V[:, place])
+    added = _interpolation(places, len(out), starts) @ sums.reshape(-1, sums.shape[2])
+    np.add(out, added.reshape(len(out), -1, sums.shape[2]).swapaxes(1, 2), out=out)
+
+
+def lookup_gradients(
+    d_out: Array, places: Array, starts: NDArray[np.intp], mean: Array, db: Array, dV: Array, work: Array
+) -> None:
+    """Write the gradient dV (M, n_components, n) of V in ``lookup`` from d_out and its sum db.
+
+    ``work`` is like ``sums``.
+    """
+    n_members, n, rungs = len(d_out), d_out.shape[1], _rungs(starts.tobytes())
+    of_rows = _interpolation(places, n_members, starts).T @ d_out.swapaxes(1, 2).reshape(-1, n)
+    gradient = of_rows.reshape(n_members, -1, n)
+    for place, before in reversed(rungs.pairs()):
+        np.add(gradient[:, before], gradient[:, place], out=gradient[:, before])
+    for of_member, dV_m, db_m in zip(gradient, dV, db, strict=True):
+        of_member.take(rungs.place, 0, dV_m, "clip")
+        products = np.multiply(mean[:, None], db_m[:, 0], out=work[0, :-1])
+        np.subtract(dV_m, products, out=dV_m)
+
+
+def _interpolation(places: Array, n_members: int, starts: NDArray[np.intp]) -> sparse.csr_array:
+    """Return the weights (M B, M (n_components + 1)) of the rows of ``sums`` in ``lookup``, its last ones included."""
+    n_features, n_rows = places.shape[1:]
+    rungs, width = _rungs(starts.tobytes()), int(starts[-1]) + 1
+    bins = places.astype(np.int32).clip(0, np.diff(starts)[:, None] - 1)
+    fractions = places - bins
+    rows = np.empty((n_members, n_rows, 2 * n_features + 1), np.int32)
+    weights = np.empty(rows.shape, places.dtype)
+    first = np.arange(n_members)[:, None, None] * width
+    for k, at, weight in ((0, bins - 1, 1.0 - fractions), (n_features, bins, fractions)):
+        part = slice(k, k + n_features)
+        rows[..., part] = (rungs.starts[at.clip(0)] + rungs.rank[:, None] + first).swapaxes(1, 2)
+        weights[..., part] = np.where(at < 0, 0.0, weight).swapaxes(1, 2)
+    rows[..., -1:], weights[..., -1] = first + width - 1, 1.0
+    ends = np.arange(0, rows.size + 1, 2 * n_features + 1, dtype=np.int32)
+    return sparse.csr_array((weights.ravel(), rows.ravel(), ends), shape=(n_members * n_rows, n_members * width))
 
 
 def scale_gradients(s: Array, W: Array, dW: Array, ds: Array) -> None:

@@ -12,6 +12,7 @@ from .dense import Dense, Initializer, SparseDense, normal, uniform, zeros
 from .dropout import Dropout
 from .elementwise import Elementwise
 from .level_numbers import LevelNumbers
+from .lookup_dense import LookupDense
 from .one_hot import OneHot
 from .piecewise import Piecewise
 from .scaled_dense import ScaledDense
@@ -24,6 +25,7 @@ __all__ = [
     "Initializer",
     "Layer",
     "LevelNumbers",
+    "LookupDense",
     "Noise",
     "OneHot",
     "Params",
@@ -37,6 +39,8 @@ __all__ = [
     "zeros",
 ]
 
+EDGES, MEANS = [np.array([-1.0, 0.0, 0.5]), np.array([0.0, 1.0])], np.array([0.3, 0.2, 0.1])
+
 LAYERS: dict[str, Callable[[], Layer]] = {
     "dense": lambda: Dense(5, uniform(glorot)),
     "sparse_dense": lambda: SparseDense(5, uniform(glorot)),
@@ -45,6 +49,7 @@ LAYERS: dict[str, Callable[[], Layer]] = {
     "scaled_dense": lambda: ScaledDense(5, uniform(glorot), scale_rate=6.0),
     "level_numbers": lambda: LevelNumbers(1, [0], [np.arange(24.0).reshape(1, 3, 4, 2)]),
     "one_hot": lambda: OneHot([2, 3]),
-    "piecewise": lambda: Piecewise([np.array([-1.0, 0.0, 0.5]), np.array([0.0, 1.0])]),
+    "piecewise": lambda: Piecewise(EDGES),
+    "lookup_dense": lambda: LookupDense(5, uniform(glorot), Piecewise(EDGES, MEANS), scale_rate=6.0),
 }
 """An example of each layer, for at least two inputs. The identity tests run over this table."""

@@ -31,10 +31,14 @@ class Piecewise(Encoding):
     """
 
     def __init__(self, edges: Sequence[Array], mean: Array | None = None):
-        self._features = np.repeat(np.arange(len(edges)), [len(e) - 1 for e in edges])
+        n_bins = [len(e) - 1 for e in edges]
+        self.starts = np.concatenate([[0], np.cumsum(n_bins, dtype=np.intp)])
+        """The first component of each feature, and the end."""
+        self._features = np.repeat(np.arange(len(edges)), n_bins)
         bins = [np.concatenate(parts) for parts in zip(*(_bins(np.asarray(e)) for e in edges), strict=True)]
         lower, width, low, high = bins
-        self._bins = np.stack([lower, 1.0 / width, low, high, np.zeros_like(lower) if mean is None else mean])
+        self.bins = np.stack([lower, 1.0 / width, low, high, np.zeros_like(lower) if mean is None else mean])
+        """Lower edge, slope, lower and upper limit, and mean of each component: (5, n_components)."""
 
     @property
     def kind(self) -> Hashable:
@@ -61,7 +65,11 @@ class Piecewise(Encoding):
 
     def encode(self, x: Array, out: Array) -> None:
         """Write the components (M, n_components, B) of the first features of x."""
-        kernels.piecewise(x, self._features, self._bins, out)
+        kernels.piecewise(x, self._features, self.bins, out)
+
+    def places(self, x: Array, out: Array) -> None:
+        """Write where the values of the first features of x lie (M, n_encoded, B): bin + fraction within the bin."""
+        kernels.places(x, self.bins, self.starts, out)
 
 
 def _bins(edges: Array) -> tuple[Array, Array, Array, Array]:

@@ -70,19 +70,19 @@ class TableLayout:
         if self.encoding is not None:
             self.encoding_means, self._encoding = self.encoding.means(coded, counts).astype(np.float32), None
 
-    def bottom(self, *, encoding: bool, left_out: Collection[int] = (), new_rows: bool = False) -> tuple[Layer, ...]:
-        """Return the layers that read a coded table, below the first affine one, of a network.
+    def bottom(self, *, left_out: Collection[int] = (), new_rows: bool = False) -> tuple[Layer, ...]:
+        """Return the layers of a network that read a coded table, below the encoding of its numbers.
 
         ``left_out`` are the folds that the network does not train on. With ``new_rows`` it reads no training rows.
         """
         codes = self.features[self.block(CODES)]
-        layers: list[Layer | None] = [None, None, self.encoding if encoding else None]
+        layers: list[Layer] = []
         if self.means:
             tables = [table.astype(self.dtype)[None] for table in self.means.tables(left_out, new_rows=new_rows)]
-            layers[0] = LevelNumbers(len(codes), self.means.columns, tables)
+            layers.append(LevelNumbers(len(codes), self.means.columns, tables))
         if codes:
-            layers[1] = OneHot([feature.n_indicators for feature in codes])
-        return tuple(layer for layer in layers if layer is not None)
+            layers.append(OneHot([feature.n_indicators for feature in codes]))
+        return tuple(layers)
 
     def network(self, key: Hashable, make: Callable[[], Network]) -> Network:
         """Return the network of a key: made once, and kept as long as the layout is."""

@@ -46,6 +46,6 @@ class Features(ABC):
         """The columns of a coded table."""
         raise NotImplementedError(f"{type(self).__name__} is no table.")
 
-    @abstractmethod
-    def bottom(self, *, encoding: bool = True) -> tuple[Layer, ...]:
-        """Return the layers in front of the first affine one."""
+    def bottom(self) -> tuple[Layer, ...]:
+        """Return the layers in front of the first affine one of a network of the user's sizes."""
+        return ()

@@ -38,7 +38,7 @@ class Matrix(Features):
         """Yield all rows at once: they are in memory, and networks read them batch by batch."""
         yield rows
 
-    def bottom(self, *, encoding: bool = True) -> tuple[Layer, ...]:
+    def bottom(self) -> tuple[Layer, ...]:
         """Return ``layers``."""
         return self.layers
 
@@ -61,7 +61,3 @@ class Coded(Features):
     def pieces(self, rows: Any) -> Iterator[Any]:
         """Yield all rows at once."""
         yield rows
-
-    def bottom(self, *, encoding: bool = True) -> tuple[Layer, ...]:
-        """Return the layers in front of the first affine one."""
-        return self.features.bottom(encoding=encoding)

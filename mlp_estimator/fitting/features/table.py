@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engine.layers import Layer
 from ..frames import Column, Frame, read_frame
 from .blocks import CODES, KEY, NUMBERS, Feature, TableLayout
 from .contract import Features, Validate
@@ -147,10 +146,6 @@ class Table(Features):
         """Yield coded rows."""
         for start in range(0, rows.n_rows, PIECE_ROWS):
             yield self.code(rows.rows(slice(start, start + PIECE_ROWS)))
-
-    def bottom(self, *, encoding: bool = True) -> tuple[Layer, ...]:
-        """Return the layers that read a coded table."""
-        return self.layout.bottom(encoding=encoding)
 
     @property
     def categories(self) -> list[NDArray[Any]]:

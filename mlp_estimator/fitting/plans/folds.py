@@ -283,15 +283,15 @@ class Folds:
             return fitted, {}
         fitted.constant = targets.constant(encoded)
         # Weights that have seen a row predict it better than a new one: 0.35 of random labels of three classes.
-        prediction = np.empty_like(self.constants)
+        rows, of_folds, parts = self.rows, [fold.validation for fold in self.folds], []
         for fold in self.folds:
-            weights, temperature = self.fit_mixture(trained, np.setdiff1d(self.rows, fold.validation))
+            weights, temperature = self.fit_mixture(trained, np.setdiff1d(rows, fold.validation))
             in_unit = targets.in_unit(self._mixed(trained, weights, fold.validation))
-            prediction[fold.validation] = targets.calibrated(in_unit, temperature)
-        rows = self.rows
+            parts.append(targets.calibrated(in_unit, temperature))
         fitted.mixture, fitted.temperature = self.fit_mixture(trained, rows)
-        of_folds = [fold.among(rows).validation for fold in self.folds]
-        attributes = targets.out_of_fold(prediction[rows], encoded.take(rows), of_folds)
+        prediction = np.concatenate(parts)[np.argsort(np.concatenate(of_folds))]
+        places = [np.searchsorted(rows, of_fold) for of_fold in of_folds]
+        attributes = targets.out_of_fold(prediction, encoded.take(rows), places)
         return fitted, {**attributes, "oof_rows_": self.row_numbers[rows]}
 
     @property

@@ -46,19 +46,18 @@ def test_blocks_are_stretches_that_cover_all_features(left_out):
 
 
 @pytest.mark.parametrize(
-    ("blocks", "encoding", "expected"),
+    ("blocks", "expected", "encoded"),
     [
-        (BLOCKS, True, [OneHot, Piecewise]),
-        (BLOCKS, False, [OneHot]),
-        ((NUMBERS, CODES), True, [OneHot]),
-        ((ENCODED, MISSING), True, [Piecewise]),
-        ((ENCODED, MISSING), False, []),
-        ((NUMBERS,), True, []),
+        (BLOCKS, [OneHot], True),
+        ((NUMBERS, CODES), [OneHot], False),
+        ((ENCODED, MISSING), [], True),
+        ((NUMBERS,), [], False),
     ],
 )
-def test_the_bottom_layers_are_those_that_the_blocks_need(blocks, encoding, expected):
+def test_the_bottom_layers_are_those_that_the_blocks_need(blocks, expected, encoded):
     layout = TableLayout(feature for feature in FEATURES if feature.block in blocks)
-    assert [type(layer) for layer in layout.bottom(encoding=encoding)] == expected
+    assert [type(layer) for layer in layout.bottom()] == expected
+    assert isinstance(layout.encoding, Piecewise) == encoded
 
 
 def test_networks_read_means_with_the_folds_that_they_leave_out_in_the_type_of_the_computation():
@@ -67,8 +66,8 @@ def test_networks_read_means_with_the_folds_that_they_leave_out_in_the_type_of_t
     means.learn(np.column_stack([np.arange(60) % 5, np.arange(60) % 2]), [5, 2], folds, np.eye(60)[:, :2])
     layout = TableLayout(FEATURES, means=means, dtype="float64")
     for new_rows in (False, True):
-        first, *others = layout.bottom(encoding=True, left_out=(1,), new_rows=new_rows)
-        assert [type(layer) for layer in others] == [OneHot, Piecewise]
+        first, *others = layout.bottom(left_out=(1,), new_rows=new_rows)
+        assert [type(layer) for layer in others] == [OneHot]
         assert isinstance(first, LevelNumbers)
         assert (first.n_codes, first.columns, first.tables[0].dtype) == (2, (0,), np.float64)
         np.testing.assert_array_equal(first.tables[0][0], means.tables((1,), new_rows=new_rows)[0])
@@ -76,13 +75,14 @@ def test_networks_read_means_with_the_folds_that_they_leave_out_in_the_type_of_t
 
 def test_networks_of_a_layout_have_one_encoding_so_that_they_can_train_together():
     layout = TableLayout(FEATURES)
-    assert layout.bottom(encoding=True)[-1] is layout.bottom(encoding=True)[-1]
+    assert layout.encoding is layout.encoding
     layout.learn_encoding_means(np.ones((4, 7), np.float32), None)
     np.testing.assert_array_equal(layout.encoding_means, [1.0, 0.5, 1.0, 0.5])
 
 
 def test_the_bottom_layers_know_levels_and_edges():
-    indicators, encoding = TableLayout(FEATURES).bottom(encoding=True)
+    layout = TableLayout(FEATURES)
+    (indicators,), encoding = layout.bottom(), layout.encoding
     assert indicators.n_levels == (3, 2)
     assert indicators.n_out(7) == 5 + 3 + 1
     assert encoding.n_out(9) == 9 + 2 + 2

@@ -116,11 +116,7 @@ def test_coded_rows_are_read_as_they_are():
     class Table:
         layout = object()
 
-        def bottom(self, *, encoding):
-            return (encoding,)
-
     rows, coded = np.zeros((2, 1)), Coded(Table())
     assert coded.read(rows, accept) is rows
     assert [piece is rows for piece in coded.pieces(rows)] == [True]
     assert coded.layout is Table.layout
-    assert coded.bottom(encoding=False) == (False,)

@@ -46,7 +46,8 @@ def coded_and_taught(X, y=None, folds=None, counts=None, **options):
 
 def expanded(table, coded):
     """What the bottom layers make of coded rows: the inputs of the first affine layer (n, n_inputs)."""
-    bottom, width = table.bottom(), coded.shape[1]
+    layout, width = table.layout, coded.shape[1]
+    bottom = [*layout.bottom(), *([layout.encoding] if layout.encoding else [])]
     for layer in bottom:
         width = layer.n_out(width)
     network = Network([*bottom, Dense(width, uniform(lambda n_in, n_out: 0.0))], coded.shape[1])
@@ -205,7 +206,7 @@ def test_the_encoding_has_mean_0_over_the_training_rows_missing_ones_included(we
     X[rng.random((3000, 3)) < 0.3] = NAN
     counts = rng.integers(1, 9, 3000).astype(float) if weighted else None
     table, coded = coded_and_taught(X, counts=counts)
-    assert any(isinstance(layer, Piecewise) for layer in table.bottom())
+    assert isinstance(table.layout.encoding, Piecewise)
     encoding = expanded(table, coded)[:, coded.shape[1] :]
     assert encoding.shape[1] == 3 * 32
     np.testing.assert_allclose(np.average(encoding, axis=0, weights=counts), 0.0, atol=1e-6)

@@ -201,6 +201,121 @@ def _piecewise(x, features, bins, out):
     return True
 
 
+@loop
+def places(x, bins, starts, out):
+    lower, slope, low, high = row(bins[0]), row(bins[1]), row(bins[2]), row(bins[3])
+    for m in range(len(out)):
+        for j in range(out.shape[2]):
+            for e in range(starts.size - 1):
+                value, k = x[m, e, j], 0
+                for t in range(starts[e] + 1, starts[e + 1]):  # without a branch it is SIMD
+                    k += value >= lower[t]
+                t = starts[e] + k
+                f = (value - lower[t]) * slope[t]
+                f = low[t] if f < low[t] else f
+                out[m, e, j] = k + (high[t] if f > high[t] else f)
+
+
+def lookup(W, s, b, mean, starts, places, sums, out):
+    if _running_sums(W, s, b, mean, starts, sums) and _add_rows(sums, places, starts, out):
+        return
+    vectorised.lookup(W, s, b, mean, starts, places, sums, out)
+
+
+@loop
+def _running_sums(W, s, b, mean, starts, sums):
+    if W.strides[2] != W.itemsize or sums.strides[2] != sums.itemsize or b.strides[1] != b.itemsize:
+        return False
+    for m in range(len(sums)):
+        shift = row(sums[m, sums.shape[1] - 1])
+        shift[:] = row(b[of(b, m), :, 0])
+        for e in range(starts.size - 1):
+            for t in range(starts[e], starts[e + 1]):
+                weights, total, factor = row(W[of(W, m), t]), row(sums[m, t]), s[of(s, m), t, 0]
+                for i in range(total.size):
+                    total[i] = factor * weights[i]
+                part = weights.dtype.type(mean[t])
+                for i in range(total.size):
+                    shift[i] -= part * total[i]
+                if t > starts[e]:
+                    before = row(sums[m, t - 1])
+                    for i in range(total.size):
+                        total[i] += before[i]
+    return True
+
+
+@loop
+def _add_rows(sums, places, starts, out):
+    if sums.strides[2] != sums.itemsize or out.strides[1] != out.itemsize:
+        return False
+    one = out.dtype.type(1)
+    for m in range(len(out)):
+        shift = row(sums[m, sums.shape[1] - 1])
+        for j in range(out.shape[2]):
+            sample = row(out[m, :, j])
+            for i in range(sample.size):
+                sample[i] += shift[i]
+            for e in range(starts.size - 1):
+                place = places[of(places, m), e, j]
+                k = min(max(int(place), 0), starts[e + 1] - starts[e] - 1)
+                f, above = place - out.dtype.type(k), row(sums[m, starts[e] + k])
+                if k > 0:
+                    g, below = one - f, row(sums[m, starts[e] + k - 1])
+                    for i in range(sample.size):
+                        sample[i] += g * below[i] + f * above[i]
+                else:
+                    for i in range(sample.size):
+                        sample[i] += f * above[i]
+    return True
+
+
+def lookup_gradients(d_out, places, starts, mean, db, dV, work):
+    if _add_to_rows(d_out, places, starts, dV) and _add_up_rows(starts, mean, db, dV):
+        return
+    vectorised.lookup_gradients(d_out, places, starts, mean, db, dV, work)
+
+
+@loop
+def _add_to_rows(d_out, places, starts, dV):
+    if dV.strides[2] != dV.itemsize or d_out.strides[1] != d_out.itemsize:
+        return False
+    one = dV.dtype.type(1)
+    for m in range(len(dV)):
+        for t in range(dV.shape[1]):
+            row(dV[m, t])[:] = 0
+        for j in range(d_out.shape[2]):
+            d = row(d_out[m, :, j])
+            for e in range(starts.size - 1):
+                place = places[of(places, m), e, j]
+                k = min(max(int(place), 0), starts[e + 1] - starts[e] - 1)
+                f, above = place - dV.dtype.type(k), row(dV[m, starts[e] + k])
+                for i in range(d.size):
+                    above[i] += f * d[i]
+                if k > 0:
+                    g, below = one - f, row(dV[m, starts[e] + k - 1])
+                    for i in range(d.size):
+                        below[i] += g * d[i]
+    return True
+
+
+@loop
+def _add_up_rows(starts, mean, db, dV):
+    if db.strides[1] != db.itemsize:
+        return False
+    for m in range(len(dV)):
+        total = row(db[m, :, 0])
+        for e in range(starts.size - 1):
+            for t in range(starts[e + 1] - 2, starts[e] - 1, -1):
+                gradient, above = row(dV[m, t]), row(dV[m, t + 1])
+                for i in range(gradient.size):
+                    gradient[i] += above[i]
+        for t in range(dV.shape[1]):
+            gradient, part = row(dV[m, t]), dV.dtype.type(mean[t])
+            for i in range(gradient.size):
+                gradient[i] -= part * total[i]
+    return True
+
+
 def scale_gradients(s, W, dW, ds):
     _scale_gradients(s, W, dW, ds) or vectorised.scale_gradients(s, W, dW, ds)
 
