@@ -5,6 +5,7 @@ Frames of all libraries come through narwhals; arrays and lists through NumPy.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -241,7 +242,11 @@ class Frame:
 
     def reordered(self, order: Sequence[int]) -> Frame:
         """Return the table with its columns in another order."""
-        return Frame(self._source, order)
+        frame = copy.copy(self)  # which has its columns at hand: to list them takes half of a prediction of one row
+        frame._order = order
+        if self.names is not None:
+            frame.names = [self._labels[k] for k in order]
+        return frame
 
     def rows(self, rows: slice) -> Frame:
         """Return a stretch of the rows."""

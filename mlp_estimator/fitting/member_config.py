@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
@@ -16,9 +16,11 @@ from ..engine.layers import Dense, Dropout, Elementwise, LookupDense, ScaledDens
 from ..engine.network import Network
 from .features import Features
 from .features.blocks import TableLayout
+from .features.table import LARGE
 from .fitted import Arrays
 from .settings import hidden_sizes
 
+VERY_LARGE = 60_000  # rows
 SCALE_RATE, BIAS_RATE = 6.0, 0.1  # factors on the learning rate
 ENCODING_WEIGHT = 0.25  # of an encoding's column among the inputs that set the size of the first weights
 
@@ -133,6 +135,9 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
 )
 """Narrow and wide tables, and smooth targets."""
 
+LARGE_PORTFOLIO: tuple[Mapping[str, Any], ...] = (PORTFOLIO[0], {**PORTFOLIO[1], "weight_decay": 0.2})
+"""For tables of at least ``LARGE`` rows."""
+
 WIDE: Mapping[str, Any] = {"hidden_layer_sizes": (256, 256), "n_left_out": 2}
 
 SPREAD = MemberConfig((64,), "mish", encoding=False, weight_decay=0.1, max_iter=16, n_left_out=2)
@@ -147,6 +152,13 @@ class Preset:
     least_gain: float = 0.01  # of the loss, in a cycle: configurations that gain less end
     least_weight: float = 0.2  # in the mixture: configurations with less end after the second or the third cycle
     portfolio: tuple[Mapping[str, Any], ...] = PORTFOLIO
+
+    def for_rows(self, n_rows: float) -> Preset:
+        """Return the preset for a table of so many rows: large tables need fewer networks, and no smooth ones."""
+        if n_rows < LARGE:
+            return self
+        share = self.share / (2 if n_rows < VERY_LARGE else 4)
+        return replace(self, share=share, portfolio=LARGE_PORTFOLIO if self.portfolio is PORTFOLIO else self.portfolio)
 
     def n_members(self, n_folds: int) -> int:
         """Return for how many folds members are trained: at least two, since weights for one follow from others."""

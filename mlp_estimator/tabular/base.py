@@ -109,55 +109,50 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             If the table or the targets cannot be read, or parameters do not go together. A previously fitted estimator
             does not change then.
         """
-        with restored_on_error(vars(self)):
-            configs = self._configs()
-            with fit_tasks(self, "cycle", N_CYCLES, X, y, sample_weight, lambda attributes: attributes) as tasks:
-                plan = self._plan(configs, X, y, sample_weight, groups, (X_val, y_val, sample_weight_val))
-                trained: list[Trained] = []
-                interrupted = False
-                if tasks is not None:
-                    tasks.follow((), lambda: self._attributes(plan, trained) if trained else None)
-                try:
-                    plan.train(trained, self.n_jobs, tasks)
-                except KeyboardInterrupt:
-                    if not trained or interrupts_are_raised():
-                        raise
-                    interrupted = True
-                    warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=3)
-                attributes = self._attributes(plan, trained)
-                if "_residuals" in attributes:
-                    codes = cast(Table, plan.data.features).codes(plan.data.X[plan.rows])
-                    attributes |= {"_codes": codes} | ({} if interrupted else self._learn_spread(plan, attributes))
-                for name in OUT_OF_FOLD:
-                    vars(self).pop(name, None)
-                vars(self).update(attributes)
+        with (
+            restored_on_error(vars(self)),
+            fit_tasks(self, "cycle", N_CYCLES, X, y, sample_weight, lambda attributes: attributes) as tasks,
+        ):
+            plan = self._plan(X, y, sample_weight, groups, (X_val, y_val, sample_weight_val))
+            trained: list[Trained] = []
+            interrupted = False
+            if tasks is not None:
+                tasks.follow((), lambda: self._attributes(plan, trained) if trained else None)
+            try:
+                plan.train(trained, self.n_jobs, tasks)
+            except KeyboardInterrupt:
+                if not trained or interrupts_are_raised():
+                    raise
+                interrupted = True
+                warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=3)
+            attributes = self._attributes(plan, trained)
+            if "_residuals" in attributes:
+                codes = cast(Table, plan.data.features).codes(plan.data.X[plan.rows])
+                attributes |= {"_codes": codes} | ({} if interrupted else self._learn_spread(plan, attributes))
+            for name in OUT_OF_FOLD:
+                vars(self).pop(name, None)
+            vars(self).update(attributes)
         return self
 
-    def _plan(
-        self,
-        configs: list[MemberConfig],
-        X: Any,
-        y: Any,
-        sample_weight: Any,
-        groups: Any,
-        validation: tuple[Any, Any, Any],
-    ) -> Folds:
+    def _plan(self, X: Any, y: Any, sample_weight: Any, groups: Any, validation: tuple[Any, Any, Any]) -> Folds:
         """Read the data; return the networks to train on them."""
         frame, rng, dtype = read_frame(X), check_random_state(self.random_state), np.dtype(self.dtype)
         validate_data(cast(Any, self), frame.native, skip_check_array=True)
-        settings = self._engine_settings(len(configs) + (not self._has_labels))  # and what else is learned
-        validated = check_validation_set(settings, *validation)
         weight = read_weights(sample_weight, np.empty((frame.n_rows, 1)), dtype)
         y = read_targets("y", y, frame.n_rows, as_labels=self._has_labels)
         if groups is not None:
             groups = np.asarray(groups)
             check_consistent_length(y, groups)
-        row_numbers, preset = np.arange(frame.n_rows), PRESETS[self.preset]
+        row_numbers = np.arange(frame.n_rows)
         if weight is not None and not weight.all():  # a row of weight 0 is not there
             present = weight > 0
             row_numbers = row_numbers[present]
             frame, y, weight = frame.where(present), y[present], weight[present]
             groups = None if groups is None else groups[present]
+        preset = PRESETS[self.preset].for_rows(frame.n_rows)
+        configs = self._configs(preset)
+        settings = self._engine_settings(len(configs) + (not self._has_labels))  # and what else is learned
+        validated = check_validation_set(settings, *validation)
         targets = self._learn_targets(settings, y, weight)
         Y = targets.encode(y, dtype)
         encoded = Encoded(Y, targets.weigh(Y, weight), weight)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from ..compat import Interval, StrOptions
-from ..fitting.member_config import NUMBERS, PRESETS, MemberConfig, configs_of
+from ..fitting.member_config import NUMBERS, PRESETS, MemberConfig, Preset, configs_of
 from ..fitting.settings import Settings
 from ..parameters import DOC_LINK, Parameters
 from ..persistence import Persistent
@@ -61,12 +61,12 @@ class TabularParameters(Persistent):
     _doc_link_module = "mlp_estimator"
     _doc_link_template = DOC_LINK
 
-    def _configs(self) -> list[MemberConfig]:
+    def _configs(self, preset: Preset) -> list[MemberConfig]:
         """Return the configurations of the members."""
         defaults = {"hidden_layer_sizes": self.hidden_layer_sizes, "learning_rate_init": self.learning_rate_init}
         numbers = {name: getattr(self, name) for name in ("weight_decay", "dropout", "max_iter")}
         explicit = {name: value for name, value in numbers.items() if not isinstance(value, str)}
-        return configs_of(self.settings, defaults, explicit, PRESETS[self.preset])
+        return configs_of(self.settings, defaults, explicit, preset)
 
     def _engine_settings(self, n_configs: int) -> Settings:
         """Return what all members share, in the terms of the network estimators."""

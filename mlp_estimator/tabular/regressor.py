@@ -53,8 +53,8 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         settings: one for narrow tables, one for wide ones, one for smooth targets.
 
     n_folds : int, default=8
-        Number of folds. A setting has one member per fold, or per `n_left_out` folds. With a validation set, the number
-        of members per setting.
+        Number of folds. A setting has one member per fold, or per `n_left_out` folds, from 10,000 rows on for half of
+        the folds and from 60,000 rows on for a quarter. With a validation set, the number of members per setting.
 
     categorical_features : 'from_dtype', None, or array-like of str, int or bool, default='from_dtype'
         Columns of categories besides those of text, booleans and category types: by name, index or mask. See
@@ -64,8 +64,8 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         Maximum number of indicators of a column; the rarest levels share one. All levels have means of the target.
 
     n_bins : int or 'auto', default='auto'
-        Maximum number of bins in the encoding of a numeric column; 'auto' is between 4 and 32, fewer for many columns.
-        From 10,000 rows on, 'auto' gives a column with few distinct values up to 128 bins.
+        Maximum number of bins in the encoding of a numeric column; 'auto' is between 4 and 32, fewer for many columns,
+        and from 10,000 rows on up to 128, more for more rows.
 
     learning_rate_init : float, default=0.04
         Peak of the learning rate in each cycle.
@@ -122,8 +122,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         Targets of these rows.
 
     oof_rows_ : ndarray of shape (n_rows,)
-        Numbers of the rows of `X` with out-of-fold predictions: those with a weight above 0, and with `preset='fast'`
-        half of them.
+        Numbers of the rows of `X` with out-of-fold predictions: those with a weight above 0 in folds that have members.
 
     oof_score_ : float
         R2 of the out-of-fold predictions; for several quantiles their mean D2 pinball score.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -131,9 +133,23 @@ def test_the_portfolio_is_for_narrow_tables_wide_tables_and_smooth_targets():
     assert smooth == MemberConfig((128, 128, 128), "mish", False, 0.02, 0.0, 0.12, 128, 2)
     assert len(PORTFOLIO) == 3
     assert configs_of("auto", {}, {}, PRESETS["fast"]) == [narrow, wide, smooth]
+    large = configs_of("auto", {}, {}, PRESETS["default"].for_rows(10_000))
+    assert large == [narrow, replace(wide, weight_decay=0.2)]
     *same, widest = configs_of("auto", {}, {}, PRESETS["best"])
     assert same == [narrow, wide, smooth]
     assert widest == MemberConfig((256, 256), n_left_out=2)
+
+
+@pytest.mark.parametrize(
+    ("preset", "n_rows", "n_members"),
+    [("default", 9_999, 8), ("default", 10_000, 4), ("default", 60_000, 2), ("fast", 9_999, 4), ("fast", 10_000, 2),
+     ("fast", 10**6, 2), ("best", 10_000, 4), ("best", 60_000, 2)],
+)  # fmt: skip
+def test_large_tables_have_fewer_members(preset, n_rows, n_members):
+    of_size = PRESETS[preset].for_rows(n_rows)
+    assert of_size.n_members(8) == n_members
+    assert len(of_size.portfolio) == {"best": 4}.get(preset, 2 if n_rows >= 10_000 else 3)
+    assert of_size.least_gain == PRESETS[preset].least_gain
 
 
 def test_numbers_of_the_estimator_replace_those_of_the_portfolio():

@@ -21,6 +21,7 @@ from test_check_estimator import run_check
 from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.fitting.frames import read_frame
 from mlp_estimator.fitting.intervals import Residuals, label_set
+from mlp_estimator.fitting.member_config import PRESETS
 from mlp_estimator.fitting.mixture import sharpen
 from mlp_estimator.fitting.plans import folds
 
@@ -671,10 +672,10 @@ def test_check_estimator(estimator, monkeypatch):
 
 
 def test_numbers_of_the_estimator_replace_those_of_the_portfolio():
-    portfolio = TabularMLPRegressor(hidden_layer_sizes=(8,), dropout=0.0, max_iter=3)._configs()
+    portfolio = TabularMLPRegressor(hidden_layer_sizes=(8,), dropout=0.0, max_iter=3)._configs(PRESETS["default"])
     assert [(config.dropout, config.max_iter) for config in portfolio] == [(0.0, 3)] * 3
     assert [config.weight_decay for config in portfolio] == [0.05, 0.5, 0.02]  # 'auto' is that of the portfolio
-    own = TabularMLPRegressor(dropout=0.3, settings=[{}, {"dropout": 0.1}])._configs()
+    own = TabularMLPRegressor(dropout=0.3, settings=[{}, {"dropout": 0.1}])._configs(PRESETS["default"])
     assert [config.dropout for config in own] == [0.3, 0.1]
 
 

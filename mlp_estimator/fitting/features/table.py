@@ -19,13 +19,13 @@ from .kinds import KINDS, Category, Counts, Kind, Resolution
 from .target_means import TargetMeans
 
 LARGE = 10_000
-"""Rows from which on a table is large: batches of 256 rows instead of 128, and finer encodings."""
+"""Rows from which on a table is large: larger batches, and finer encodings."""
 
-MAX_BINS, MAX_COLUMNS = 32, 512
-"""Bins of a number, and columns of the whole encoding."""
+MIN_BINS, MAX_BINS, ROWS_PER_BIN = 32, 128, 160
+"""Bins of a number: so many rows for each, within bounds."""
 
-MAX_EXACT = 128
-"""Bins of a number with few distinct values in a large table: each distinct value is an edge."""
+MAX_COLUMNS, MAX_COLUMNS_LARGE = 512, 2048
+"""Columns of the whole encoding, from which fewer bins follow."""
 
 PIECE_ROWS = 2**16
 """Rows that are coded at a time for a prediction."""
@@ -205,8 +205,13 @@ def named_columns(frame: Frame, chosen: Any) -> set[int]:
 
 
 def resolution_for(n_rows: float, n_numbers: int, n_bins: int | str, max_categories: int) -> Resolution:
-    """Return how finely columns are coded: fewer bins for many numbers, more for few values in many rows."""
+    """Return how finely columns are coded: fewer bins for many numbers, more for many rows.
+
+    In a large table, a number with few distinct values has each of them as an edge.
+    """
     if isinstance(n_bins, int):
         return Resolution(n_bins, n_bins, max_categories)
-    n_bins = min(MAX_BINS, max(4, MAX_COLUMNS // max(n_numbers, 1)))
-    return Resolution(n_bins, MAX_EXACT if n_bins == MAX_BINS and n_rows >= LARGE else n_bins, max_categories)
+    is_large = n_rows >= LARGE
+    most = (MAX_COLUMNS_LARGE if is_large else MAX_COLUMNS) // max(n_numbers, 1)
+    n_bins = max(4, min(most, MAX_BINS, max(MIN_BINS, int(n_rows // ROWS_PER_BIN) if is_large else 0)))
+    return Resolution(n_bins, MAX_BINS if is_large and n_bins >= MIN_BINS else n_bins, max_categories)

@@ -367,16 +367,19 @@ def _parts(
 
 
 def _merged(folds: Sequence[Fold], n_left_out: int) -> Sequence[Fold]:
-    """Return folds of ``n_left_out`` folds each, the folds themselves where that does not come out even."""
-    if len(folds) % n_left_out or len(folds) <= n_left_out:
+    """Return folds of ``n_left_out`` folds each, the folds themselves where that is not even or leaves no rows."""
+    if len(folds) % n_left_out:
         return folds
     merged = []
     for k in range(0, len(folds), n_left_out):
         several = folds[k : k + n_left_out]
         first, second = (np.sort(np.concatenate([fold.halves[h] for fold in several])) for h in range(2))
         left_out = np.union1d(first, second)
+        train = np.setdiff1d(several[0].train, left_out)
+        if len(train) == 0:
+            return folds
         parts = tuple(part for fold in several for part in fold.parts)
-        merged.append(Fold(np.setdiff1d(several[0].train, left_out), left_out, (first, second), parts))
+        merged.append(Fold(train, left_out, (first, second), parts))
     return merged
 
 

@@ -41,7 +41,7 @@ each_estimator = pytest.mark.parametrize(
 
 
 def plan_of(model, X=X_DIAB, y=Y_DIAB, weight=None, groups=None, validation=(None, None, None)):
-    return model._plan(model._configs(), X, y, weight, groups, validation)
+    return model._plan(X, y, weight, groups, validation)
 
 
 def train(plan):

@@ -201,19 +201,27 @@ def _piecewise(x, features, bins, out):
     return True
 
 
+MAX_COUNTED = 32  # bins: to count the edges below a value takes as long as to search among them
+
+
 @loop
 def places(x, bins, starts, out):
     lower, slope, low, high = row(bins[0]), row(bins[1]), row(bins[2]), row(bins[3])
     for m in range(len(out)):
         for j in range(out.shape[2]):
             for e in range(starts.size - 1):
-                value, k = x[m, e, j], 0
-                for t in range(starts[e] + 1, starts[e + 1]):  # without a branch it is SIMD
-                    k += value >= lower[t]
-                t = starts[e] + k
+                value, t, n_bins = x[m, e, j], starts[e], starts[e + 1] - starts[e]
+                while n_bins > MAX_COUNTED:  # by halves
+                    half = n_bins // 2
+                    t += half if value >= lower[t + half] else 0
+                    n_bins -= half
+                k = 0
+                for at in range(t + 1, t + n_bins):  # without a branch it is SIMD
+                    k += value >= lower[at]
+                t += k
                 f = (value - lower[t]) * slope[t]
                 f = low[t] if f < low[t] else f
-                out[m, e, j] = k + (high[t] if f > high[t] else f)
+                out[m, e, j] = t - starts[e] + (high[t] if f > high[t] else f)
 
 
 def lookup(W, s, b, mean, starts, places, sums, out):
