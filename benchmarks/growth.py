@@ -33,13 +33,15 @@ class Case:
     width: int = 100  # of two hidden layers
     members: int = 1
     epochs: int = 1
+    rate: float = 0.001
 
     def fit(self):
         rng = np.random.default_rng(0)
         X = rng.standard_normal((self.rows, self.columns), dtype=np.float32)
         y = X[:, 0] > 0
         options = {"max_iter": self.epochs, "n_iter_no_change": np.inf, "n_members": self.members}
-        model = MLPClassifier((self.width, self.width), random_state=0, **options)
+        options["learning_rate_init"] = self.rate
+        model = MLPClassifier((self.width, self.width), dtype="float32", random_state=0, **options)
         return lambda: model.fit(X, y)
 
     def products(self):
@@ -52,6 +54,7 @@ AXES = {  # the size that varies: its values, and the fit
     "rows": ([1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000], Case()),
     "columns": ([10, 30, 100, 300, 1_000, 3_000, 10_000], Case(rows=2_000)),
     "width": ([16, 32, 64, 128, 256, 512, 1024], Case(rows=2_000)),
+    "epochs": ([10, 30, 100, 300, 1_000, 3_000], Case(rows=1_000, width=50, rate=0.01)),  # all classes soon certain
     "members": ([1, 2, 4, 8, 16, 32, 64, 128, 256], Case(rows=1_000, width=50, epochs=2)),
 }
 

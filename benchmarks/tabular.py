@@ -1,11 +1,13 @@
 """The tabular estimators beside trees and networks, with the defaults of all.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/tabular.py [--tables a,b] [--seeds 1] [--rows 5000]
+        [--presets]
 
 One split of each table (80/20, stratified for classes), at most ``--rows`` training rows. The peers are scikit-learn's
 HistGradientBoosting and its MLP behind imputation, scaling and one-hot encoding, and LightGBM, CatBoost and RealMLP-TD
 (pytabkit) where they are installed (extra ``bench``). Prints error and log-loss, or RMSE / std(y), of each, and at the
-end the mean ranks and the seconds of CPU. The tables are those bundled with scikit-learn, three simulated functions,
+end the mean ranks and the seconds of CPU. ``--presets`` compares the presets of ours instead. The tables are those
+bundled with scikit-learn, three simulated functions,
 and those of the folder ``MLP_TABLES``.
 """
 
@@ -94,9 +96,14 @@ def sklearn_network(regression):
     return make_pipeline(encode, (MLPRegressor if regression else MLPClassifier)(random_state=0))
 
 
+def presets(regression, seed):
+    Estimator = TabularMLPRegressor if regression else TabularMLPClassifier
+    return {preset: Estimator(preset=preset, random_state=seed) for preset in ("fast", "default", "best")}
+
+
 def peers(regression, seed):
     made = {
-        "ours": (TabularMLPRegressor if regression else TabularMLPClassifier)(random_state=seed),
+        "ours": presets(regression, seed)["default"],
         "HistGB": (HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier)(random_state=seed),
         "sklearn MLP": sklearn_network(regression),
     }
@@ -140,6 +147,7 @@ def main():
     parser.add_argument("--tables")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rows", type=int, default=5000)
+    parser.add_argument("--presets", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     found, ranks, seconds = tables(), {"error or RMSE": [], "log-loss or RMSE": []}, {}
@@ -153,7 +161,7 @@ def main():
             )
             X_train, y_train = X_train[: options.rows], y_train[: options.rows]
             results = {}
-            for peer, estimator in peers(regression, seed).items():
+            for peer, estimator in (presets if options.presets else peers)(regression, seed).items():
                 results[peer] = evaluate(estimator, X_train, X_test, y_train, y_test, regression)
                 seconds[peer] = seconds.get(peer, 0.0) + results[peer][2]
             for k, title in enumerate(ranks):
