@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..callbacks import fit_tasks
 from ..compat import CallbackSupportMixin, fit_method_with_callbacks
+from ..engine.kernels import form_of_process
 from ..engine.members import Array
 from ..engine.schedules import N_CYCLES
 from ..fitting.data import FitData, HeldOut, Source
@@ -43,6 +44,9 @@ ONE_GROUP = (
     "predictions, scores and intervals. Leave groups out, or name smaller groups."
 )
 OUT_OF_FOLD = ("oof_prediction_", "oof_target_", "oof_rows_", "oof_score_", "_residuals", "_codes", "_spread")
+NOT_COMPILED = (
+    "This fit is not compiled. With Numba (pip install 'mlp-estimator[fast]') it takes about half of the time."
+)
 INTERRUPTED = "Training interrupted by user. The fit keeps what {} setting(s) have reached."
 
 
@@ -109,6 +113,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             If the table or the targets cannot be read, or parameters do not go together. A previously fitted estimator
             does not change then.
         """
+        if self.verbose and form_of_process() == "numpy":
+            print(NOT_COMPILED)
         with (
             restored_on_error(vars(self)),
             fit_tasks(self, "cycle", N_CYCLES, X, y, sample_weight, lambda attributes: attributes) as tasks,

@@ -494,6 +494,15 @@ def test_an_interrupt_keeps_what_settings_have_reached(at, n_kept, monkeypatch):
     assert vars(model) == before
 
 
+@pytest.mark.parametrize("form", ["numpy", "numba"])
+def test_a_verbose_fit_says_how_to_compile_it(form, monkeypatch, capsys):
+    if form == "numba":
+        pytest.importorskip("numba", reason="the loop forms need Numba")
+    monkeypatch.setenv("MLP_ESTIMATOR_KERNELS", form)
+    TabularMLPRegressor(**FAST | {"max_iter": 1}, verbose=True).fit(X_DIAB[:30], Y_DIAB[:30])
+    assert ("pip install 'mlp-estimator[fast]'" in capsys.readouterr().out) == (form == "numpy")
+
+
 def test_groups_stay_in_one_fold():
     # Rows of a group are copies: only folds by groups give an honest score.
     rng = np.random.default_rng(0)

@@ -392,8 +392,9 @@ def _passes(max_iter: int, steps_per_pass: int) -> tuple[int, int]:
 
 
 def _mean_best(scores: Sequence[Sequence[float]]) -> float:
-    """Return the mean over members of their best scores, minus infinity where there are none."""
-    return float(np.mean([max(curve, default=-math.inf) for curve in scores]))
+    """Return the mean of the best scores of the members that have scores, minus infinity without any."""
+    best = [max(curve) for curve in scores if np.isfinite(curve[:1]).any()]
+    return float(np.mean(best)) if best else -math.inf
 
 
 def _trimmed(rows: Rows, n_rows: int) -> Rows:

@@ -472,6 +472,13 @@ def test_a_configuration_goes_on_while_its_cycles_lower_the_loss_by_a_hundredth(
     assert Trained(None, [], None, scores).gains(0.01) == gains
 
 
+def test_a_cycle_is_judged_by_the_members_that_have_scores():
+    # A fold may have rows of a class of weight 0 only.
+    nan = np.nan
+    assert module._mean_best([[-3.0, -1.0], [nan, nan], [-2.0, -2.0]]) == -1.5
+    assert module._mean_best([[nan], []]) == module._mean_best([]) == -np.inf
+
+
 class Cycles:
     """Stands in for the training of a cycle: scores by configuration and cycle, and out-of-fold outputs."""
 
