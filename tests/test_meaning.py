@@ -868,7 +868,7 @@ def model_of_many_columns():
 def test_one_row_of_many_columns(container):
     model, expected = model_of_many_columns()
     row = {name: values[:1] for name, values in reversed(WIDE.items())}
-    assert_allclose(model.predict(NAMED[container](row)), [expected], rtol=1e-5)
+    assert_allclose(model.predict(NAMED[container](row)), [expected], rtol=1e-5, atol=1e-6)  # of targets around 1
 
 
 @pytest.mark.parametrize("values", ["floats", "integers"])

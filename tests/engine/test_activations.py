@@ -59,6 +59,12 @@ def test_nan_stays_visible(name):
         assert np.isnan(value_and_slope(name, np.array([np.nan]))[0]).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_mish_of_very_negative_values_is_not_subnormal(dtype):
+    for values in value_and_slope("mish", -np.geomspace(1, 1e4, 500).astype(dtype)):
+        assert ((values == 0) | (np.abs(values) >= np.finfo(dtype).tiny)).all()
+
+
 def test_relu_is_flat_at_its_kink():
     # Textbooks give 1, 0 or nothing at 0. Any slope in [0, 1] is a subgradient; this package takes 0.
     np.testing.assert_array_equal(value_and_slope("relu", np.array([-1.0, 0.0, -0.0, 1e-300]))[1], [0, 0, 0, 1])

@@ -83,6 +83,23 @@ def test_the_time_limit_ends_an_epoch_of_many_batches(monkeypatch):
     assert next(seconds) < 10
 
 
+def test_the_time_of_a_run_that_pauses_is_that_of_its_epochs(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(monitor, "monotonic", lambda: now[0])
+    record = Monitor(tol=0.0, n_iter_no_change=9, max_time=10.0)
+    for begin, end, is_over in ((0, 4, False), (100, 104, False), (200, 203, True)):  # 4, 8 and 11 seconds
+        now[0] = begin
+        record.begin()
+        now[0] = end
+        assert record.time_is_over == is_over
+        record = record.paused()
+        assert not record.time_is_over
+    shared = Monitor(tol=0.0, n_iter_no_change=9, max_time=10.0, time_share=0.5)  # another run trains as long
+    shared.begin()
+    now[0] += 6
+    assert shared.time_is_over
+
+
 @ignore_convergence
 @pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
 def test_the_time_limit_ends_training_with_one_warning(solver):

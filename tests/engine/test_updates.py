@@ -12,7 +12,7 @@ from samples import SHORT, X_DIAB, Y_DIAB
 from mlp_estimator import MLPRegressor
 from mlp_estimator.engine.layout import Layout, Param
 from mlp_estimator.engine.optimizers import OPTIMIZERS
-from mlp_estimator.engine.updates import Update
+from mlp_estimator.engine.updates import FLUSH_STEPS, Update
 
 ignore_convergence = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 each = pytest.mark.parametrize("name", OPTIMIZERS)
@@ -48,19 +48,18 @@ def test_adamw_is_the_papers_algorithm():
 
 @each
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_moments_without_a_gradient_become_0_and_never_subnormal(name, dtype):
-    # 0.9 times the smallest subnormal number is rounded to itself: it stays for ever, and costs a hundredfold.
+def test_moments_without_a_gradient_do_not_stay_subnormal(name, dtype):
+    # 0.9 times the smallest subnormal number is rounded to itself: it stays for ever, and costs a hundredfold. Moments
+    # that halve within few steps may be subnormal until they are looked at.
     theta = np.zeros((2, 6), dtype)
     change = update(name, theta)
     change(np.full_like(theta, 1e10 * np.finfo(dtype).tiny ** 0.5))
     memories = [getattr(change.optimizer, memory) for memory in change.optimizer.memory]
+    n_subnormal = 0
     for _ in range(9000):
         change(np.zeros_like(theta))
-        for memory in memories:
-            assert ((memory == 0) | (np.abs(memory) >= np.finfo(dtype).tiny)).all()
-        if not any(memory.any() for memory in memories):
-            break
-    assert not any(memory.any() for memory in memories)
+        n_subnormal += any(((memory != 0) & (np.abs(memory) < np.finfo(dtype).tiny)).any() for memory in memories)
+    assert n_subnormal <= (0 if name in ("sgd", "adam") else FLUSH_STEPS)
 
 
 @each

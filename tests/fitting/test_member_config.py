@@ -47,6 +47,8 @@ def test_the_bottom_expands_the_table_and_the_first_layer_has_factors(monkeypatc
 @pytest.mark.parametrize(("form", "n_bins"), LookupDense.MIN_BINS.items())
 def test_from_some_bins_on_the_first_layer_looks_up(form, n_bins, monkeypatch):
     # The same parameters and function in either form: a file is read by both.
+    if form == "numba":
+        pytest.importorskip("numba", reason="the loop forms need Numba")
     monkeypatch.setenv("MLP_ESTIMATOR_KERNELS", form)
     sizes = []
     for n, first in ((n_bins, LookupDense), (n_bins - 1, Piecewise)):

@@ -163,7 +163,6 @@ class Folds:
             configs=[SPREAD],
             folds=[fold.among(rows) for fold in self.folds],
             seeds=self.seeds[-1:],
-            row_numbers=self.row_numbers[rows],
         )
         trained: list[Trained] = []
         plan.train(trained, None)
