@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from threading import RLock, get_ident
@@ -99,6 +98,6 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 def limited_threads(network: Network, batch_size: int) -> LimitedThreads:
     """Return a context that limits BLAS threads to a suitable number for sweeps over batches of this size."""
-    largest = max(math.prod(param.shape) for layer in network.layout.params for param in layer)
+    largest = max(layer.n_multiplications(n_in) for layer, n_in in zip(network.layers, network.widths, strict=False))
     small = 2 * largest * batch_size < MIN_FLOP_FOR_THREADS
     return LimitedThreads([OTHER_LIMIT, NUMPY_LIMIT] if small else [OTHER_LIMIT])

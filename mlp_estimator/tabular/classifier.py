@@ -35,8 +35,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
 
     preset : {'fast', 'default', 'best'}, default='default'
         How much is trained. 'fast' trains members for half of the folds, in half of the time; out-of-fold predictions
-        are those of the rows of these folds. 'best' ends settings later and adds one of 256 units, in three times the
-        time of 'default'. Figures: ``docs/tabular.md``.
+        are those of the rows of these folds. 'best' ends settings later and adds one of 256 units, in about twice
+        the time of 'default'. Figures: ``docs/tabular.md``.
 
     settings : 'auto' or list of dict, default='auto'
         The portfolio: each entry is a dict of the numbers and layer sizes of one setting (`hidden_layer_sizes`,

@@ -61,6 +61,13 @@ def test_layer_alone(name):
     assert relative_error(t_out, (output(1e-6) - output(-1e-6)) / 2e-6) < 1e-7
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"), [("dense", 20), ("scaled_dense", 20), ("lookup_dense", 20), ("piecewise", 0), ("dropout", 0)]
+)
+def test_the_largest_product_of_a_row_decides_on_threads(name, expected):
+    assert LAYERS[name]().n_multiplications(4) == expected  # without those with an encoding that is never made
+
+
 def views_of(layer, n_members):
     """Arrays for the parameters of a layer on four inputs."""
     layout = Layout([layer.params(4)])

@@ -5,6 +5,7 @@ A layer is shapes and arithmetic on arrays that the caller owns; it has no state
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -108,6 +109,10 @@ class Layer(ABC):
     def params(self, n_in: int) -> tuple[Param, ...]:
         """Describe the parameters."""
         return ()
+
+    def n_multiplications(self, n_in: int) -> int:
+        """Return those of its largest product of matrices, for one row."""
+        return max((math.prod(param.shape) for param in self.params(n_in)), default=0)
 
     def scratch(self, n_in: int) -> tuple[Scratch, ...]:
         """Describe the memory that the layer wants for a batch."""

@@ -58,6 +58,9 @@ class LookupDense(ScaledDense):
     def params(self, n_in: int) -> tuple[Param, ...]:
         return super().params(self.encoding.n_out(n_in))
 
+    def n_multiplications(self, n_in: int) -> int:
+        return n_in * self.width
+
     def scratch(self, n_in: int) -> tuple[Scratch, ...]:
         n_features, n_components = len(self.encoding.starts) - 1, self.encoding.starts[-1]
         return (

@@ -95,12 +95,12 @@ class Trained:
         """Whether there are further cycles."""
         return all(state.paused is not None for state in self.states)
 
-    def gains(self, least: float) -> bool:
-        """Whether the last cycle has lowered the loss by a fraction; the first one always has."""
+    def gains(self, least: float, least_sum: float) -> bool:
+        """Whether the last cycle has lowered the loss by a fraction and by an amount; the first one always has."""
         if len(self.scores) < 2:
             return True
         *before, last = self.scores
-        return last >= better(max(before), least)
+        return last >= max(better(max(before), least), max(before) + least_sum)
 
 
 @dataclass(eq=False)
@@ -127,7 +127,10 @@ class Folds:
         Those end that gain little, or have little weight in the mixture of all. In a cycle they are spread over
         processes where ``n_jobs`` asks for it.
         """
-        going = list(range(len(self.configs)))
+        going, least = list(range(len(self.configs))), self.preset.least_gain
+        # Where classes are nearly certain a hundredth of the log-loss is chance: 1 in all rows is the least.
+        is_log_loss = self.data.targets.has_labels and self.settings.scoring == "loss"
+        least_sum = 1.0 / self.data.encoded.n_rows if is_log_loss and least > 0.0 else -math.inf
         for cycle in range(N_CYCLES):
             if observer is not None:
                 observer.begin()
@@ -136,7 +139,7 @@ class Folds:
             results = Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls)
             for c, one in zip(going, results, strict=True):
                 trained[c : c + 1] = [one]
-            going = [c for c in going if trained[c].has_paused and trained[c].gains(self.preset.least_gain)]
+            going = [c for c in going if trained[c].has_paused and trained[c].gains(least, least_sum)]
             if cycle in (1, 2) and self.folds:
                 weights = self.fit_mixture(trained, self.rows)[0]
                 going = [c for c in going if weights[c] >= self.preset.least_weight]

@@ -298,7 +298,7 @@ def test_learning_rate_decay_and_dropout_follow_the_schedule_from_step_to_step(m
     monkeypatch.setattr(
         Dropout, "draw", lambda self, scratch, noise: (masks.append(noise.factor), draw(self, scratch, noise))
     )
-    monkeypatch.setattr(module.Trained, "gains", lambda self, least: True)
+    monkeypatch.setattr(module.Trained, "gains", lambda self, *least: True)
     train(plan_of(TabularMLPRegressor(**SMALL | {"max_iter": 15}, batch_size=15, learning_rate_init=0.5, dropout=0.1)))
     done = np.arange(60) / 60  # 15 epochs of four steps
     rates, decays = np.array(seen).T
@@ -318,7 +318,7 @@ NOISY = {"hidden_layer_sizes": (8,), "learning_rate_init": 0.3}
 @few_steps
 @each_estimator
 def test_members_keep_the_best_weights_of_the_last_cycle_that_is_nearly_best(Estimator, X, y, monkeypatch):
-    monkeypatch.setattr(module.Trained, "gains", lambda self, least: True)
+    monkeypatch.setattr(module.Trained, "gains", lambda self, *least: True)
     plan = plan_of(Estimator(**SMALL | {"max_iter": 30, "settings": [NOISY]}, dtype="float64"), X, y)
     (one,) = train(plan)
     assert one.n_iter == 30
@@ -469,7 +469,22 @@ def states_of(plan, config, has_paused=False):
     ],
 )
 def test_a_configuration_goes_on_while_its_cycles_lower_the_loss_by_a_hundredth(scores, gains):
-    assert Trained(None, [], None, scores).gains(0.01) == gains
+    assert Trained(None, [], None, scores).gains(0.01, -np.inf) == gains
+
+
+@pytest.mark.parametrize(("last", "gains"), [(-0.099, False), (-0.094, False), (-0.089, True)])
+def test_log_loss_falls_by_1_in_all_rows(last, gains):
+    assert Trained(None, [], None, [-0.1, last]).gains(0.01, 1 / 100) == gains
+
+
+@each_estimator
+def test_the_least_gain_of_a_log_loss_depends_on_the_number_of_rows(Estimator, X, y, monkeypatch):
+    seen = set()
+    monkeypatch.setattr(module.Trained, "gains", lambda self, *least: seen.add(least))
+    for options in ({}, {"scoring": "r2"} if Estimator is TabularMLPRegressor else {"scoring": "accuracy"}):
+        train(plan_of(Estimator(**SMALL, **options), X, y))
+    without = {(0.01, -np.inf)}
+    assert seen == (without if Estimator is TabularMLPRegressor else {(0.01, 1 / 150), *without})
 
 
 def test_a_cycle_is_judged_by_the_members_that_have_scores():
@@ -529,7 +544,7 @@ def test_a_validation_set_of_the_user_has_no_mixture_that_ends_a_configuration(m
 def test_cycles_end_at_a_fifteenth_three_and_seven_of_the_epochs(max_iter, ends, monkeypatch):
     seen, fit_jobs = [], module.fit_jobs
     monkeypatch.setattr(module, "fit_jobs", lambda jobs: (seen.append(jobs[0].until), fit_jobs(jobs))[1])
-    monkeypatch.setattr(module.Trained, "gains", lambda self, least: True)
+    monkeypatch.setattr(module.Trained, "gains", lambda self, *least: True)
     (one,) = train(plan_of(TabularMLPRegressor(**(SMALL | {"max_iter": max_iter}))))
     assert one.n_iter == max_iter
     assert seen == [*ends, *([np.inf] if max_iter > 1 else [])]  # the last one is that of the run
