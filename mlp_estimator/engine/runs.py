@@ -54,7 +54,7 @@ class RunState:
 
 @dataclass
 class Paused:
-    """What a run that has paused goes on with, besides its job."""
+    """The state from which a paused run continues."""
 
     theta: Array  # (1, P)
     averaged: Array | None
@@ -89,7 +89,7 @@ class Run:
     error: Exception | None = None
 
     def paused(self) -> Paused:
-        """Return what the run goes on with; runs of one stream share their generator."""
+        """Return the state from which the run continues; runs of one stream share their generator."""
         return Paused(self.theta, self.averaged, self.state, self.order, self.monitor.paused())
 
     def attempt(self, step: Callable[..., None], *arguments: Any) -> None:

@@ -236,7 +236,10 @@ def _run(job: Job, begun: _Beginning, stream: Hashable) -> Run:
     begun.state.progress.n_planned = settings.max_iter
     theta = begun.theta.astype(settings.solver.dtype or data.dtype, copy=False)
     alpha = 0.0 if settings.alpha == "auto" else settings.alpha  # the solver estimates it
-    averaged = begun.theta.copy() if settings.averaged else None
+    if paused is not None:
+        averaged, order = paused.averaged, paused.order
+    else:
+        averaged, order = begun.theta.copy() if settings.averaged else None, None
     return Run(
         network=job.network,
         loss=data.targets.loss,
@@ -250,9 +253,9 @@ def _run(job: Job, begun: _Beginning, stream: Hashable) -> Run:
         stream=stream,
         n_passes=settings.n_passes,
         schedule=settings.schedule,
-        averaged=averaged if paused is None else paused.averaged,
+        averaged=averaged,
         until=job.until,
-        order=None if paused is None else paused.order,
+        order=order,
     )
 
 
@@ -292,8 +295,9 @@ def _result(job: Job, run: Run) -> FitState | Exception:
     if not isinstance(job.seed, Integral):
         state.draw_pending()  # others see the generator
     validated = monitor.validate is not None
-    goes_on = start is None or start.paused is not None  # the monitor has the curves of the whole run
-    before = FitState(job.network, None, theta) if start is None or goes_on else start
+    before = FitState(job.network, None, theta)
+    if start is not None and start.paused is None:  # otherwise the monitor has the curves of the whole run
+        before = start
     return FitState(
         network=job.network,
         loss=run.loss,

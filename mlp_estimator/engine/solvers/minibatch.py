@@ -38,7 +38,6 @@ class Minibatch(Solver):
         )
 
     def run(self, runs: Sequence[Run]) -> None:
-        orders: list[Order] = []
         streams: dict[Hashable, tuple[np.random.RandomState, Order]] = {}
         for run in runs:
             run.attempt(self._prepare_optimizer)
@@ -49,16 +48,16 @@ class Minibatch(Solver):
                 if run.stream not in streams:
                     streams[run.stream] = copy.deepcopy(run.state.rng), run.order
                 run.state.rng, run.order = streams[run.stream]
-            orders.append(run.order)
         while going := unfinished(runs):
             if len(going) < len(runs):
-                runs, orders = [runs[m] for m in going], [orders[m] for m in going]
-            self._train(objective_of(runs), runs, orders)
+                runs = [runs[m] for m in going]
+            self._train(objective_of(runs), runs)
             for run in runs if len(runs) > 1 else ():
                 run.theta = run.theta.copy()  # others continue in the memory of another objective
 
-    def _train(self, objective: Objective, runs: Sequence[Run], orders: list[Order]) -> None:
-        """Train epochs until a run is finished; ``orders`` are the rows of each run in order."""
+    def _train(self, objective: Objective, runs: Sequence[Run]) -> None:
+        """Train epochs until a run is finished."""
+        orders = [run.order for run in runs if run.order is not None]
         optimizers = [run.state.optimizer for run in runs if run.state.optimizer is not None]
         options = [run.options for run in runs]
         averages = [run.averaged for run in runs if run.averaged is not None]

@@ -28,7 +28,7 @@ from ..jobs import Job, completed, fit_jobs
 from ..member_config import SPREAD, MemberConfig, Members, Preset, network_of
 from ..settings import Settings
 from ..state import FitState
-from ..targets import Numbers
+from ..targets import Encoded, Numbers, Targets
 
 MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run with the default number of epochs
 MIN_EPOCH_STEPS = 32  # epochs of small tables are several passes over the rows
@@ -54,7 +54,7 @@ class Fold:
     parts: tuple[int, ...]
 
     def among(self, rows: Rows) -> Fold:
-        """Return the fold as it is in a table of some rows, all of its validation rows included."""
+        """Return the same fold of a table of some rows, which have to include its validation rows."""
         train, validation, *halves = (
             np.searchsorted(rows, part) for part in (np.intersect1d(self.train, rows), self.validation, *self.halves)
         )
@@ -141,7 +141,7 @@ class Folds:
                 trained[c : c + 1] = [one]
             going = [c for c in going if trained[c].has_paused and trained[c].gains(least, least_sum)]
             if cycle in (1, 2) and self.folds:
-                weights = self.fit_mixture(trained, self.rows)[0]
+                weights = self.out_of_fold(trained).fit(self.rows)[0]
                 going = [c for c in going if weights[c] >= self.preset.least_weight]
             if (observer is not None and observer.end()) or not going:
                 return
@@ -286,11 +286,12 @@ class Folds:
         fitted.constant = targets.constant(encoded)
         # Weights that have seen a row predict it better than a new one: 0.35 of random labels of three classes.
         rows, of_folds, parts = self.rows, [fold.validation for fold in self.folds], []
+        predictions = self.out_of_fold(trained)
         for fold in self.folds:
-            weights, temperature = self.fit_mixture(trained, np.setdiff1d(rows, fold.validation))
-            in_unit = targets.in_unit(self._mixed(trained, weights, fold.validation))
+            weights, temperature = predictions.fit(np.setdiff1d(rows, fold.validation))
+            in_unit = targets.in_unit(predictions.mixed(weights, fold.validation))
             parts.append(targets.calibrated(in_unit, temperature))
-        fitted.mixture, fitted.temperature = self.fit_mixture(trained, rows)
+        fitted.mixture, fitted.temperature = predictions.fit(rows)
         prediction = np.concatenate(parts)[np.argsort(np.concatenate(of_folds))]
         places = [np.searchsorted(rows, of_fold) for of_fold in of_folds]
         attributes = targets.out_of_fold(prediction, encoded.take(rows), places)
@@ -301,30 +302,38 @@ class Folds:
         """The numbers of the rows in folds, which have out-of-fold predictions."""
         return np.sort(np.concatenate([fold.validation for fold in self.folds]))
 
-    @property
-    def constants(self) -> Array:
-        """The constant prediction (n, K) for each row, which has not seen its fold."""
-        data = self.data
-        constants = np.empty((data.rows.n_rows, data.targets.n_outputs), data.targets.constant(data.encoded).dtype)
+    def out_of_fold(self, trained: Sequence[Trained]) -> OutOfFold:
+        """Return the predictions of rows that have not been seen, by configurations and by a constant."""
+        targets, encoded = self.data.targets, self.data.encoded
+        raws = [one.raw for one in trained if one.raw is not None]
+        linked = np.stack([targets.linked(raw) for raw in raws])
+        constants = np.empty_like(linked[0])
         for fold in self.folds:
-            constants[fold.validation] = data.targets.constant(data.encoded.take(fold.train))
-        return constants
+            constants[fold.validation] = targets.constant(encoded.take(fold.train))
+        return OutOfFold(targets, encoded, raws, linked, constants)
 
-    def fit_mixture(self, trained: Sequence[Trained], rows: Rows) -> tuple[NDArray[np.float64], float]:
-        """Return the weights of configurations and the temperature that suit the out-of-fold predictions of rows."""
-        targets, of_rows = self.data.targets, self.data.encoded.take(rows)
-        weights = targets.mix(_raws(trained, rows), self.constants[rows], of_rows)
-        return weights, targets.find_temperature(self._mixed(trained, weights, rows), of_rows)
 
-    def _mixed(self, trained: Sequence[Trained], weights: NDArray[np.float64], rows: Rows) -> Array:
-        """Return the mixture of out-of-fold predictions of rows."""
-        linked = np.stack([self.data.targets.linked(raw) for raw in _raws(trained, rows)])
-        mixed: Array = np.tensordot(weights, linked, 1) + (1.0 - weights.sum()) * self.constants[rows]
+@dataclass
+class OutOfFold:
+    """Predictions of the training rows that have not seen them, from which the mixture follows."""
+
+    targets: Targets
+    encoded: Encoded
+    raws: list[Array]  # of each configuration (n, K)
+    linked: Array  # the same by the inverse link of the loss
+    constants: Array  # (n, K)
+
+    def fit(self, rows: Rows) -> tuple[NDArray[np.float64], float]:
+        """Return the weights of the configurations and the temperature that suit some rows."""
+        of_rows = self.encoded.take(rows)
+        weights = self.targets.mix([raw[rows] for raw in self.raws], self.constants[rows], of_rows)
+        return weights, self.targets.find_temperature(self.mixed(weights, rows), of_rows)
+
+    def mixed(self, weights: NDArray[np.float64], rows: Rows) -> Array:
+        """Return the mixture for some rows."""
+        constant = (1.0 - weights.sum()) * self.constants[rows]
+        mixed: Array = np.tensordot(weights, self.linked[:, rows], 1) + constant
         return mixed
-
-
-def _raws(trained: Sequence[Trained], rows: Rows) -> list[Array]:
-    return [one.raw[rows] for one in trained if one.raw is not None]
 
 
 def make_folds(

@@ -38,11 +38,11 @@ def test_a_steady_step_allocates_nothing_that_grows(activation, loss, solver, ba
         o.theta *= 0.01
         one = run_of(o, batch_size=batch_size * scale, max_iter=1, shuffle=False, learning_rate_init=1e-6)
         SOLVERS[solver].run([one])  # makes the optimizer
-        o, order = objective_of([one]), one.data.order()
+        o = objective_of([one])
 
-        def epoch(o=o, one=one, order=order):
+        def epoch(o=o, one=one):
             one.outcome = None
-            SOLVERS[solver]._train(o, [one], [order])
+            SOLVERS[solver]._train(o, [one])
 
         epoch()
         epoch()

@@ -529,7 +529,7 @@ def test_a_configuration_with_little_weight_in_the_mixture_ends(monkeypatch):
     raws = [plan.data.encoded.Y, plan.data.encoded.Y + RNG.normal(size=(90, 1)).astype(np.float32)]
     cycles = Cycles(monkeypatch, [[-4, -3, -2, -1]] * 2, raws)
     trained = train(plan)
-    assert plan.fit_mixture(trained, plan.rows)[0][1] < plan.preset.least_weight
+    assert plan.out_of_fold(trained).fit(plan.rows)[0][1] < plan.preset.least_weight
     assert cycles.calls == [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (0, 3)]
 
 
