@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from .fitting.chunks import values_of
 from .fitting.features import MatrixLike
 from .fitting.fitted import Fitted
 from .fitting.reading import read_labels, read_numbers
@@ -36,6 +37,7 @@ class ScoredClassifier(ClassifierMixin):
         score : float
             The accuracy.
         """
+        y, sample_weight = values_of(X, y=y, sample_weight=sample_weight)
         weight = read_numbers("sample_weight", sample_weight)
         return float(cast(Any, super()).score(X, read_labels("y", y), sample_weight=weight))
 
@@ -67,6 +69,7 @@ class ScoredRegressor(RegressorMixin):
             The score, at most 1.
         """
         check_is_fitted(self)
+        y, sample_weight = values_of(X, y=y, sample_weight=sample_weight)
         prediction = self.predict(X)  # type: ignore[attr-defined]
         weight = read_numbers("sample_weight", sample_weight)
         return regression_score(self._fitted.targets.loss, read_numbers("y", y), prediction, weight)

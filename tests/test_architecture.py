@@ -23,7 +23,7 @@ ENGINE = [
     "schedules", "monitor", "layers", "checks", "network", "sweeps", "objective", "runs", "population", "solvers",
 ]  # fmt: skip
 FITTING = [
-    "frames", "reading", "features", "mixture", "intervals", "targets", "fitted", "data", "settings", "state",
+    "frames", "chunks", "reading", "features", "mixture", "intervals", "targets", "fitted", "data", "settings", "state",
     "held_out", "threads", "jobs", "member_config", "plans",
 ]  # fmt: skip
 FEATURES = ["target_means", "blocks", "contract", "matrix", "kinds", "table"]

@@ -116,8 +116,7 @@ class Fitted:
         those (1 or M, B, K) of each. ``link`` replaces the inverse link of the loss, ``n_layers`` cuts the network
         above so many layers.
         """
-        result: NDArray[Any] | None = None
-        begin = 0
+        parts = []
         # Float32 products raise the "invalid" flag now and then for finite numbers: the result tells, not the flag.
         with np.errstate(over="ignore", invalid="ignore"):
             for X in self.features.pieces(rows):
@@ -135,12 +134,8 @@ class Fitted:
                         prediction = self.targets.calibrated(prediction, self.temperature)
                     require_finite(prediction)
                     reduced = prediction if reduce is None else reduce(prediction)
-                    if result is None:
-                        result = np.empty((len(reduced), rows.shape[0], reduced.shape[2]), reduced.dtype)
-                    end = begin + reduced.shape[1]
-                    np.copyto(result[:, begin:end], reduced)
-                    begin = end
-        assert result is not None  # validated data have rows
+                    parts.append(np.array(reduced, order="C"))  # the network writes the next chunk to the same memory
+        result: NDArray[Any] = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         return result if members else result[0]
 
     def _mixed(self, raws: Sequence[Array], weights: Sequence[float], link: Callable[[Array, Array], object]) -> Array:

@@ -211,6 +211,7 @@ class Frame:
 
     def __init__(self, source: nw.DataFrame[Any] | NDArray[Any], order: Sequence[int] | None = None):
         self._source, self._order = source, order
+        self.place = ""  # in a source that is read in chunks
         self.n_rows = len(source)
         self.names: list[str] | None = None
         if isinstance(source, nw.DataFrame):
@@ -248,6 +249,45 @@ class Frame:
             frame.names = [self._labels[k] for k in order]
         return frame
 
+    def in_order(self, names: list[str] | None) -> Frame:
+        """Return the table with its columns in the order of the names.
+
+        Raises
+        ------
+        ValueError
+            If it has other names.
+        """
+        if self.names == names:
+            return self
+        if self.names is None or names is None or set(self.names) != set(names):
+            raise ValueError(f"The columns are {self.names}, and those of the chunks before are {names}.")
+        place = {name: k for k, name in enumerate(self.names)}
+        return self.reordered([place[name] for name in names])
+
+    def without(self, names: Sequence[str]) -> Frame:
+        """Return the table without the columns of these names."""
+        if not names or not isinstance(self._source, nw.DataFrame):
+            return self
+        return Frame(self._source.drop(names, strict=False))
+
+    def values(self, name: str) -> NDArray[Any]:
+        """Return the values of a column as NumPy reads them."""
+        if not isinstance(self._source, nw.DataFrame):
+            raise ValueError(f"{name!r} is no column of X, whose columns have no names: pass the values.")
+        values: NDArray[Any] = self._source[name].to_numpy()
+        return values
+
+    def totals(self) -> NDArray[np.float64]:
+        """Return a sum over the values of each column, as far as these are numbers or text.
+
+        It tells whether two tables differ.
+        """
+        order = range(len(self)) if self._order is None else self._order
+        if isinstance(self._source, nw.DataFrame):
+            return np.array([_total(self._series[k]) for k in order])
+        is_numeric = self._source.dtype.kind in "biuf"
+        return np.abs(self._source).sum(axis=0, dtype=np.float64) if is_numeric else np.zeros(len(self))
+
     def rows(self, rows: slice) -> Frame:
         """Return a stretch of the rows."""
         return self if rows.start == 0 and rows.stop >= self.n_rows else Frame(self._source[rows], self._order)
@@ -265,30 +305,35 @@ def read_frame(X: Any) -> Frame:
     Raises
     ------
     ValueError, TypeError
-        If X is no table of two dimensions, is empty or sparse, or repeats a name.
+        If X is no table of two dimensions, is sparse, or repeats a name.
     """
+    if isinstance(X, Frame):
+        return X
     if sparse.issparse(X):
         raise TypeError(
             "Sparse data was passed, but dense data is required: use MLPClassifier or MLPRegressor for sparse X."
         )
     try:
         source = _eager(X)
-        frame = Frame(source if isinstance(source, nw.DataFrame) else _array(source))
+        return Frame(source if isinstance(source, nw.DataFrame) else _array(source))
     except DuplicateError as error:
         names = re.findall(r"- (.+) \d+ times", str(error))
         raise ValueError(f"X has several columns of the name(s) [{', '.join(names)}]: rename them.") from None
-    if frame.n_rows == 0 or len(frame) == 0:
+
+
+def require_rows(frame: Frame | None) -> Frame:
+    """Return a table that has rows and columns, or raise an error."""
+    n_rows, n_columns = (0, 0) if frame is None else frame.shape
+    if frame is None or n_rows == 0 or n_columns == 0:
         raise ValueError(
-            f"Found array with {frame.n_rows} sample(s) and {len(frame)} feature(s) (shape=({frame.n_rows}, "
-            f"{len(frame)})) while a minimum of 1 is required."
+            f"Found array with {n_rows} sample(s) and {n_columns} feature(s) (shape=({n_rows}, {n_columns})) while a "
+            "minimum of 1 is required."
         )
     return frame
 
 
 def _eager(X: Any) -> Any:
     """Return a frame of narwhals, or X itself where it is none."""
-    if nw.dependencies.is_dask_dataframe(X):
-        X = X.compute()
     X = nw.from_native(X, pass_through=True)
     return X.collect() if isinstance(X, nw.LazyFrame) else X
 
@@ -309,6 +354,12 @@ def _array(table: Any) -> NDArray[Any]:
     if X.dtype.kind == "c":
         raise ValueError("Complex data not supported.")
     return X
+
+
+def _total(series: nw.Series[Any]) -> float:
+    if series.dtype.is_numeric():
+        return float(series.cast(nw.Float64).abs().sum())
+    return float(series.str.len_chars().sum() if series.dtype == nw.String else series.null_count())
 
 
 def content(type_: type) -> str:

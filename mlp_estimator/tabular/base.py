@@ -20,11 +20,11 @@ from ..compat import CallbackSupportMixin, fit_method_with_callbacks
 from ..engine.kernels import form_of_process
 from ..engine.members import Array
 from ..engine.schedules import N_CYCLES
+from ..fitting.chunks import read_chunks, values_of
 from ..fitting.data import FitData, HeldOut, Source
 from ..fitting.features import Coded, Features, MatrixLike, Table
 from ..fitting.features.kinds.category import UNKNOWN
 from ..fitting.fitted import Fitted
-from ..fitting.frames import read_frame
 from ..fitting.held_out import check_validation_set, held_out_set
 from ..fitting.intervals import Residuals
 from ..fitting.jobs import interrupts_are_raised
@@ -142,20 +142,24 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
     def _plan(self, X: Any, y: Any, sample_weight: Any, groups: Any, validation: tuple[Any, Any, Any]) -> Folds:
         """Read the data; return the networks to train on them."""
-        frame, rng, dtype = read_frame(X), check_random_state(self.random_state), np.dtype(self.dtype)
-        validate_data(cast(Any, self), frame.native, skip_check_array=True)
-        weight = read_weights(sample_weight, np.empty((frame.n_rows, 1)), dtype)
-        y = read_targets("y", y, frame.n_rows, as_labels=self._has_labels)
+        rng, dtype = check_random_state(self.random_state), np.dtype(self.dtype)
+        chunks, (y, sample_weight, groups) = read_chunks(X).take_out(y=y, sample_weight=sample_weight, groups=groups)
+        validate_data(cast(Any, self), chunks.first().native, skip_check_array=True)
+        y = read_targets("y", y, chunks.n_rows, as_labels=self._has_labels)
+        n_rows = y.shape[0]
+        chunks = replace(chunks, n_read=n_rows)
+        weight = read_weights(sample_weight, np.empty((n_rows, 1)), dtype)
         if groups is not None:
             groups = np.asarray(groups)
             check_consistent_length(y, groups)
-        row_numbers = np.arange(frame.n_rows)
+        row_numbers = np.arange(n_rows)
         if weight is not None and not weight.all():  # a row of weight 0 is not there
             present = weight > 0
             row_numbers = row_numbers[present]
-            frame, y, weight = frame.where(present), y[present], weight[present]
+            chunks, y, weight = chunks.where(present), y[present], weight[present]
             groups = None if groups is None else groups[present]
-        preset = PRESETS[self.preset].for_rows(frame.n_rows)
+        n_rows = len(row_numbers)
+        preset = PRESETS[self.preset].for_rows(n_rows)
         configs = self._configs(preset)
         settings = self._engine_settings(len(configs) + (not self._has_labels))  # and what else is learned
         validated = check_validation_set(settings, *validation)
@@ -163,11 +167,12 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         Y = targets.encode(y, dtype)
         encoded = Encoded(Y, targets.weigh(Y, weight), weight)
         counts = encoded.counts
-        folds = make_folds(targets.strata(Y), frame.n_rows, self.n_folds, groups, rng)
-        if len(folds) == 1 and not validated and frame.n_rows > 1:
+        folds = make_folds(targets.strata(Y), n_rows, self.n_folds, groups, rng)
+        if len(folds) == 1 and not validated and n_rows > 1:
             warnings.warn(ONE_GROUP, UserWarning, stacklevel=4)
         table = Table.learn(
-            frame,
+            chunks,
+            n_rows,
             categorical=self.categorical_features,
             max_categories=self.max_categories,
             n_bins=self.n_bins,
@@ -175,7 +180,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             n_targets=targets.n_columns,
             counts=counts,
         )
-        coded = table.code(frame)
+        coded = table.code_all(chunks, n_rows)
         table.learn_means(coded, targets.columns(Y), fold_of_rows(folds), counts)
         data = FitData(
             X=coded,
@@ -195,7 +200,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
     def _read_held_out(self, data: FitData, table: Table, X: Any, y: Any, sample_weight: Any) -> HeldOut:
         """Read a validation set of the user."""
-        coded = table.code(table.read(X, self._validator()))
+        y, sample_weight = values_of(X, y_val=y, sample_weight_val=sample_weight)
+        coded = np.concatenate(list(table.pieces(table.read(X, self._validator()))))
         y = read_targets("y", y, len(coded), as_labels=self._has_labels)
         weight = read_weights(sample_weight, coded, data.dtype)
         return held_out_set(data, coded, y, weight, lambda: Source(coded, y, weight))
@@ -261,20 +267,21 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         column = None if by is None else features.place_among_codes(by)
         coded_rows: Features = Coded(features)
         fitted, spread = replace(self._fitted, features=coded_rows), getattr(self, "_spread", None)
-        rows, result, start = features.read(X, self._validator()), None, 0
-        for coded in features.pieces(rows):
+        parts = []
+        for coded in features.pieces(features.read(X, self._validator())):
             members = fitted.predict(coded, members=True)
             sizes = np.ones(members.shape[:2])
             if spread is not None:
                 sizes = replace(spread, features=coded_rows).predict(coded, members=True)[..., 0]
-            for chosen, residuals in self._residuals_by(coded, column):
-                part = reduce(members[:, chosen], sizes[:, chosen], residuals)
-                if result is None:
-                    result = np.empty((rows.n_rows, part.shape[1]), part.dtype)
-                result[start : start + len(coded)][chosen] = part
-            start += len(coded)
-        assert result is not None  # validated data have rows
-        return result
+            of_levels = [
+                (chosen, reduce(members[:, chosen], sizes[:, chosen], residuals))
+                for chosen, residuals in self._residuals_by(coded, column)
+            ]
+            result = np.empty((len(coded), of_levels[0][1].shape[1]), of_levels[0][1].dtype)
+            for chosen, part in of_levels:
+                result[chosen] = part
+            parts.append(result)
+        return np.concatenate(parts)
 
     def _residuals_by(self, coded: Array, column: int | None) -> Iterator[tuple[Any, list[Residuals]]]:
         """Yield which rows have a level, and the residuals of the training rows with it, all if it is unknown."""

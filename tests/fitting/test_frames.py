@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
-from mlp_estimator.fitting.frames import EntryError, content, contents, read_frame
+from mlp_estimator.fitting.frames import EntryError, content, contents, read_frame, require_rows
 
 NAN, NAT = np.nan, np.datetime64("NaT", "us")
 TABLES = {
@@ -281,4 +281,4 @@ def test_lists_keep_the_types_of_their_values():
 )
 def test_what_is_no_table_is_refused(X, error, message):
     with pytest.raises(error, match=message):
-        read_frame(X)
+        require_rows(read_frame(X))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import warnings
 from datetime import date
@@ -10,6 +11,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow.dataset
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -19,7 +21,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from test_check_estimator import run_check
 
 from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
-from mlp_estimator.fitting.frames import read_frame
+from mlp_estimator.fitting.chunks import read_chunks
 from mlp_estimator.fitting.intervals import Residuals, label_set
 from mlp_estimator.fitting.member_config import PRESETS
 from mlp_estimator.fitting.mixture import sharpen
@@ -296,7 +298,7 @@ def test_the_interval_is_the_definition():
     model = TabularMLPRegressor(**FAST, random_state=0, dtype="float64").fit(X_DIAB, Y_DIAB)
     low, high = model.predict_interval(X_DIAB[:5], coverage=0.8)
     members = model.predict_members(X_DIAB[:5])
-    spread = model._spread.predict(read_frame(X_DIAB[:5]), members=True)[..., 0]
+    spread = model._spread.predict(read_chunks(X_DIAB[:5]), members=True)[..., 0]
     parts = list(zip(members, spread, [r.values[:, None] for r in model._residuals], strict=True))
     below, above = (np.concatenate([f + sign * s * r for f, s, r in parts]) for sign in (-1, 1))
     k = int(np.floor(0.2 * 443))
@@ -717,3 +719,66 @@ def test_means_of_the_target_by_category_are_features(y, n_means):
     model = Estimator(**FAST, random_state=0).fit(X[["age", "town", "size", "member"]], Y)
     layer = model._fitted.features.layout.bottom()[0]
     assert len(layer.columns) * layer.n_numbers == n_means  # of town and size; two levels have none
+
+
+# Sources that are read in chunks, and columns that are targets, weights or groups.
+
+
+def chunked_sources(frame, folder):
+    """The same rows from files, lazy frames and functions."""
+    folder.mkdir()
+    for k, start in enumerate(range(0, len(frame), 70)):
+        frame[start : start + 70].to_parquet(folder / f"part{k}.parquet")
+    yield from (folder, str(folder / "*.parquet"), pyarrow.dataset.dataset(folder), pl.scan_parquet(folder / "*"))
+    yield lambda: (frame[start : start + 50] for start in range(0, len(frame), 50))
+
+
+@pytest.mark.parametrize("Estimator", [TabularMLPClassifier, TabularMLPRegressor])
+def test_a_table_in_chunks_gives_the_bits_of_the_table_in_memory(Estimator, tmp_path):
+    X, y = mixed_frame()
+    X["member"] = X["member"].astype(float)
+    if Estimator is TabularMLPClassifier:
+        y = np.where(y > np.median(y), "high", "low")
+    weight, groups = np.arange(len(X)) % 3, np.arange(len(X)) // 7
+    frame = X.assign(target=y, weight=weight, shop=groups)
+    model = Estimator(**FAST, random_state=0).fit(X, y, sample_weight=weight, groups=groups)
+    expected, score = model.predict(X), model.score(X, y, sample_weight=weight)
+    for source in (frame, *chunked_sources(frame, tmp_path / "files")):
+        other = clone(model).fit(source, "target", sample_weight="weight", groups="shop")
+        np.testing.assert_array_equal(other.predict(X), expected)
+        np.testing.assert_array_equal(other.predict(source), expected)
+        np.testing.assert_array_equal(other.oof_rows_, model.oof_rows_)
+        assert other.score(source, "target", sample_weight="weight") == score
+        assert list(other.feature_names_in_) == list(X.columns)
+
+
+def test_a_validation_set_in_files(tmp_path):
+    X, y = mixed_frame()
+    frame = X.assign(target=y)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X, y, X_val=X[:90], y_val=y[:90])
+    frame[:90].to_parquet(tmp_path / "some.parquet")
+    other = clone(model).fit(frame, "target", X_val=tmp_path, y_val="target")
+    assert other.validation_scores_ == model.validation_scores_
+
+
+@pytest.mark.parametrize("fault", ["a file that vanishes", "another type in the last file", "other rows later"])
+def test_a_fit_that_fails_in_a_later_chunk_changes_nothing(fault, tmp_path):
+    X, y = mixed_frame()
+    frame = X[["age", "fare"]].assign(target=y)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(frame, "target")
+    before = pickle.dumps(model)
+    folder, *_ = chunked_sources(frame, tmp_path / "files")
+    passes = itertools.count()
+
+    def parts():
+        end = len(frame) - 10 * (next(passes) > 1)
+        yield from (frame[:100], frame[100:end])
+
+    if fault == "a file that vanishes":
+        folder = pyarrow.dataset.dataset(folder)
+        (tmp_path / "files" / "part2.parquet").unlink()
+    elif fault == "another type in the last file":
+        frame.assign(fare="high").to_parquet(folder / "part3.parquet")
+    with pytest.raises(ValueError, match=r"part2|part3|same rows each time"):
+        model.fit(parts if fault == "other rows later" else folder, "target")
+    assert pickle.dumps(model) == before

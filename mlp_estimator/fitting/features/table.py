@@ -6,13 +6,15 @@ All statistics come from all training rows; none but the means by category uses 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..frames import Column, Frame, read_frame
+from ..chunks import CHUNK_ROWS, Chunks, located, read_chunks
+from ..frames import ArrayColumn, Column, Frame
 from .blocks import CODES, KEY, NUMBERS, Feature, TableLayout
 from .contract import Features, Validate
 from .kinds import KINDS, Category, Counts, Kind, Resolution
@@ -27,9 +29,6 @@ MIN_BINS, MAX_BINS, ROWS_PER_BIN = 32, 128, 160
 MAX_COLUMNS, MAX_COLUMNS_LARGE = 512, 2048
 """Columns of the whole encoding, from which fewer bins follow."""
 
-PIECE_ROWS = 2**16
-"""Rows that are coded at a time for a prediction."""
-
 
 @dataclass
 class Table(Features):
@@ -40,11 +39,14 @@ class Table(Features):
     dtype: str
     means: TargetMeans = field(default_factory=TargetMeans)
     encoding_means: NDArray[np.float32] | None = None
+    left_out: tuple[str, ...] = ()
+    """Columns of the training table that were targets, weights or groups, and are passed over in predictions."""
 
     @classmethod
     def learn(
         cls,
-        frame: Frame,
+        chunks: Chunks,
+        n_rows: int,
         *,
         categorical: Any,
         max_categories: int,
@@ -53,7 +55,7 @@ class Table(Features):
         n_targets: int,
         counts: Counts = None,
     ) -> Table:
-        """Decide the kind of each column, and learn it; ``counts`` are how often each row counts.
+        """Decide the kind of each column, and learn it; ``counts`` are how often each of the ``n_rows`` counts.
 
         ``categorical`` names further categories: names, positions or a mask. ``n_targets`` is the number of targets
         whose means by category ``learn_means`` will learn.
@@ -61,19 +63,30 @@ class Table(Features):
         Raises
         ------
         ValueError, TypeError
-            If ``categorical`` has an entry that is no column, or a column is of no kind.
+            If ``categorical`` has an entry that is no column, a column is of no kind, or of several in several chunks.
         """
-        chosen = named_columns(frame, categorical)
-        kinds = [Category(c.name) if k in chosen else kind_of(c)(c.name) for k, c in enumerate(frame.columns)]
-        n_rows = float(frame.n_rows if counts is None else counts.sum())
-        resolution = resolution_for(n_rows, sum(kind.n_numbers for kind in kinds), n_bins, max_categories)
+        n_counted = float(n_rows if counts is None else counts.sum())
+        learners: list[Learner] = []
         features: list[Feature] = []
-        for kind, column in zip(kinds, frame.columns, strict=True):
-            kind.learn(column, counts)
-            kind.finish(resolution)  # and let go of what is no longer needed
-            features += kind.features()
+        names, start = None, 0
+        for frame in chunks:
+            with located(frame.place):
+                if not learners:
+                    chosen, names = named_columns(frame, categorical), frame.names
+                    learners = [Learner(Category(c.name) if k in chosen else None) for k, c in enumerate(frame.columns)]
+                kinds = [
+                    learner.decide(column, start, counts)
+                    for learner, column in zip(learners, frame.columns, strict=True)
+                ]
+                stop, n_numbers = start + frame.n_rows, sum(kind.n_numbers for kind in kinds)
+                for kind, column in zip(kinds, frame.columns, strict=True):
+                    kind.learn(column, None if counts is None else counts[start:stop])
+                    if stop == n_rows:  # the last chunk: let go of what is no longer needed
+                        kind.finish(resolution_for(n_counted, n_numbers, n_bins, max_categories))
+                        features += kind.features()
+                start = stop
         means = TargetMeans.of([feature.n_levels for feature in features if feature.block == CODES], n_targets)
-        return cls(frame.names, kinds, dtype, means)
+        return cls(names, kinds, dtype, means, left_out=chunks.left_out)
 
     @property
     def layout(self) -> TableLayout:
@@ -90,14 +103,26 @@ class Table(Features):
         """Return all but the layout, which is made again: predictions do not change what is pickled."""
         return {name: value for name, value in vars(self).items() if name != "_layout"}
 
-    def code(self, frame: Frame) -> NDArray[Any]:
-        """Return the rows as the bottom layers read them."""
-        layout = self.layout
-        array, places = np.zeros((frame.n_rows, len(layout.features)), self.dtype), iter(layout.places)
+    def code_all(self, chunks: Chunks, n_rows: int) -> NDArray[Any]:
+        """Return the rows of all chunks as the bottom layers read them."""
+        coded, start = self._zeros(n_rows), 0
+        for frame in chunks:
+            with located(frame.place):
+                self.code(frame, coded[start : start + frame.n_rows])
+            start += frame.n_rows
+        return coded
+
+    def code(self, frame: Frame, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return the rows as the bottom layers read them, in ``out`` if it is given: an array of zeros."""
+        array = self._zeros(frame.n_rows) if out is None else out
+        places = iter(self.layout.places)
         for kind, column in zip(self.kinds, frame.columns, strict=True):
             for values in kind.code(column):
                 array[:, next(places)] = values
         return array
+
+    def _zeros(self, n_rows: int) -> NDArray[Any]:
+        return np.zeros((n_rows, len(self.layout.features)), self.dtype)
 
     def learn_means(
         self, coded: NDArray[Any], y: NDArray[np.float64], folds: NDArray[np.integer[Any]], counts: Counts = None
@@ -133,24 +158,72 @@ class Table(Features):
             raise ValueError(f"by={name!r} is no column of categories: choose among {names}.")
         return names.index(name)
 
-    def read(self, X: Any, validate: Validate) -> Frame:
+    def read(self, X: Any, validate: Validate) -> Chunks:
         """Read a table with the columns of ``fit``: by name if both have names, in any order, otherwise by position."""
-        frame = read_frame(X)
+        return replace(read_chunks(X), left_out=self.left_out, arrange=partial(self._arranged, validate))
+
+    def _arranged(self, validate: Validate, frame: Frame) -> Frame:
         if frame.names is None or self.names is None or set(frame.names) != set(self.names):
             validate(frame.native, skip_check_array=True)
             return frame
-        place = {name: k for k, name in enumerate(frame.names)}
-        return frame.reordered([place[name] for name in self.names])
+        return frame.in_order(self.names)
 
-    def pieces(self, rows: Frame) -> Iterator[NDArray[Any]]:
-        """Yield coded rows."""
-        for start in range(0, rows.n_rows, PIECE_ROWS):
-            yield self.code(rows.rows(slice(start, start + PIECE_ROWS)))
+    def pieces(self, rows: Chunks) -> Iterator[NDArray[Any]]:
+        """Yield coded rows, of small chunks several together."""
+        waiting: list[NDArray[Any]] = []
+        for frame in rows:
+            for start in range(0, frame.n_rows, CHUNK_ROWS):
+                with located(frame.place):
+                    coded = self.code(frame.rows(slice(start, start + CHUNK_ROWS)))
+                if waiting and sum(map(len, waiting)) + len(coded) > CHUNK_ROWS:
+                    yield _together(waiting)
+                    waiting = []
+                waiting.append(coded)
+        yield _together(waiting)
 
     @property
     def categories(self) -> list[NDArray[Any]]:
         """The levels of the categories, None for missing."""
         return [kind.categories for kind in self.kinds if isinstance(kind, Category)]
+
+
+def _together(parts: list[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+@dataclass
+class Learner:
+    """The kind of a column, as far as chunks have told it, or as users have chosen it."""
+
+    kind: Kind | None = None
+    holds: frozenset[str] | None = None  # of all chunks so far
+
+    def decide(self, column: Column, start: int, counts: Counts) -> Kind:
+        """Return the kind, decided by a chunk that begins at row ``start``, or by earlier ones.
+
+        A column without a value is one of numbers, until a chunk has values.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the column is of no kind, or if earlier chunks are of another kind.
+        """
+        if self.kind is not None and self.holds is None:  # the user has chosen it
+            return self.kind
+        before, holds = self.holds or frozenset(), column.holds()
+        self.holds = before | holds
+        if self.kind is None or (holds and not before):
+            kind = kind_of(column)(column.name)
+            if start and type(kind) is not type(self.kind):
+                kind.learn(ArrayColumn(column.name, np.full(start, None)), None if counts is None else counts[:start])
+                self.kind = kind
+            self.kind = self.kind or kind
+        elif not self.kind.takes(self.holds):
+            raise ValueError(
+                f"Column {column.name!r} holds {' and '.join(sorted(holds))}, and {' and '.join(sorted(before))} in "
+                "the chunks before: make it of one type in all of them."
+            )
+        return self.kind
 
 
 def kind_of(column: Column) -> type[Kind]:

@@ -144,7 +144,7 @@ class Targets(ABC):
         """
 
 
-def read_targets(name: str, y: Any, n_rows: int, *, as_labels: bool) -> NDArray[Any]:
+def read_targets(name: str, y: Any, n_rows: int | None, *, as_labels: bool) -> NDArray[Any]:
     """Return validated targets, (n,) or (n, K), as labels or as numbers.
 
     Raises
@@ -155,7 +155,8 @@ def read_targets(name: str, y: Any, n_rows: int, *, as_labels: bool) -> NDArray[
     if not as_labels and sparse.issparse(y):
         raise ValueError(f"{name} is sparse, which only multilabel classification accepts: use {name}.toarray().")
     validated = check_targets((read_labels if as_labels else read_numbers)(name, y), numeric=not as_labels)
-    check_consistent_length(range(n_rows), validated)
+    if n_rows is not None:  # it is not known of a table that is read in chunks
+        check_consistent_length(range(n_rows), validated)
     if validated.ndim == 2 and validated.shape[1] == 1:
         validated = column_or_1d(validated, warn=True)
     return validated

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from mlp_estimator.engine.layers import Dense, Piecewise, uniform
 from mlp_estimator.engine.network import Network
 from mlp_estimator.engine.sweeps import outputs
+from mlp_estimator.fitting.chunks import read_chunks
 from mlp_estimator.fitting.features import table as module
 from mlp_estimator.fitting.features.kinds import Category, Date, Number
 from mlp_estimator.fitting.features.table import Table, kind_of, named_columns, resolution_for
@@ -32,13 +34,13 @@ OPTIONS = {"categorical": None, "max_categories": 64, "n_bins": "auto", "dtype":
 
 
 def learned(X, **options):
-    return Table.learn(read_frame(X), **(OPTIONS | options))
+    return Table.learn(read_chunks(X), len(X), **(OPTIONS | options))
 
 
 def coded_and_taught(X, y=None, folds=None, counts=None, **options):
     """Return a table that has learned all its means, and the coded training rows."""
     table = learned(X, counts=counts, **options)
-    coded = table.code(read_frame(X))
+    coded = table.code_all(read_chunks(X), len(X))
     folds = np.zeros(len(X), int) if folds is None else folds
     table.learn_means(coded, np.zeros((len(X), 1)) if y is None else y, folds, counts)
     return table, coded
@@ -279,13 +281,13 @@ def accept(X, **options):
 def test_names_give_the_order_of_columns(container):
     columns = {"a": [1.0, 2.0], "b": [3.0, 4.0], "c": [5.0, 6.0]}
     table = learned(pd.DataFrame(columns))
-    frame = table.read(container({name: columns[name] for name in "cab"}), refuse)
+    (frame,) = table.read(container({name: columns[name] for name in "cab"}), refuse)
     assert [column.numbers().tolist() for column in frame.columns] == list(columns.values())
 
 
 def test_tables_without_names_are_read_by_position():
     table = learned(pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}))
-    frame = table.read(np.array([[1.0, 2.0]]), accept)
+    (frame,) = table.read(np.array([[1.0, 2.0]]), accept)
     assert [column.numbers().tolist() for column in frame.columns] == [[1.0], [2.0]]
 
 
@@ -293,13 +295,56 @@ def test_tables_without_names_are_read_by_position():
 def test_other_columns_than_those_of_fit_are_left_to_scikit_learns_validation(names):
     table = learned(pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, 4.0]}))
     with pytest.raises(ValueError, match="The feature names should match"):
-        table.read(pd.DataFrame(np.ones((2, len(names))), columns=names), refuse)
+        list(table.read(pd.DataFrame(np.ones((2, len(names))), columns=names), refuse))
 
 
 def test_pieces_are_the_coded_rows_in_stretches(monkeypatch):
-    monkeypatch.setattr(module, "PIECE_ROWS", 4)
+    monkeypatch.setattr(module, "CHUNK_ROWS", 4)
     table, _ = coded_and_taught(PEOPLE)
-    frame = read_frame(PEOPLE)
-    pieces = list(table.pieces(frame))
+    pieces = list(table.pieces(read_chunks(PEOPLE)))
     assert [len(piece) for piece in pieces] == [4, 2]
-    np.testing.assert_array_equal(np.concatenate(pieces), table.code(frame))
+    np.testing.assert_array_equal(np.concatenate(pieces), table.code(read_frame(PEOPLE)))
+
+
+# Chunks.
+
+IN_CHUNKS = {
+    "text, of some chunks": (["Bonn", None, None, None, "Cork", "Bonn"], 2),
+    "text, later than missing values": ([None, None, None, "Bonn", "Cork", "Bonn"], 2),
+    "numbers, later than missing values": ([NAN, NAN, NAN, 1.0, 2.5, 7.0], 1),
+    "numbers, earlier than missing values": ([1.0, 2.5, 7.0, NAN, NAN, NAN], 2),
+    "nothing": ([None] * 6, 3),
+    "booleans": ([True, False, True, True, False, None], 1),
+    "numbers, later than text": (["Bonn", "Cork", "Bonn", 1, 2, 3], 3),
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", IN_CHUNKS)
+def test_a_table_in_chunks_is_the_table_in_one_frame(name, weighted):
+    values, n_rows = IN_CHUNKS[name]
+    X = pd.DataFrame({"c": pd.Series(values, dtype=object), "size": np.arange(6.0)})
+    counts = np.array([1.0, 2.0, 1.0, 1.0, 3.0, 1.0]) if weighted else None
+
+    def chunks():
+        return (X[start : start + n_rows] for start in range(0, len(X), n_rows))
+
+    together, coded = coded_and_taught(X, counts=counts)
+    apart = Table.learn(replace(read_chunks(chunks), n_read=6), 6, counts=counts, **OPTIONS)
+    in_chunks = apart.code_all(read_chunks(chunks), 6)
+    apart.learn_means(in_chunks, np.zeros((6, 1)), np.zeros(6, int), counts)
+    assert [type(kind) for kind in apart.kinds] == [type(kind) for kind in together.kinds]
+    np.testing.assert_array_equal(in_chunks, coded)
+    assert pickle.dumps(apart) == pickle.dumps(together)
+
+
+def test_a_column_of_two_types_in_two_chunks_is_refused_by_name_and_place():
+    parts = [pd.DataFrame({"town": [1, 2]}), pd.DataFrame({"town": ["Bonn", "Cork"]})]
+    with pytest.raises(ValueError, match="chunk 1: Column 'town' holds text, and number in the chunks before"):
+        Table.learn(read_chunks(lambda: iter(parts)), 4, **OPTIONS)
+
+
+def test_a_category_of_the_user_may_hold_text_after_numbers():
+    parts = [pd.DataFrame({"town": [1, 2]}), pd.DataFrame({"town": ["Bonn", "Cork"]})]
+    table = Table.learn(read_chunks(lambda: iter(parts)), 4, **(OPTIONS | {"categorical": ["town"]}))
+    assert table.categories[0].tolist() == [1, 2, "Bonn", "Cork"]

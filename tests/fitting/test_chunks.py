@@ -1,0 +1,209 @@
+"""Sources of chunks: the same rows from each of them, in each pass, and errors that name the place."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+
+from mlp_estimator.fitting import chunks as module
+from mlp_estimator.fitting.chunks import read_chunks
+
+N = 25
+FRAME = pd.DataFrame(
+    {
+        "size": np.linspace(0.0, 1.0, N),
+        "town": [*["Bonn", "Cork", None, "Dax", "Ely"] * 5],
+        "label": ["yes", "no", "no", "yes", "no"] * 5,
+    }
+)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(module, "CHUNK_ROWS", 4)
+
+
+def files(folder, end=".parquet"):
+    """Write the frame to three files, the first of which has most rows."""
+    write = {".parquet": pa.parquet.write_table, ".csv": pa.csv.write_csv, ".arrow": pa.feather.write_feather}[end]
+    for k, part in enumerate((FRAME[:15], FRAME[15:20], FRAME[20:])):
+        write(pa.Table.from_pandas(part, preserve_index=False), str(folder / f"part{k}{end}"))
+    return folder
+
+
+def dask_frame(folder):
+    dd = pytest.importorskip("dask.dataframe")
+    parts = [FRAME[:10], FRAME[:0], FRAME[10:]]
+    return dd.from_map(lambda k: parts[k], range(3), meta=FRAME[:0])
+
+
+SOURCES = {
+    "frame": lambda folder: FRAME,
+    "lazy frame of polars": lambda folder: pl.from_pandas(FRAME).lazy(),
+    "scan of files": lambda folder: pl.scan_parquet(files(folder) / "*.parquet"),
+    "dataset": lambda folder: pa.dataset.dataset(files(folder)),
+    "dataset with a filter": lambda folder: pa.dataset.dataset(files(folder)).filter(pa.dataset.field("size") >= 0.0),
+    "dataset in memory": lambda folder: pa.dataset.dataset(pa.Table.from_pandas(FRAME)),
+    "folder": files,
+    "folder as text": lambda folder: str(files(folder)),
+    "pattern": lambda folder: str(files(folder) / "part[0-2].parquet"),
+    "files of CSV": lambda folder: files(folder, ".csv"),
+    "files of Arrow": lambda folder: files(folder, ".arrow"),
+    "frame of Dask": dask_frame,
+    "function": lambda folder: lambda: (FRAME[start : start + 3] for start in range(0, N, 3)),
+    "function that returns a list": lambda folder: lambda: [FRAME[:7], FRAME[:0], FRAME[7:]],
+}
+
+
+def rows(chunks):
+    """The rows of all chunks, by column."""
+    columns = [[column.objects() for column in frame.columns] for frame in chunks]
+    values = [list(itertools.chain(*parts)) for parts in zip(*columns, strict=True)]
+    return [[None if pd.isna(value) else value for value in of_column] for of_column in values]
+
+
+EXPECTED = [[None if pd.isna(value) else value for value in FRAME[name]] for name in FRAME]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_each_source_has_the_rows_in_order_in_each_pass(source, tmp_path):
+    chunks = read_chunks(SOURCES[source](tmp_path))
+    for _ in range(2):
+        np.testing.assert_allclose(rows(chunks)[0], EXPECTED[0], atol=1e-12)
+        assert rows(chunks)[1:] == EXPECTED[1:]
+        assert all(frame.n_rows for frame in chunks)
+    assert len(list(chunks)) > 1 or source == "frame"
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_columns_are_taken_out_by_name(source, tmp_path):
+    chunks, (y, weight, groups) = read_chunks(SOURCES[source](tmp_path)).take_out(y="label", weight="size", groups=None)
+    assert y.tolist() == EXPECTED[2]
+    np.testing.assert_allclose(weight, EXPECTED[0], atol=1e-12)
+    assert groups is None
+    assert chunks.n_rows == N
+    assert rows(chunks) == EXPECTED[1:2]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_some_of_the_rows(source, tmp_path):
+    chosen = np.arange(N) % 3 == 1
+    chunks = read_chunks(SOURCES[source](tmp_path)).where(chosen)
+    assert rows(chunks)[2] == FRAME["label"][chosen].tolist()
+    assert chunks.n_rows == chosen.sum()
+
+
+def test_values_that_are_given_stay_as_they_are():
+    y = FRAME["label"]
+    chunks, values = read_chunks(FRAME).take_out(y=y, weight=None)
+    assert values[0] is y
+    assert rows(chunks) == EXPECTED
+
+
+def test_equal_labels_of_many_chunks_are_one_object(tmp_path):
+    _, (y,) = read_chunks(SOURCES["pattern"](tmp_path)).take_out(y="label")
+    assert len(set(map(id, y))) == 2
+
+
+@pytest.mark.parametrize("source", ["frame", "pattern", "function", "lazy frame of polars"])
+def test_a_name_that_is_no_column_is_refused(source, tmp_path):
+    with pytest.raises(ValueError, match=r"y='lable' is no column of X: choose among \['size', 'town', 'label'\]"):
+        read_chunks(SOURCES[source](tmp_path)).take_out(y="lable")
+
+
+@pytest.mark.parametrize("X", [np.zeros((3, 2)), lambda: iter([np.zeros((3, 2))])])
+def test_a_table_without_names_has_no_column_of_a_name(X):
+    with pytest.raises(ValueError, match="columns have no names: pass the values"):
+        read_chunks(X).take_out(y="label")
+
+
+def test_columns_of_later_chunks_are_brought_in_order():
+    parts = [FRAME[:10], FRAME[10:][["label", "size", "town"]]]
+    assert rows(read_chunks(lambda: iter(parts))) == EXPECTED
+
+
+def test_other_columns_in_a_later_chunk_are_refused():
+    parts = [FRAME[:10], FRAME[10:][["label", "size"]]]
+    with pytest.raises(ValueError, match=r"chunk 1: The columns are \['label', 'size'\]"):
+        list(read_chunks(lambda: iter(parts)))
+
+
+OTHER = {
+    "fewer rows": lambda: FRAME[:20],
+    "more rows": lambda: pd.concat([FRAME, FRAME[:1]]),
+    "other numbers": lambda: FRAME.assign(size=np.linspace(0.0, 1.1, N)),
+    "other text": lambda: FRAME.assign(town="Heidelberg"),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER)
+def test_other_rows_in_a_later_pass_are_refused(kind):
+    passes = iter([FRAME, OTHER[kind]()])
+
+    def one():
+        frame = next(passes)
+        return (frame[start : start + 4] for start in range(0, len(frame), 4))
+
+    chunks, _ = read_chunks(one).take_out(y=None)
+    chunks.n_read = N
+    assert rows(chunks) == EXPECTED
+    with pytest.raises(ValueError, match="has to yield the same rows each time"):
+        list(chunks)
+
+
+def test_a_file_that_vanishes_is_named(tmp_path):
+    chunks = read_chunks(SOURCES["pattern"](tmp_path))
+    (tmp_path / "part1.parquet").unlink()
+    with pytest.raises(ValueError, match=r"part1\.parquet cannot be read: .*No such file"):
+        list(chunks)
+
+
+def test_a_file_in_which_a_column_has_another_type_is_named(tmp_path):
+    chunks = read_chunks(SOURCES["pattern"](tmp_path))
+    other = FRAME.assign(size="small")
+    pa.parquet.write_table(pa.Table.from_pandas(other, preserve_index=False), str(tmp_path / "part2.parquet"))
+    with pytest.raises(ValueError, match=r"part2\.parquet cannot be read: .*small"):
+        list(chunks)
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        ("nowhere/*.parquet", ValueError, "names no file: it has to name files that all end in one of"),
+        (iter([FRAME]), TypeError, "can be gone through once: pass a function that returns it"),
+        (lambda: FRAME, TypeError, "function that returns a DataFrame: it has to return an iterator of tables"),
+    ],
+    ids=["no file", "iterator", "function"],
+)
+def test_what_is_no_source_is_refused(X, error, message):
+    with pytest.raises(error, match=message):
+        list(read_chunks(X))
+
+
+def test_files_of_two_formats_are_refused(tmp_path):
+    files(files(tmp_path), ".csv")
+    with pytest.raises(ValueError, match="files of several formats"):
+        read_chunks(tmp_path)
+
+
+def test_folders_named_by_a_value_are_a_column(tmp_path):
+    for town, part in FRAME.fillna("?").groupby("town"):
+        (tmp_path / f"town={town}").mkdir()
+        part = pa.Table.from_pandas(part.drop(columns="town"), preserve_index=False)
+        pa.parquet.write_table(part, str(tmp_path / f"town={town}" / "all.parquet"))
+    (tmp_path / "_SUCCESS").touch()
+    chunks, (towns,) = read_chunks(tmp_path).take_out(y="town")
+    assert set(towns) == {"?", "Bonn", "Cork", "Dax", "Ely"}
+    assert len(rows(chunks)[0]) == N
+
+
+def test_no_rows_are_refused():
+    with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
+        read_chunks(lambda: iter([FRAME[:0]])).first()
