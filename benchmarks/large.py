@@ -29,7 +29,8 @@ from sklearn.metrics import log_loss
 N_NEW, CHUNK = 100_000, 50_000
 LEVELS = {"c4": 4, "c30": 30, "c300": 300, "c2000": 2_000, "c10000": 10_000}
 SPREADS = [0.3, 0.4, 0.5, 0.6, 0.7]  # of the effects of levels
-EFFECTS = [np.random.default_rng(k).normal(0, s, n) for k, (n, s) in enumerate(zip(LEVELS.values(), SPREADS))]
+SIZES = zip(SPREADS, LEVELS.values(), strict=True)
+EFFECTS = [np.random.default_rng(k).normal(0, spread, n) for k, (spread, n) in enumerate(SIZES)]
 
 
 def rows(number, n=CHUNK):

@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ class Run:
     monitor: Monitor
     state: RunState
     stream: Hashable = None  # equal for runs that draw the same numbers in training, on the same data
-    n_passes: int = 1  # over the rows in an epoch, which ends with a validation
+    n_passes: int | Fraction = 1  # over the rows in an epoch, which ends with a validation; 1/k is the k-th part of one
     averaged: Array | None = None  # (1, P), the moving average of theta where it is wanted
     schedule: Schedule | None = None  # of the learning rate, otherwise set by solvers from their options
     until: float = math.inf  # epochs after which the run pauses

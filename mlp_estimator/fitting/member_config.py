@@ -12,7 +12,18 @@ import numpy as np
 
 from ..compat import Interval
 from ..engine.activations import ACTIVATIONS
-from ..engine.layers import Dense, Dropout, Elementwise, LookupDense, ScaledDense, normal, zeros
+from ..engine.layers import (
+    Dense,
+    Dropout,
+    Elementwise,
+    Layer,
+    LookupDense,
+    OneHot,
+    Piecewise,
+    ScaledDense,
+    normal,
+    zeros,
+)
 from ..engine.network import Network
 from .features import Features
 from .features.blocks import TableLayout
@@ -20,7 +31,7 @@ from .features.table import LARGE
 from .fitted import Arrays
 from .settings import hidden_sizes
 
-VERY_LARGE = 60_000  # rows
+NO_NUMBERS, NO_CODES = Piecewise([]), OneHot([])  # nothing that is encoded
 SCALE_RATE, BIAS_RATE = 6.0, 0.1  # factors on the learning rate
 ENCODING_WEIGHT = 0.25  # of an encoding's column among the inputs that set the size of the first weights
 
@@ -96,19 +107,14 @@ def network_of(
 
     A network has no state: one serves all members that leave out the same folds, in training and in predictions.
     """
-    encoding = layout.encoding if config.encoding else None
-    layers = list(layout.bottom(left_out=left_out, new_rows=new_rows))
-    width = n_in = len(layout.features)
-    for layer in layers:
+    layers, n_in = list(layout.bottom(left_out=left_out, new_rows=new_rows)), len(layout.features)
+    one_hot, encoding = layout.one_hot, layout.encoding if config.encoding else NO_NUMBERS
+    width = n_in
+    for layer in (*layers, one_hot):
         width = layer.n_out(width)
-    affine: Callable[..., Dense] = partial(ScaledDense, scale_rate=SCALE_RATE)
-    n_pieces = 0
-    if encoding is not None:
-        n_pieces = encoding.n_out(0)
-        if LookupDense.is_faster(encoding):
-            affine = partial(LookupDense, encoding=encoding, scale_rate=SCALE_RATE)
-        else:
-            layers.append(encoding)
+    n_pieces = encoding.n_out(0)
+    below, affine = first_affine(one_hot, encoding)
+    layers += below
     n_effective = max(width + ENCODING_WEIGHT * n_pieces, 1.0)
     for n in config.hidden_layer_sizes:
         layers.append(affine(n, normal(n_effective, n_pieces), rates=(n_effective**-0.5, BIAS_RATE)))
@@ -118,6 +124,17 @@ def network_of(
         n_effective, n_pieces, affine = float(n), 0, Dense
     layers.append(affine(n_out, zeros, rates=(n_effective**-0.5, BIAS_RATE)))
     return Network(layers, n_in)
+
+
+def first_affine(one_hot: OneHot, encoding: Piecewise) -> tuple[list[Layer], Callable[..., Dense]]:
+    """Return the layers that encode the inputs, and what makes the layer above, which looks up where that is faster."""
+    pieces, levels = LookupDense.is_faster(encoding), LookupDense.is_faster(one_hot)
+    if not (pieces or levels) or (encoding.starts[-1] and not pieces):  # indicators lie below the encoding
+        below: list[Layer] = [layer for layer in (one_hot, encoding) if layer.starts[-1]]
+        return below, partial(ScaledDense, scale_rate=SCALE_RATE)
+    looked_up = one_hot if levels else NO_CODES
+    below = [one_hot] if one_hot.starts[-1] and not levels else []
+    return below, partial(LookupDense, encoding=encoding, one_hot=looked_up, scale_rate=SCALE_RATE)
 
 
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
@@ -135,8 +152,28 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
 )
 """Narrow and wide tables, and smooth targets."""
 
-LARGE_PORTFOLIO: tuple[Mapping[str, Any], ...] = (PORTFOLIO[0], {**PORTFOLIO[1], "weight_decay": 0.2})
-"""For tables of at least ``LARGE`` rows."""
+
+@dataclass(frozen=True)
+class Size:
+    """How tables of at least ``n_rows`` rows are fitted."""
+
+    n_rows: int
+    share: float = 1.0  # of the folds, as that of a preset
+    portfolio: tuple[Mapping[str, Any], ...] = PORTFOLIO
+    batch_size: int = 128
+    max_steps: int = 6000  # of a run
+
+
+LARGE_PORTFOLIO = (PORTFOLIO[0], {**PORTFOLIO[1], "weight_decay": 0.2})
+"""Without the setting for smooth targets."""
+
+SIZES = (
+    Size(250_000, 1 / 4, LARGE_PORTFOLIO, 1024, 6000),
+    Size(60_000, 1 / 4, LARGE_PORTFOLIO, 512),
+    Size(LARGE, 1 / 2, LARGE_PORTFOLIO, 256),
+    Size(0),
+)
+"""The more rows, the fewer networks, and the larger batches."""
 
 WIDE: Mapping[str, Any] = {"hidden_layer_sizes": (256, 256), "n_left_out": 2}
 
@@ -152,13 +189,13 @@ class Preset:
     least_gain: float = 0.01  # of the loss, in a cycle: configurations that gain less end
     least_weight: float = 0.2  # in the mixture: configurations with less end after the second or the third cycle
     portfolio: tuple[Mapping[str, Any], ...] = PORTFOLIO
+    size: Size = SIZES[-1]
 
     def for_rows(self, n_rows: float) -> Preset:
-        """Return the preset for a table of so many rows: large tables need fewer networks, and no smooth ones."""
-        if n_rows < LARGE:
-            return self
-        share = self.share / (2 if n_rows < VERY_LARGE else 4)
-        return replace(self, share=share, portfolio=LARGE_PORTFOLIO if self.portfolio is PORTFOLIO else self.portfolio)
+        """Return the preset for a table of so many rows."""
+        size = next(size for size in SIZES if n_rows >= size.n_rows)
+        portfolio = size.portfolio if self.portfolio is PORTFOLIO else self.portfolio
+        return replace(self, share=self.share * size.share, portfolio=portfolio, size=size)
 
     def n_members(self, n_folds: int) -> int:
         """Return for how many folds members are trained: at least two, since weights for one follow from others."""

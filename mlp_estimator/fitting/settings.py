@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -45,7 +46,7 @@ class Settings:
     dtype: np.dtype[Any] | None
     parameters: Mapping[str, Any]
     # Of the tabular estimators: see ``Run``.
-    n_passes: int = 1
+    n_passes: int | Fraction = 1
     schedule: Schedule | None = None
     averaged: bool = False
 

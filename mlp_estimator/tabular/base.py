@@ -195,7 +195,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             data.held_out = self._read_held_out(data, table, *validation)
         n_members = preset.n_members(self.n_folds if validated else len(folds))
         seeds = draw_seeds(rng, (len(configs) + 1, n_members))
-        predicted = [] if validated or len(folds) == 1 else folds[:n_members]
+        predicted = [] if validated or len(folds) == 1 else [fold.watched(rng) for fold in folds[:n_members]]
         return Folds(settings, data, configs, predicted, seeds, self.batch_size, row_numbers, preset)
 
     def _read_held_out(self, data: FitData, table: Table, X: Any, y: Any, sample_weight: Any) -> HeldOut:

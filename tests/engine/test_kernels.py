@@ -136,6 +136,26 @@ def lookup_gradients(make, option):
     return make.layer(5), places_of(make, option), STARTS, means, make.column(5), gradients, work
 
 
+LEVELS = np.array([4, 2, 3])  # of features, whose indicators begin at
+FIRST = np.array([0, 4, 5, 8])
+
+
+def codes_of(make, shared):
+    """Codes from -1, unknown, to one more than a feature has levels."""
+    codes = make.layer(3, shared=shared)
+    codes[:] = make.rng.integers(-1, LEVELS[:, None] + 1, codes.shape)
+    return codes
+
+
+def add_levels(make, option):
+    weights = make.flat(8 * 5).reshape(-1, 8, 5)
+    return weights, make.column(8), codes_of(make, option), FIRST, LEVELS, make.layer(5)
+
+
+def level_gradients(make, option):
+    return make.layer(5), codes_of(make, option), FIRST, LEVELS, make.flat(8 * 5).reshape(-1, 8, 5)
+
+
 def scale_gradients(make, option):
     weights = make.flat(25).reshape(-1, 5, 5)
     return make.column(5), weights[: 1 if option else None], make.flat(25).reshape(-1, 5, 5), make.column(5)
@@ -164,6 +184,8 @@ READ = {"adam": {"grad", "mean"}, "move": {"theta", "step"}, "penalise": {"theta
 READ["dropout_mask"] = {"mask"}
 READ["lookup"] = {"W", "s", "b", "mean", "out"}
 READ["lookup_gradients"] = {"d_out", "db"}
+READ["add_levels"] = {"W", "s", "out"}
+READ["level_gradients"] = {"d_out"}
 """Arguments in which a pass may meet a number that is not finite."""
 
 each = pytest.mark.parametrize("name", PASSES)

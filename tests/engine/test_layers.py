@@ -62,7 +62,7 @@ def test_layer_alone(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("dense", 20), ("scaled_dense", 20), ("lookup_dense", 20), ("piecewise", 0), ("dropout", 0)]
+    ("name", "expected"), [("dense", 20), ("scaled_dense", 20), ("lookup_dense", 15), ("piecewise", 0), ("dropout", 0)]
 )
 def test_the_largest_product_of_a_row_decides_on_threads(name, expected):
     assert LAYERS[name]().n_multiplications(4) == expected  # without those with an encoding that is never made
@@ -102,21 +102,27 @@ def test_piecewise_is_the_formula_and_extrapolates():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shared", [False, True], ids=["", "shared x"])
+@pytest.mark.parametrize(("n_encoded", "n_levels"), [(4, ()), (4, (3, 2, 5)), (0, (2, 4)), (1, (2,))])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_lookup_is_the_affine_layer_on_the_encoding(seed, shared, dtype):
+def test_a_lookup_is_the_affine_layer_on_encoding_and_indicators(seed, n_encoded, n_levels, shared, dtype):
     rng = np.random.default_rng(seed)
-    n_in, width, n_rows, n_members = 6, 7, 40, 1 if shared and seed % 2 else 3
-    edges = [np.unique(rng.normal(size=rng.integers(2, 20))).astype(dtype) for _ in range(4)]
+    n_in, width, n_rows, n_members = 6 + len(n_levels), 7, 40, 1 if shared and seed % 2 else 3
+    edges = [np.unique(rng.normal(size=rng.integers(2, 20))).astype(dtype) for _ in range(n_encoded)]
     n_components = sum(len(e) - 1 for e in edges)
-    encoding = Piecewise(edges, rng.uniform(size=n_components).astype(dtype))
+    encoding, one_hot = Piecewise(edges, rng.uniform(size=n_components).astype(dtype)), OneHot(n_levels)
     x = 2 * rng.normal(size=(1 if shared else n_members, n_rows, n_in)).astype(dtype).swapaxes(1, 2)
     for e, of_feature in enumerate(edges):
         x[0, e, : len(of_feature)] = of_feature[: n_rows - 1]  # values at edges
-    lookup, dense = LookupDense(width, uniform(glorot), encoding), ScaledDense(width, uniform(glorot))
-    encoded = np.empty((len(x), n_rows, encoding.n_out(n_in)), dtype).swapaxes(1, 2)
-    encoding.forward(Step((), x, encoded))
+    for k, n in enumerate(n_levels, start=6):
+        x[:, k] = rng.integers(-1, n + 1, x[:, k].shape)  # unknown levels, and more than there are
+    lookup = LookupDense(width, uniform(glorot), encoding, one_hot)
+    dense, encoded = ScaledDense(width, uniform(glorot)), x
+    for layer in (one_hot, encoding):
+        below, n_out = encoded, layer.n_out(encoded.shape[1])
+        encoded = np.empty((len(x), n_rows, n_out), dtype).swapaxes(1, 2)
+        layer.forward(Step((), below, encoded))
     layout = Layout([lookup.params(n_in)])
-    assert layout.params == Layout([dense.params(encoding.n_out(n_in))]).params
+    assert layout.params == Layout([dense.params(encoded.shape[1])]).params
     theta = rng.normal(size=(n_members, layout.size)).astype(dtype)
     d_out = rng.normal(size=(n_members, n_rows, width)).astype(dtype).swapaxes(1, 2)
     results = []

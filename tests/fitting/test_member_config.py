@@ -61,6 +61,25 @@ def test_from_some_bins_on_the_first_layer_looks_up(form, n_bins, monkeypatch):
     assert sizes[0] - sizes[1] == width + 1  # one component fewer: its weights and its factor
 
 
+@pytest.mark.parametrize(("form", "n_levels"), LookupDense.MIN_LEVELS.items())
+def test_from_some_levels_on_the_first_layer_looks_up(form, n_levels, monkeypatch):
+    if form == "numba":
+        pytest.importorskip("numba", reason="the loop forms need Numba")
+    monkeypatch.setenv("MLP_ESTIMATOR_KERNELS", form)
+    few, many = (Feature("few", ENCODED, np.linspace(0, 1, n, dtype=np.float32)) for n in (4, 60))
+    code, rare = (Feature("town", CODES, n_levels=n, n_indicators=n) for n in (n_levels, n_levels - 1))
+
+    def bottom(features, **options):
+        network = network_of(MemberConfig((8,), **options), TableLayout(features), 1)
+        return [type(layer) for layer in network.layers if not isinstance(layer, Elementwise)][:-1]
+
+    assert bottom([code]) == bottom([many, code]) == [LookupDense]
+    assert bottom([few, code]) == [OneHot, Piecewise, ScaledDense]
+    assert bottom([rare]) == [OneHot, ScaledDense]
+    assert bottom([many, rare]) == [OneHot, LookupDense]
+    assert bottom([few, code], encoding=False) == [LookupDense]
+
+
 def test_a_network_that_predicts_is_planned_once():
     class Coded:
         layout = LAYOUT

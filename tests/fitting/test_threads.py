@@ -18,7 +18,7 @@ import pytest
 from threadpoolctl import ThreadpoolController
 
 from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPRegressor
-from mlp_estimator.engine.layers import Dense, LookupDense, Piecewise, zeros
+from mlp_estimator.engine.layers import Dense, LookupDense, OneHot, Piecewise, zeros
 from mlp_estimator.engine.losses import SquaredError
 from mlp_estimator.engine.network import Network
 from mlp_estimator.fitting import threads as fitting_threads
@@ -55,7 +55,7 @@ def test_threads_within_and_after_a_fit(hidden, numpy_threads, solver, monkeypat
 
 def test_an_encoding_that_is_never_made_asks_for_no_threads():
     encoding = Piecewise([np.linspace(0.0, 1.0, 33)] * 20)
-    lookup = Network([LookupDense(128, zeros, encoding)], 20)
+    lookup = Network([LookupDense(128, zeros, encoding, OneHot([]))], 20)
     dense = Network([encoding, Dense(128, zeros)], 20)
     assert lookup.layout.size > dense.layout.size
     assert [len(fitting_threads.limited_threads(one, 128)._limits) for one in (lookup, dense)] == [2, 1]

@@ -32,6 +32,8 @@ PASSES = (
     "places",
     "lookup",
     "lookup_gradients",
+    "add_levels",
+    "level_gradients",
     "scale_gradients",
     "softmax_cross_entropy",
     "sigmoid_cross_entropy",

@@ -287,6 +287,47 @@ def _interpolation(places: Array, n_members: int, starts: NDArray[np.intp]) -> s
     return sparse.csr_array((weights.ravel(), rows.ravel(), ends), shape=(n_members * n_rows, n_members * width))
 
 
+def add_levels(
+    W: Array, s: Array, codes: Array, starts: NDArray[np.intp], n_levels: NDArray[np.intp], out: Array
+) -> None:
+    """Add to out (M, n, B) the row of s * W (M, n_indicators, n) of each code (1 or M, n_features, B).
+
+    ``starts`` are the first rows of the features. A larger code than a feature has is its last one, a negative one adds
+    nothing. Of two levels, the first one adds minus the row of the second.
+    """
+    n_members, n = out.shape[:2]
+    added = _indicators(codes, n_members, starts, n_levels, W.dtype) @ (s * W).reshape(-1, n)
+    np.add(out, added.reshape(n_members, -1, n).swapaxes(1, 2), out=out)
+
+
+def level_gradients(
+    d_out: Array, codes: Array, starts: NDArray[np.intp], n_levels: NDArray[np.intp], dV: Array
+) -> None:
+    """Write the gradient dV (M, n_indicators, n) of s * W in ``add_levels`` from d_out (M, n, B)."""
+    n_members, n = d_out.shape[:2]
+    chosen = _indicators(codes, n_members, starts, n_levels, dV.dtype)
+    np.copyto(dV, (chosen.T @ d_out.swapaxes(1, 2).reshape(-1, n)).reshape(dV.shape))
+
+
+def _indicators(
+    codes: Array, n_members: int, starts: NDArray[np.intp], n_levels: NDArray[np.intp], dtype: np.dtype[Any]
+) -> sparse.csr_array:
+    """Return the indicators (M B, M n_indicators) of codes."""
+    n_features, n_rows = codes.shape[1:]
+    width, levels, is_pair = int(starts[-1]), codes.astype(np.int32), (n_levels == 2)[:, None]
+    places = np.where(is_pair, 0, levels.clip(0, n_levels[:, None] - 1)) + starts[:-1, None]
+    weights = np.where(levels < 0, 0.0, np.where(is_pair & (levels == 0), -1.0, 1.0))
+    rows = np.empty((n_members, n_rows, n_features), np.int32)
+    np.add(places.swapaxes(1, 2), np.arange(n_members)[:, None, None] * width, out=rows, casting="unsafe")
+    values = np.empty(rows.shape, dtype)
+    values[...] = weights.swapaxes(1, 2)
+    ends = np.arange(0, rows.size + 1, n_features, dtype=np.int32)
+    shape = (n_members * n_rows, n_members * width)
+    indicators = sparse.csr_array((values.ravel(), rows.ravel(), ends), shape=shape)
+    indicators.eliminate_zeros()  # times infinity it is NaN
+    return indicators
+
+
 def scale_gradients(s: Array, W: Array, dW: Array, ds: Array) -> None:
     """Write the gradient of the factors s (M, n, 1), the row sums of W * dW, and multiply dW by s.
 

@@ -50,6 +50,6 @@ LAYERS: dict[str, Callable[[], Layer]] = {
     "level_numbers": lambda: LevelNumbers(1, [0], [np.arange(24.0).reshape(1, 3, 4, 2)]),
     "one_hot": lambda: OneHot([2, 3]),
     "piecewise": lambda: Piecewise(EDGES),
-    "lookup_dense": lambda: LookupDense(5, uniform(glorot), Piecewise(EDGES, MEANS), scale_rate=6.0),
+    "lookup_dense": lambda: LookupDense(5, uniform(glorot), Piecewise(EDGES, MEANS), OneHot([3]), scale_rate=6.0),
 }
 """An example of each layer, for at least two inputs. The identity tests run over this table."""

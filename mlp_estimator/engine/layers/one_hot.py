@@ -28,14 +28,17 @@ class OneHot(Encoding):
         widths = [1 if n == 2 else n for n in self.n_levels]
         stops = np.cumsum(widths, dtype=int).tolist()
         self._places = [slice(stop - width, stop) for stop, width in zip(stops, widths, strict=True)]
-        self._width = sum(widths)
+        self.width = sum(widths)
+        """Number of indicators."""
+        self.starts = np.cumsum([0, *widths], dtype=np.intp)
+        """The first indicator of each feature, and the end."""
 
     @property
     def kind(self) -> Hashable:
         return ("one_hot", self.n_levels)
 
     def n_out(self, n_in: int) -> int:
-        return n_in - len(self.n_levels) + self._width
+        return n_in - len(self.n_levels) + self.width
 
     def forward(self, step: Step) -> None:
         x, out = step.x, step.out

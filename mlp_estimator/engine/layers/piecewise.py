@@ -35,8 +35,8 @@ class Piecewise(Encoding):
         self.starts = np.concatenate([[0], np.cumsum(n_bins, dtype=np.intp)])
         """The first component of each feature, and the end."""
         self._features = np.repeat(np.arange(len(edges)), n_bins)
-        bins = [np.concatenate(parts) for parts in zip(*(_bins(np.asarray(e)) for e in edges), strict=True)]
-        lower, width, low, high = bins
+        of_features = [np.stack(_bins(np.asarray(e))) for e in edges]
+        lower, width, low, high = np.concatenate(of_features or [np.empty((4, 0), np.float32)], axis=1)
         self.bins = np.stack([lower, 1.0 / width, low, high, np.zeros_like(lower) if mean is None else mean])
         """Lower edge, slope, lower and upper limit, and mean of each component: (5, n_components)."""
 

@@ -110,19 +110,23 @@ class Minibatch(Solver):
     def _epoch(
         self, objective: Objective, update: Update, orders: list[Order], runs: Sequence[Run]
     ) -> NDArray[np.floating[Any]]:
-        """Pass over the rows, once or ``n_passes`` times; return the mean (M,) of the batch losses.
+        """Pass over the rows, once or ``n_passes`` times, or over a part; return the mean (M,) of the batch losses.
 
         The epoch in which the time of the first run is over ends with the step.
         """
         n, batch_size, total, n_done = objective.n_rows, runs[0].batch_size, np.zeros(len(runs)), 0
-        n_passes = runs[0].n_passes
-        steps = _Steps(runs, objective, update, n_passes * -(-n // batch_size))
+        n_passes, n_parts = runs[0].n_passes.numerator, runs[0].n_passes.denominator
+        part, n_steps = runs[0].state.progress.n_epochs % n_parts, -(-n // batch_size)
+        begin, end = (batch_size * (n_steps * k // n_parts) for k in (int(part), int(part) + 1))
+        end = min(end, n)
+        steps = _Steps(runs, objective, update, n_passes * -(-(end - begin) // batch_size))
         for _ in range(n_passes):
-            if runs[0].options["shuffle"]:
+            if runs[0].options["shuffle"] and not part:
                 self._shuffle(runs, orders)
             # A batch of all rows needs no gathering in a new order: its sums are the same.
-            order = None if batch_size == n else orders[0] if len(objective.data) == 1 else np.stack(orders)
-            for start in range(0, n, batch_size):
+            some = None if batch_size == n else [order[begin:end] for order in orders]
+            order = None if some is None else some[0] if len(objective.data) == 1 else np.stack(some)
+            for start in range(0, end - begin, batch_size):
                 rows = None if order is None else order[..., start : start + batch_size]
                 steps.advance()
                 value = objective.value_and_grad(rows)
@@ -140,7 +144,7 @@ class Minibatch(Solver):
     def _note(run: Run, loss: float, n_rows: int) -> None:
         """Record the end of the epoch for one run."""
         progress = run.state.progress
-        progress.n_seen += n_rows * run.n_passes
+        progress.n_seen += int(n_rows * run.n_passes)
         progress.n_epochs += 1
         run.monitor.note(loss, run.theta if run.averaged is None else run.averaged)
 

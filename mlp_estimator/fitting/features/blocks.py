@@ -58,20 +58,25 @@ class TableLayout:
         return slice(places[0], places[-1] + 1) if places else slice(0, 0)
 
     @property
-    def encoding(self) -> Piecewise | None:
-        """The layer that encodes numbers, one for all networks; None where none is encoded."""
-        edges = [feature.edges for feature in self.features[self.block(ENCODED)]]
-        if edges and self._encoding is None:
+    def encoding(self) -> Piecewise:
+        """The layer that encodes numbers, one for all networks; where none is encoded, it does nothing."""
+        if self._encoding is None:
+            edges = [feature.edges for feature in self.features[self.block(ENCODED)]]
             self._encoding = Piecewise(edges, self.encoding_means)
         return self._encoding
 
+    @property
+    def one_hot(self) -> OneHot:
+        """The layer of the indicators of categories, the last inputs above ``bottom``."""
+        return OneHot([feature.n_indicators for feature in self.features[self.block(CODES)]])
+
     def learn_encoding_means(self, coded: NDArray[Any], counts: NDArray[np.float64] | None) -> None:
         """Learn what is subtracted from the components of the encoding; ``counts`` are how often each row counts."""
-        if self.encoding is not None:
+        if self.encoding.starts[-1]:
             self.encoding_means, self._encoding = self.encoding.means(coded, counts).astype(np.float32), None
 
     def bottom(self, *, left_out: Collection[int] = (), new_rows: bool = False) -> tuple[Layer, ...]:
-        """Return the layers of a network that read a coded table, below the encoding of its numbers.
+        """Return the layers of a network that read a coded table, below the encoding of numbers and categories.
 
         ``left_out`` are the folds that the network does not train on. With ``new_rows`` it reads no training rows.
         """
@@ -80,8 +85,6 @@ class TableLayout:
         if self.means:
             tables = [table.astype(self.dtype)[None] for table in self.means.tables(left_out, new_rows=new_rows)]
             layers.append(LevelNumbers(len(codes), self.means.columns, tables))
-        if codes:
-            layers.append(OneHot([feature.n_indicators for feature in codes]))
         return tuple(layers)
 
     def network(self, key: Hashable, make: Callable[[], Network]) -> Network:

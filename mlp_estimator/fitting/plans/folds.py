@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,6 @@ from ...engine.monitor import better
 from ...engine.schedules import CYCLES, N_CYCLES
 from ..data import FitData, HeldOut, Source
 from ..features import Coded
-from ..features.table import LARGE
 from ..fitted import Arrays, Fitted, Networks, arrays_by_name, identity_link, n_members, outputs_of
 from ..jobs import Job, completed, fit_jobs
 from ..member_config import SPREAD, MemberConfig, Members, Preset, network_of
@@ -30,9 +30,11 @@ from ..settings import Settings
 from ..state import FitState
 from ..targets import Encoded, Numbers, Targets
 
-MIN_STEPS, MAX_STEPS = 1500, 6000  # of a run with the default number of epochs
+MIN_STEPS = 1500  # of a run with the default number of epochs
+MIN_EPOCHS, MANY_EPOCHS = 2**N_CYCLES, 24  # the latter where an epoch is a part of a pass
 MIN_EPOCH_STEPS = 32  # epochs of small tables are several passes over the rows
 NEARLY_BEST = 0.04  # of the loss: a later cycle with so much more is as good, and its parameters have averaged longer
+MAX_WATCHED = 2**14  # rows of a fold whose predictions are watched; their mean loss is off by a hundredth
 N_RANDOM = 10  # rows per fold of the rarest class from which on folds are not stratified
 SMALLEST_SPREAD = 0.01  # in means of the residuals
 
@@ -52,6 +54,15 @@ class Fold:
     validation: Rows
     halves: tuple[Rows, Rows]
     parts: tuple[int, ...]
+
+    def watched(self, rng: np.random.RandomState) -> Fold:
+        """Return the fold with a random part of its rows to be watched, where it has more than ``MAX_WATCHED``."""
+        if len(self.validation) <= MAX_WATCHED:
+            return self
+        first, second = (
+            np.sort(rng.choice(half, min(len(half), MAX_WATCHED // 2), replace=False)) for half in self.halves
+        )
+        return replace(self, validation=np.sort(np.concatenate([first, second])), halves=(first, second))
 
     def among(self, rows: Rows) -> Fold:
         """Return the same fold of a table of some rows, which have to include its validation rows."""
@@ -194,10 +205,10 @@ class Folds:
         """Return the jobs of a configuration, and the epochs that end a cycle."""
         config, data, n_all = members.config, self.data, self.data.rows.n_rows
         n_rows = min((len(fold.train) for fold in folds), default=n_all)
-        size = (256 if n_all >= LARGE else 128) if self.batch_size == "auto" else int(self.batch_size)
+        size = self.preset.size.batch_size if self.batch_size == "auto" else int(self.batch_size)
         size = min(size, n_rows)
         steps_per_pass = -(-n_rows // size)
-        n_passes, n_epochs = _passes(config.max_iter, steps_per_pass)
+        n_passes, n_epochs = _passes(config.max_iter, steps_per_pass, self.preset.size.max_steps)
         options = {
             **self.settings.options,
             "learning_rate_init": float(config.learning_rate_init),
@@ -394,12 +405,17 @@ def _merged(folds: Sequence[Fold], n_left_out: int) -> Sequence[Fold]:
     return merged
 
 
-def _passes(max_iter: int, steps_per_pass: int) -> tuple[int, int]:
-    """Return the passes over the rows of an epoch, which ends with a validation, and the number of epochs."""
-    total = max(max_iter, -(-MIN_STEPS // steps_per_pass))
-    total = min(total, max(2**N_CYCLES, MAX_STEPS // steps_per_pass))
-    n_passes = -(-MIN_EPOCH_STEPS // steps_per_pass)
-    return n_passes, min(max_iter, -(-total // n_passes))
+def _passes(max_iter: int, steps_per_pass: int, max_steps: int) -> tuple[int | Fraction, int]:
+    """Return the passes over the rows of an epoch, which ends with a validation, and the number of epochs.
+
+    An epoch of a small table is several passes, that of a very large one a part of one.
+    """
+    n_passes = max(max_iter, -(-MIN_STEPS // steps_per_pass))
+    if max_steps >= MIN_EPOCHS * steps_per_pass:
+        of_epoch = -(-MIN_EPOCH_STEPS // steps_per_pass)
+        return of_epoch, min(max_iter, -(-min(n_passes, max_steps // steps_per_pass) // of_epoch))
+    n_parts = -(-MANY_EPOCHS * steps_per_pass // max_steps)
+    return Fraction(1, n_parts), min(max_iter, round(n_parts * max_steps / steps_per_pass))
 
 
 def _mean_best(scores: Sequence[Sequence[float]]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlp_estimator.engine.layers import LevelNumbers, OneHot, Piecewise
+from mlp_estimator.engine.layers import LevelNumbers
 from mlp_estimator.fitting.features.blocks import BLOCKS, CODES, ENCODED, KEY, MISSING, NUMBERS, Feature, TableLayout
 from mlp_estimator.fitting.features.target_means import TargetMeans
 
@@ -46,18 +46,13 @@ def test_blocks_are_stretches_that_cover_all_features(left_out):
 
 
 @pytest.mark.parametrize(
-    ("blocks", "expected", "encoded"),
-    [
-        (BLOCKS, [OneHot], True),
-        ((NUMBERS, CODES), [OneHot], False),
-        ((ENCODED, MISSING), [], True),
-        ((NUMBERS,), [], False),
-    ],
+    ("blocks", "n_indicators", "n_pieces"),
+    [(BLOCKS, 4, 4), ((NUMBERS, CODES), 4, 0), ((ENCODED, MISSING), 0, 4), ((NUMBERS,), 0, 0)],
 )
-def test_the_bottom_layers_are_those_that_the_blocks_need(blocks, expected, encoded):
+def test_encodings_are_those_that_the_blocks_need(blocks, n_indicators, n_pieces):
     layout = TableLayout(feature for feature in FEATURES if feature.block in blocks)
-    assert [type(layer) for layer in layout.bottom()] == expected
-    assert isinstance(layout.encoding, Piecewise) == encoded
+    assert layout.bottom() == ()
+    assert [layer.starts[-1] for layer in (layout.one_hot, layout.encoding)] == [n_indicators, n_pieces]
 
 
 def test_networks_read_means_with_the_folds_that_they_leave_out_in_the_type_of_the_computation():
@@ -66,8 +61,7 @@ def test_networks_read_means_with_the_folds_that_they_leave_out_in_the_type_of_t
     means.learn(np.column_stack([np.arange(60) % 5, np.arange(60) % 2]), [5, 2], folds, np.eye(60)[:, :2])
     layout = TableLayout(FEATURES, means=means, dtype="float64")
     for new_rows in (False, True):
-        first, *others = layout.bottom(left_out=(1,), new_rows=new_rows)
-        assert [type(layer) for layer in others] == [OneHot]
+        (first,) = layout.bottom(left_out=(1,), new_rows=new_rows)
         assert isinstance(first, LevelNumbers)
         assert (first.n_codes, first.columns, first.tables[0].dtype) == (2, (0,), np.float64)
         np.testing.assert_array_equal(first.tables[0][0], means.tables((1,), new_rows=new_rows)[0])
@@ -82,7 +76,7 @@ def test_networks_of_a_layout_have_one_encoding_so_that_they_can_train_together(
 
 def test_the_bottom_layers_know_levels_and_edges():
     layout = TableLayout(FEATURES)
-    (indicators,), encoding = layout.bottom(), layout.encoding
+    indicators, encoding = layout.one_hot, layout.encoding
     assert indicators.n_levels == (3, 2)
     assert indicators.n_out(7) == 5 + 3 + 1
     assert encoding.n_out(9) == 9 + 2 + 2

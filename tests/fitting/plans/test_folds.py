@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -265,16 +267,19 @@ def test_batches_of_large_tables_are_larger(n, batch_size, expected, monkeypatch
         (4, 1, 32, 4),  # few epochs are few steps
         (128, 4, 8, 47),
         (48, 200, 1, 30),  # at most 6000 steps
-        (48, 1000, 1, 16),  # but 16 epochs at least
-        (8, 1000, 1, 8),
+        (48, 375, 1, 16),  # at least 16 passes,
+        (48, 376, Fraction(1, 2), 32),  # or epochs that are parts of one
+        (48, 1000, Fraction(1, 4), 24),
+        (48, 100_000, Fraction(1, 400), 24),
+        (8, 1000, Fraction(1, 4), 8),
         (128, 40, 1, 128),
     ],
 )
 def test_epochs_and_passes_for_1500_to_6000_steps(max_iter, steps_per_pass, n_passes, n_epochs):
-    assert module._passes(max_iter, steps_per_pass) == (n_passes, n_epochs)
+    assert module._passes(max_iter, steps_per_pass, 6000) == (n_passes, n_epochs)
     n_steps = n_passes * n_epochs * steps_per_pass
     assert n_epochs <= max_iter
-    assert n_steps >= min(1500, 32 * max_iter)
+    assert min(1500, 32 * max_iter) <= n_steps <= 6100
 
 
 @pytest.mark.parametrize("end", [1 / 15, 3 / 15, 7 / 15, 1.0])

@@ -2,7 +2,9 @@
 
 from .layers import (
     add_bias,
+    add_levels,
     dropout_mask,
+    level_gradients,
     logistic_error,
     lookup,
     lookup_gradients,
@@ -22,7 +24,9 @@ from .parameters import adam, move, penalise
 __all__ = [
     "adam",
     "add_bias",
+    "add_levels",
     "dropout_mask",
+    "level_gradients",
     "logistic_error",
     "lookup",
     "lookup_gradients",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import vectorised
-from .compiler import alike, gapless, line, loop, of, row, table
+from .compiler import alike, gapless, line, loop, of, part, row, table
 
 
 def add_bias(out, b):
@@ -322,6 +322,60 @@ def _add_up_rows(starts, mean, db, dV):
             for i in range(gradient.size):
                 gradient[i] -= part * total[i]
     return True
+
+
+def add_levels(W, s, codes, starts, n_levels, out):
+    _add_levels(W, s, codes, starts, n_levels, out) or vectorised.add_levels(W, s, codes, starts, n_levels, out)
+
+
+@loop
+def _add_levels(W, s, codes, starts, n_levels, out):
+    if W.strides[2] != W.itemsize or out.strides[1] != out.itemsize:
+        return False
+    for m in range(len(out)):
+        for j in range(out.shape[2]):
+            sample = row(out[m, :, j])
+            for k in range(n_levels.size):
+                code = int(codes[of(codes, m), k, j])
+                if code >= 0:
+                    t, sign = _indicator(code, starts[k], n_levels[k])
+                    weights, factor = row(W[of(W, m), t]), s.dtype.type(sign) * s[of(s, m), t, 0]
+                    for i in range(sample.size):
+                        sample[i] += factor * weights[i]
+    return True
+
+
+def level_gradients(d_out, codes, starts, n_levels, dV):
+    _level_gradients(d_out, codes, starts, n_levels, dV) or vectorised.level_gradients(
+        d_out, codes, starts, n_levels, dV
+    )
+
+
+@loop
+def _level_gradients(d_out, codes, starts, n_levels, dV):
+    if dV.strides[2] != dV.itemsize or d_out.strides[1] != d_out.itemsize:
+        return False
+    for m in range(len(dV)):
+        for t in range(dV.shape[1]):
+            row(dV[m, t])[:] = 0
+        for j in range(d_out.shape[2]):
+            d = row(d_out[m, :, j])
+            for k in range(n_levels.size):
+                code = int(codes[of(codes, m), k, j])
+                if code >= 0:
+                    t, sign = _indicator(code, starts[k], n_levels[k])
+                    gradient, factor = row(dV[m, t]), dV.dtype.type(sign)
+                    for i in range(d.size):
+                        gradient[i] += factor * d[i]
+    return True
+
+
+@part
+def _indicator(code, start, n_levels):
+    """Return the row of a level and its sign: two levels share a row."""
+    if n_levels == 2:
+        return start, 1 if code >= 1 else -1
+    return start + min(code, n_levels - 1), 1
 
 
 def scale_gradients(s, W, dW, ds):
