@@ -23,8 +23,8 @@ ENGINE = [
     "schedules", "monitor", "layers", "checks", "network", "sweeps", "objective", "runs", "population", "solvers",
 ]  # fmt: skip
 FITTING = [
-    "frames", "chunks", "reading", "features", "mixture", "intervals", "targets", "fitted", "data", "settings", "state",
-    "held_out", "threads", "jobs", "member_config", "plans",
+    "frames", "chunks", "store", "reading", "features", "mixture", "intervals", "targets", "fitted", "data",
+    "settings", "state", "held_out", "threads", "jobs", "member_config", "plans",
 ]  # fmt: skip
 FEATURES = ["target_means", "blocks", "contract", "matrix", "kinds", "table"]
 KINDS = ["contract", "number", "category", "date"]

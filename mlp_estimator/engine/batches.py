@@ -18,20 +18,80 @@ from .members import Array
 
 Rows = NDArray[np.integer[Any]] | slice  # (B,) row numbers, or a stretch of rows
 
+BLOCK_ROWS = 2**16
+"""Rows of a file that are read in one place before others are."""
+
+
+class Stretches:
+    """Increasing row numbers as stretches: the first row and the end of each."""
+
+    def __init__(self, rows: NDArray[np.integer[Any]]):
+        gaps = np.flatnonzero(np.diff(rows) != 1) + 1
+        first, last = np.append(0, gaps), np.append(gaps, len(rows)) - 1
+        self.bounds = np.column_stack([rows[first], rows[last] + 1])
+        self._n_rows = len(rows)
+
+    def __len__(self) -> int:
+        return self._n_rows
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        return np.concatenate([np.arange(start, stop, dtype=dtype) for start, stop in self.bounds.tolist()])
+
+
+class BlockOrder:
+    """An order of the rows of a file: of blocks, and within a block of rows, drawn when these are asked for."""
+
+    def __init__(self, stretches: Stretches):
+        blocks = [range(start, stop, BLOCK_ROWS) for start, stop in stretches.bounds.tolist()]
+        ends = [[*block[1:], stop] for block, (_, stop) in zip(blocks, stretches.bounds.tolist(), strict=True)]
+        self._bounds = np.column_stack([np.concatenate(blocks), np.concatenate(ends)])
+        self._seed = 0
+
+    def shuffle(self, rng: np.random.RandomState) -> None:
+        """Draw the order of the blocks, and a seed for the orders within them."""
+        rng.shuffle(self._bounds)
+        self._seed = rng.randint(2**31)
+
+    def __getitem__(self, part: slice) -> NDArray[np.integer[Any]]:
+        ends = np.cumsum(self._bounds[:, 1] - self._bounds[:, 0])
+        first, last = np.searchsorted(ends, [part.start, part.stop - 1], side="right")
+        rows = [
+            np.random.default_rng((self._seed, start)).permutation(np.arange(start, stop))
+            for start, stop in self._bounds[first : last + 1].tolist()
+        ]
+        begin = part.start - int(ends[first - 1] if first else 0)
+        return np.concatenate(rows)[begin : begin + part.stop - part.start]
+
+
+Order = NDArray[np.integer[Any]] | BlockOrder
+
+
+def shuffle(order: Order, rng: np.random.RandomState) -> None:
+    """Draw an order anew, in place."""
+    if isinstance(order, BlockOrder):
+        order.shuffle(rng)
+    else:
+        rng.shuffle(order)
+
 
 @dataclass(eq=False)
 class Data:
-    """The training or validation data of a network: all rows of X with targets and weights, or those in ``rows``."""
+    """The training or validation data of a network: all rows of X with targets and weights, or those in ``rows``.
+
+    X may have a method ``release``, called after each epoch: its rows are in a file then, and are read by blocks.
+    """
 
     X: Any  # (n, n_features), an array or a sparse matrix
     Y: NDArray[Any]  # (n, K), or (n, 1) class codes
     weight: NDArray[Any] | None = None  # (n,)
-    rows: NDArray[np.integer[Any]] | None = None
+    rows: NDArray[np.integer[Any]] | Stretches | None = None
     n_rows: int = field(init=False)
     total_weight: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        weight = self.weight if self.rows is None or self.weight is None else self.weight[self.rows]
+        if self.in_file and isinstance(self.rows, np.ndarray) and len(self.rows) > BLOCK_ROWS:
+            self.rows = Stretches(self.rows)
+        weight = self.weight if self.rows is None or self.weight is None else self.weight[np.asarray(self.rows)]
         self.n_rows = self.X.shape[0] if self.rows is None else len(self.rows)
         self.total_weight = float(self.n_rows if weight is None else weight.sum())
 
@@ -39,13 +99,26 @@ class Data:
         """Return some of all rows of X."""
         return Data(self.X, self.Y, self.weight, rows)
 
-    def order(self) -> NDArray[np.integer[Any]]:
-        """Return the numbers of the rows, in an array for the caller to shuffle."""
-        return np.arange(self.n_rows) if self.rows is None else self.rows.copy()
+    @property
+    def in_file(self) -> bool:
+        """Whether the rows of X are in a file."""
+        return hasattr(self.X, "release")
+
+    def order(self) -> Order:
+        """Return the numbers of the rows in an order for the caller to shuffle."""
+        rows = np.arange(self.n_rows) if self.rows is None else self.rows
+        if self.in_file:
+            return BlockOrder(rows if isinstance(rows, Stretches) else Stretches(rows))
+        return np.array(rows)
 
     def stretch(self, start: int, stop: int) -> Rows:
         """Return consecutive rows."""
-        return slice(start, stop) if self.rows is None else self.rows[start:stop]
+        return slice(start, stop) if self.rows is None else np.asarray(self.rows)[start:stop]
+
+    def release(self) -> None:
+        """Let go of what was read of a file."""
+        if self.in_file:
+            self.X.release()
 
 
 class Batches(Protocol):

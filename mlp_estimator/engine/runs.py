@@ -14,10 +14,9 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from .batches import Data
+from .batches import Data, Order
 from .losses import Loss
 from .members import Array, for_members
 from .monitor import Monitor, Outcome
@@ -60,7 +59,7 @@ class Paused:
     theta: Array  # (1, P)
     averaged: Array | None
     state: RunState
-    order: NDArray[np.integer[Any]] | None
+    order: Order | None
     monitor: Monitor  # without what the job gives it
 
 
@@ -85,7 +84,7 @@ class Run:
     averaged: Array | None = None  # (1, P), the moving average of theta where it is wanted
     schedule: Schedule | None = None  # of the learning rate, otherwise set by solvers from their options
     until: float = math.inf  # epochs after which the run pauses
-    order: NDArray[np.integer[Any]] | None = None  # of the rows, as they were last shuffled
+    order: Order | None = None  # of the rows, as they were last shuffled
     outcome: Outcome | None = None
     error: Exception | None = None
 

@@ -116,6 +116,7 @@ def _score_of(
         assert data.predictor is not None
         score = _scorer_score(scoring, data.predictor(predicting), held_out.source())
     X, rows, link = held_out.data.X, held_out.data.rows, data.targets.loss.predict
+    rows = None if rows is None else np.asarray(rows)
     params = network.layout.views(theta)
 
     def defined_score(parameters: Array) -> float:

@@ -6,6 +6,7 @@ import copy
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Self, cast
@@ -30,10 +31,11 @@ from ..fitting.intervals import Residuals
 from ..fitting.jobs import interrupts_are_raised
 from ..fitting.member_config import PRESETS, MemberConfig
 from ..fitting.plans import Folds, draw_seeds
-from ..fitting.plans.folds import Trained, fold_of_rows, make_folds
+from ..fitting.plans.folds import Trained, fold_of_rows, in_blocks, make_folds
 from ..fitting.reading import read_weights
 from ..fitting.settings import Settings
 from ..fitting.state import restored_on_error
+from ..fitting.store import StoredRows, zeros
 from ..fitting.targets import Encoded, Targets, read_targets
 from ..legacy import tabular_state
 from ..persistence import restored
@@ -118,8 +120,9 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         with (
             restored_on_error(vars(self)),
             fit_tasks(self, "cycle", N_CYCLES, X, y, sample_weight, lambda attributes: attributes) as tasks,
+            ExitStack() as stack,
         ):
-            plan = self._plan(X, y, sample_weight, groups, (X_val, y_val, sample_weight_val))
+            plan = self._plan(X, y, sample_weight, groups, (X_val, y_val, sample_weight_val), stack)
             trained: list[Trained] = []
             interrupted = False
             if tasks is not None:
@@ -140,8 +143,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             vars(self).update(attributes)
         return self
 
-    def _plan(self, X: Any, y: Any, sample_weight: Any, groups: Any, validation: tuple[Any, Any, Any]) -> Folds:
-        """Read the data; return the networks to train on them."""
+    def _plan(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any, validation: tuple[Any, Any, Any], stack: ExitStack
+    ) -> Folds:
+        """Read the data; return the networks to train on them. Rows in a file are there until the stack ends."""
         rng, dtype = check_random_state(self.random_state), np.dtype(self.dtype)
         chunks, (y, sample_weight, groups) = read_chunks(X).take_out(y=y, sample_weight=sample_weight, groups=groups)
         validate_data(cast(Any, self), chunks.first().native, skip_check_array=True)
@@ -180,23 +185,30 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             n_targets=targets.n_columns,
             counts=counts,
         )
-        coded = table.code_all(chunks, n_rows)
-        table.learn_means(coded, targets.columns(Y), fold_of_rows(folds), counts)
+        numbers, n_members = fold_of_rows(folds), preset.n_members(self.n_folds if validated else len(folds))
+        watched = [] if validated or len(folds) == 1 else [fold.watched(rng) for fold in folds[:n_members]]
+        coded = stack.enter_context(zeros(table.shape(n_rows), table.dtype, self.cache_dir, self._max_bytes))
+        places = None
+        if isinstance(coded, StoredRows):
+            order, folds = in_blocks([*watched, *folds[len(watched) :]], len(watched), rng)
+            watched, encoded, y, row_numbers = folds[: len(watched)], encoded.take(order), y[order], row_numbers[order]
+            places = np.empty_like(order)
+            places[order] = np.arange(n_rows)
+        table.code_all(chunks, coded, numbers, places)
+        table.learn_means(coded, len(folds), lambda rows: targets.columns(encoded.Y[rows]), encoded.counts)
         data = FitData(
             X=coded,
             features=table,
             targets=targets,
             encoded=encoded,
             dtype=dtype,
-            source=Source(coded, y, weight),
+            source=Source(coded, y, encoded.sample_weight),
             predictor=self._predicting,
         )
         if validated:
             data.held_out = self._read_held_out(data, table, *validation)
-        n_members = preset.n_members(self.n_folds if validated else len(folds))
         seeds = draw_seeds(rng, (len(configs) + 1, n_members))
-        predicted = [] if validated or len(folds) == 1 else [fold.watched(rng) for fold in folds[:n_members]]
-        return Folds(settings, data, configs, predicted, seeds, self.batch_size, row_numbers, preset)
+        return Folds(settings, data, configs, watched, seeds, self.batch_size, row_numbers, preset)
 
     def _read_held_out(self, data: FitData, table: Table, X: Any, y: Any, sample_weight: Any) -> HeldOut:
         """Read a validation set of the user."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from ..compat import Interval, StrOptions
 from ..fitting.member_config import NUMBERS, PRESETS, MemberConfig, Preset, configs_of
 from ..fitting.settings import Settings
+from ..fitting.store import memory_of_machine
 from ..parameters import DOC_LINK, Parameters
 from ..persistence import Persistent
 
@@ -38,6 +40,8 @@ class TabularParameters(Persistent):
     dtype: Literal["float32", "float64"] = "float32"
     random_state: int | np.random.RandomState | None = None
     n_jobs: int | None = None
+    max_memory: float | None = None
+    cache_dir: str | PathLike[str] | None = None
     verbose: bool | int = False
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -56,10 +60,17 @@ class TabularParameters(Persistent):
         "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
+        "max_memory": [Interval(Real, 0, None, closed="left"), None],
+        "cache_dir": [str, PathLike, None],
         "verbose": ["verbose"],
     }
     _doc_link_module = "mlp_estimator"
     _doc_link_template = DOC_LINK
+
+    @property
+    def _max_bytes(self) -> float:
+        """The size up to which the coded table stays in memory."""
+        return memory_of_machine() / 4 if self.max_memory is None else self.max_memory
 
     def _configs(self, preset: Preset) -> list[MemberConfig]:
         """Return the configurations of the members."""

@@ -100,6 +100,13 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
     n_jobs : int or None, default=None
         Number of processes, over which the settings are spread.
 
+    max_memory : float or None, default=None
+        Bytes up to which the coded table (4 for each number, category and indicator of missing values) stays in memory;
+        a larger one is kept in a file during the fit. None is a quarter of the memory of the machine.
+
+    cache_dir : str, path or None, default=None
+        Folder for this file, which is removed at the end of the fit. None is that of temporary files.
+
     verbose : bool or int, default=False
         Whether to print the loss of each epoch of each member.
 

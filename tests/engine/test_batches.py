@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from problems import network_of, objective, same, values
 from scipy import sparse
 
+from mlp_estimator.engine import batches
 from mlp_estimator.engine.batches import Data
 from mlp_estimator.engine.objective import Objective
 
@@ -48,3 +51,61 @@ def test_x_is_cast_batch_by_batch(dtype):
         plain = Objective(o.network, o.loss, [Data(X.astype(float), Y)], theta=o.theta, alpha=0.1)
         for rows in (None, np.array([3, 0, 12, 7])):
             same(values(cast, rows), values(plain, rows))
+
+
+# Rows in a file.
+
+
+class InFile(np.ndarray):
+    """An array that counts how often it is released."""
+
+    n_released = 0
+
+    def release(self):
+        type(self).n_released += 1
+
+
+def in_file(n_rows=100):
+    return Data(np.arange(2.0 * n_rows).reshape(n_rows, 2).view(InFile), np.zeros((n_rows, 1)))
+
+
+def test_stretches_are_increasing_rows_by_first_and_end():
+    rows = np.array([3, 4, 5, 9, 20, 21])
+    stretches = batches.Stretches(rows)
+    assert stretches.bounds.tolist() == [[3, 6], [9, 10], [20, 22]]
+    assert len(stretches) == 6
+    np.testing.assert_array_equal(np.asarray(stretches), rows)
+
+
+@pytest.mark.parametrize("rows", [None, np.delete(np.arange(100), slice(30, 50)), np.arange(7)])
+def test_rows_of_a_file_are_read_by_blocks_in_random_order_each_once_in_a_pass(rows, monkeypatch):
+    monkeypatch.setattr(batches, "BLOCK_ROWS", 8)
+    data = in_file() if rows is None else in_file().select(rows)
+    expected, order, seen = np.arange(100) if rows is None else rows, data.order(), []
+    assert data.n_rows == len(expected)
+    for _ in range(2):
+        batches.shuffle(order, rng := np.random.RandomState(len(seen)))
+        drawn = np.concatenate([order[k : min(k + 5, len(expected))] for k in range(0, len(expected), 5)])
+        np.testing.assert_array_equal(np.sort(drawn), expected)
+        np.testing.assert_array_equal(order[3:6], drawn[3:6])  # again
+        assert rng.randint(100) != np.random.RandomState(len(seen)).randint(100)
+        seen.append(drawn)
+        bounds = order._bounds.tolist()
+        assert all(stop - start <= 8 for start, stop in bounds)
+        first = bounds[0]
+        assert set(drawn[: first[1] - first[0]]) == set(range(*first))
+    assert not (seen[0] == seen[1]).all()
+
+
+def test_a_copy_of_an_order_goes_on_as_the_order():
+    order = in_file().order()
+    batches.shuffle(order, np.random.RandomState(0))
+    np.testing.assert_array_equal(copy.deepcopy(order)[10:60], order[10:60])
+
+
+def test_only_rows_in_a_file_are_released():
+    data = in_file()
+    before = InFile.n_released
+    data.release()
+    assert InFile.n_released == before + 1
+    Data(np.zeros((3, 2)), np.zeros((3, 1))).release()

@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from test_check_estimator import run_check
 
 from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
+from mlp_estimator.engine import batches
 from mlp_estimator.fitting.chunks import read_chunks
 from mlp_estimator.fitting.intervals import Residuals, label_set
 from mlp_estimator.fitting.member_config import PRESETS
@@ -782,3 +783,56 @@ def test_a_fit_that_fails_in_a_later_chunk_changes_nothing(fault, tmp_path):
     with pytest.raises(ValueError, match=r"part2|part3|same rows each time"):
         model.fit(parts if fault == "other rows later" else folder, "target")
     assert pickle.dumps(model) == before
+
+
+# A table that memory cannot hold.
+
+
+@pytest.mark.parametrize("Estimator", [TabularMLPClassifier, TabularMLPRegressor])
+def test_a_table_in_a_file_is_fitted_as_well_as_in_memory(Estimator, tmp_path, monkeypatch):
+    for module in (batches, folds):
+        monkeypatch.setattr(module, "BLOCK_ROWS", 16)
+    X, y = mixed_frame(600)
+    if Estimator is TabularMLPClassifier:
+        y = np.where(y > np.median(y), "high", "low")
+    weight = np.where(np.arange(600) % 7, 1.5, 0.0)
+    train, new = slice(None, 400), slice(400, None)
+    model = Estimator(**FAST | {"max_iter": 32}, random_state=0).fit(X[train], y[train], weight[train])
+    in_file = clone(model).set_params(max_memory=0, cache_dir=tmp_path).fit(X[train], y[train], weight[train])
+    assert not list(tmp_path.iterdir())
+    assert in_file.score(X[new], y[new]) == pytest.approx(model.score(X[new], y[new]), abs=0.05)
+    assert in_file.oof_score_ == pytest.approx(model.oof_score_, abs=0.05)
+    np.testing.assert_array_equal(np.sort(in_file.oof_rows_), model.oof_rows_)
+    targets = in_file.oof_target_
+    known = in_file.classes_[targets] if Estimator is TabularMLPClassifier else targets
+    expected = y[in_file.oof_rows_]
+    assert (known == expected).all() if y.dtype.kind == "U" else np.allclose(known, expected)
+    again = clone(in_file).fit(X[train], y[train], weight[train])
+    np.testing.assert_array_equal(again.predict(X[new]), in_file.predict(X[new]))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(again)).predict(X[new]), in_file.predict(X[new]))
+
+
+def test_processes_share_the_file(tmp_path):
+    X, y = mixed_frame(400)
+    settings = [{"hidden_layer_sizes": (4,)}, {"hidden_layer_sizes": (8,)}]
+    options = {"settings": settings, "n_folds": 3, "max_iter": 4, "random_state": 0}
+    one, two = (
+        TabularMLPRegressor(**options, max_memory=0, cache_dir=tmp_path, n_jobs=n_jobs).fit(X, y) for n_jobs in (1, 2)
+    )
+    np.testing.assert_array_equal(one.predict(X), two.predict(X))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fit_that_fails_leaves_no_file(tmp_path):
+    X, y = mixed_frame()
+    model = TabularMLPRegressor(**FAST, random_state=0, max_memory=0, cache_dir=tmp_path).fit(X, y)
+    before = model.predict(X)
+
+    def fails(*arguments):
+        assert len(list(tmp_path.iterdir())) == 1
+        raise RuntimeError("a scorer that fails")
+
+    with pytest.raises(RuntimeError, match="a scorer that fails"):
+        model.set_params(scoring=fails).fit(X, y)
+    assert not list(tmp_path.iterdir())
+    np.testing.assert_array_equal(model.predict(X), before)

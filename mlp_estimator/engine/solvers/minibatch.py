@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..batches import Order, shuffle
 from ..members import for_members, options_for_members
 from ..monitor import CONVERGED, PAUSED, Outcome
 from ..objective import Objective
@@ -19,8 +20,6 @@ from ..updates import Update
 from .base import Solver
 
 MIN_RATE = 1e-6  # at or below it a plateau stops a run whose schedule lowers the rate on plateaus
-
-Order = NDArray[np.integer[Any]]
 
 
 class Minibatch(Solver):
@@ -76,6 +75,7 @@ class Minibatch(Solver):
                 losses = self._epoch(objective, update, orders, runs)
                 for run, loss in zip(runs, losses.tolist(), strict=True):
                     run.attempt(self._note, loss, objective.n_rows)
+                    run.data.release()
                 for run in runs:
                     run.attempt(self._end_epoch)
         finally:
@@ -104,7 +104,7 @@ class Minibatch(Solver):
             if run.batch_size == run.data.n_rows:
                 run.state.pending.append(run.batch_size)
             elif id(order) not in shuffled:
-                run.state.rng.shuffle(order)
+                shuffle(order, run.state.rng)
                 shuffled.add(id(order))
 
     def _epoch(

@@ -5,7 +5,7 @@ All statistics come from all training rows; none but the means by category uses 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
@@ -15,16 +15,20 @@ from numpy.typing import NDArray
 
 from ..chunks import CHUNK_ROWS, Chunks, located, read_chunks
 from ..frames import ArrayColumn, Column, Frame
+from ..store import release
 from .blocks import CODES, KEY, NUMBERS, Feature, TableLayout
 from .contract import Features, Validate
 from .kinds import KINDS, Category, Counts, Kind, Resolution
-from .target_means import TargetMeans
+from .target_means import Stretch, TargetMeans
 
 LARGE = 10_000
 """Rows from which on a table is large: larger batches, and finer encodings."""
 
 MIN_BINS, MAX_BINS, ROWS_PER_BIN = 32, 128, 160
 """Bins of a number: so many rows for each, within bounds."""
+
+MAX_MEANS = 2**17
+"""Rows from which the means of the encoding are learned; of many more rows every second one, or third, and so on."""
 
 MAX_COLUMNS, MAX_COLUMNS_LARGE = 512, 2048
 """Columns of the whole encoding, from which fewer bins follow."""
@@ -103,41 +107,67 @@ class Table(Features):
         """Return all but the layout, which is made again: predictions do not change what is pickled."""
         return {name: value for name, value in vars(self).items() if name != "_layout"}
 
-    def code_all(self, chunks: Chunks, n_rows: int) -> NDArray[Any]:
-        """Return the rows of all chunks as the bottom layers read them."""
-        coded, start = self._zeros(n_rows), 0
+    def code_all(
+        self, chunks: Chunks, out: NDArray[Any], folds: NDArray[np.integer[Any]], places: NDArray[Any] | None = None
+    ) -> None:
+        """Write all training rows to ``out`` (n, n_features) of zeros, as the bottom layers read them.
+
+        The key of a row is its fold, counted from 1. ``places`` (n,) say where rows go if not in their order; then
+        ``out`` is in a file.
+        """
+        start, key = 0, self.layout.block(KEY)
         for frame in chunks:
+            rows = slice(start, start + frame.n_rows)
             with located(frame.place):
-                self.code(frame, coded[start : start + frame.n_rows])
-            start += frame.n_rows
-        return coded
+                if places is None:
+                    self.code(frame, out[rows])
+                else:
+                    out[places[rows]] = self.code(frame)
+            if self.means:
+                out[rows if places is None else places[rows], key] = folds[rows, None] + 1
+            release(out)
+            start = rows.stop
 
     def code(self, frame: Frame, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the rows as the bottom layers read them, in ``out`` if it is given: an array of zeros."""
-        array = self._zeros(frame.n_rows) if out is None else out
+        array = np.zeros(self.shape(frame.n_rows), self.dtype) if out is None else out
         places = iter(self.layout.places)
         for kind, column in zip(self.kinds, frame.columns, strict=True):
             for values in kind.code(column):
                 array[:, next(places)] = values
         return array
 
-    def _zeros(self, n_rows: int) -> NDArray[Any]:
-        return np.zeros((n_rows, len(self.layout.features)), self.dtype)
+    def shape(self, n_rows: int) -> tuple[int, int]:
+        """Return the shape of so many coded rows."""
+        return n_rows, len(self.layout.features)
 
     def learn_means(
-        self, coded: NDArray[Any], y: NDArray[np.float64], folds: NDArray[np.integer[Any]], counts: Counts = None
+        self,
+        coded: NDArray[Any],
+        n_folds: int,
+        columns: Callable[[slice], NDArray[np.float64]],
+        counts: Counts = None,
     ) -> None:
-        """Learn the means of the encoding, and of y (n, K) by category from coded training rows.
+        """Learn the means of the encoding, and of the targets by category, from coded training rows.
 
-        ``folds`` are the numbers of their folds, which become the keys of the rows.
+        ``columns`` returns the targets (n, K) of a stretch of rows as numbers.
         """
         layout = self.layout
-        layout.learn_encoding_means(coded, counts)
+        some = slice(None, None, max(1, len(coded) // MAX_MEANS))
+        layout.learn_encoding_means(np.asarray(coded[some]), None if counts is None else counts[some])
         self.encoding_means = layout.encoding_means
         if self.means:
-            coded[:, layout.block(KEY)] = folds[:, None] + 1
             n_levels = [feature.n_levels for feature in layout.features[layout.block(CODES)]]
-            self.means.learn(self.codes(coded), n_levels, folds, y, counts)
+            self.means.learn(len(coded), n_folds, n_levels, partial(self._stretch, coded, columns, counts))
+        release(coded)
+
+    def _stretch(
+        self, coded: NDArray[Any], columns: Callable[[slice], NDArray[np.float64]], counts: Counts, rows: slice
+    ) -> Stretch:
+        part = np.asarray(coded[rows])
+        folds = part[:, self.layout.block(KEY)][:, 0].astype(np.intp) - 1
+        release(coded)
+        return Stretch(self.codes(part), folds, columns(rows), np.ones(len(part)) if counts is None else counts[rows])
 
     def codes(self, coded: NDArray[Any]) -> NDArray[np.int32]:
         """Return the codes of categories of coded rows (n, n_categories), as integers."""

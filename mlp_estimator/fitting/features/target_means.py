@@ -7,7 +7,7 @@ outside F: the network has not seen the targets of the rows that validate it. Bo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,19 @@ MIN_PRIOR, MAX_PRIOR = 1.0, 1000.0
 """Bounds of the rows of the overall mean that are added to each level."""
 
 Numbers = NDArray[np.float64]
+
+
+STRETCH_ROWS = 2**17
+
+
+@dataclass
+class Stretch:
+    """Codes (n, n_codes), folds (n,), targets (n, K) and counts (n,) of a stretch of the training rows."""
+
+    codes: NDArray[np.integer]
+    folds: NDArray[np.integer]
+    y: Numbers
+    counts: Numbers  # how often each row counts
 
 
 @dataclass
@@ -45,28 +58,25 @@ class TargetMeans:
     def __len__(self) -> int:
         return len(self.columns)
 
-    def learn(
-        self,
-        codes: NDArray[np.integer],
-        n_levels: Sequence[int],
-        folds: NDArray[np.integer],
-        y: Numbers,
-        counts: Numbers | None = None,
-    ) -> None:
-        """Learn from the codes (n, n_codes), folds (n,) and targets (n, K) of the training rows.
-
-        ``counts`` are how often each row counts.
-        """
-        counts = np.ones(len(y)) if counts is None else counts
-        y = _most_varied(y, counts, max(1, MAX_NUMBERS // max(len(self), 1)))
-        squares, n_folds = counts @ y**2, int(folds.max()) + 1
-        for column in self.columns:
-            n = n_levels[column]
-            cells, shape = folds * n + codes[:, column], (n_folds, n)
-            of_cells = [np.bincount(cells, counts * of_target, n_folds * n).reshape(shape) for of_target in y.T]
-            self.sums.append(np.stack(of_cells, axis=2))
-            self.counts.append(np.bincount(cells, counts, n_folds * n).reshape(shape).astype(np.float64))
-            self.priors.append(_likely_prior(self.sums[-1].sum(axis=0), self.counts[-1].sum(axis=0), squares))
+    def learn(self, n_rows: int, n_folds: int, n_levels: Sequence[int], read: Callable[[slice], Stretch]) -> None:
+        """Learn from training rows, of which ``read`` returns a stretch; ``n_levels`` are those of all codes."""
+        ends = [slice(start, min(start + STRETCH_ROWS, n_rows)) for start in range(0, n_rows, STRETCH_ROWS)]
+        moments = sum(np.stack([part.counts @ part.y**k for k in range(3)]) for part in map(read, ends))
+        total, sum_, squares = np.asarray(moments)
+        variance = squares / total - (sum_ / total) ** 2
+        chosen = _most_varied(variance, max(1, MAX_NUMBERS // max(len(self), 1)))
+        shapes = [(n_folds, n_levels[column]) for column in self.columns]
+        self.sums, self.counts = [np.zeros((*shape, len(chosen))) for shape in shapes], [*map(np.zeros, shapes)]
+        for part in map(read, ends):
+            for column, shape, sums, counts in zip(self.columns, shapes, self.sums, self.counts, strict=True):
+                cells, size = part.folds * shape[1] + part.codes[:, column], shape[0] * shape[1]
+                for k, of_target in enumerate(part.y[:, chosen].T):
+                    sums[..., k] += np.bincount(cells, part.counts * of_target, size).reshape(shape)
+                counts += np.bincount(cells, part.counts, size).reshape(shape)
+        self.priors = [
+            _likely_prior(sums.sum(axis=0), counts.sum(axis=0), squares[chosen])
+            for sums, counts in zip(self.sums, self.counts, strict=True)
+        ]
         self._standardise()
 
     def _standardise(self) -> None:
@@ -106,12 +116,11 @@ class TargetMeans:
         return tables
 
 
-def _most_varied(y: Numbers, counts: Numbers, n: int) -> Numbers:
+def _most_varied(variance: Numbers, n: int) -> NDArray[np.intp]:
     """Return the n targets of the largest variance in order: of indicators those of the most frequent classes."""
-    if y.shape[1] <= n:
-        return y
-    variance = np.average((y - np.average(y, axis=0, weights=counts)) ** 2, axis=0, weights=counts)
-    return y[:, np.sort(np.argsort(-variance, kind="stable")[:n])]
+    if len(variance) <= n:
+        return np.arange(len(variance))
+    return np.sort(np.argsort(-variance, kind="stable")[:n])
 
 
 def _likely_prior(sums: Numbers, counts: Numbers, squares: Numbers) -> float:

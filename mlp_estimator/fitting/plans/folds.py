@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
 
+from ...engine.batches import BLOCK_ROWS
 from ...engine.losses import GammaDeviance
 from ...engine.members import Array
 from ...engine.monitor import better
@@ -43,33 +44,50 @@ Rows = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Rows to train on, and the rows of the fold, on which a member is watched and makes out-of-fold predictions.
+    """Rows that a member does not train on, and those of them on which it is watched and makes predictions.
 
     ``halves`` are two parts of the latter, the second of which may be empty. The epoch of a prediction is the one that
     is best on the other half: chosen on the row itself, it would be better than on a new row. ``parts`` are the numbers
-    of the folds that this one is made of.
+    of the folds that this one is made of. The table has ``n_all`` rows.
     """
 
-    train: Rows
-    validation: Rows
+    n_all: int
+    left_out: Rows
     halves: tuple[Rows, Rows]
     parts: tuple[int, ...]
 
+    @property
+    def train(self) -> Rows:
+        """The rows to train on."""
+        is_left = np.ones(self.n_all, bool)
+        is_left[self.left_out] = False
+        return np.flatnonzero(is_left)
+
+    @property
+    def n_train(self) -> int:
+        """The number of rows to train on."""
+        return self.n_all - len(self.left_out)
+
+    @property
+    def validation(self) -> Rows:
+        """The rows on which a member is watched."""
+        return np.sort(np.concatenate(self.halves))
+
     def watched(self, rng: np.random.RandomState) -> Fold:
         """Return the fold with a random part of its rows to be watched, where it has more than ``MAX_WATCHED``."""
-        if len(self.validation) <= MAX_WATCHED:
+        if len(self.left_out) <= MAX_WATCHED:
             return self
         first, second = (
             np.sort(rng.choice(half, min(len(half), MAX_WATCHED // 2), replace=False)) for half in self.halves
         )
-        return replace(self, validation=np.sort(np.concatenate([first, second])), halves=(first, second))
+        return replace(self, halves=(first, second))
 
     def among(self, rows: Rows) -> Fold:
         """Return the same fold of a table of some rows, which have to include its validation rows."""
-        train, validation, *halves = (
-            np.searchsorted(rows, part) for part in (np.intersect1d(self.train, rows), self.validation, *self.halves)
+        left_out, first, second = (
+            np.searchsorted(rows, part) for part in (np.intersect1d(self.left_out, rows), *self.halves)
         )
-        return Fold(train, validation, (halves[0], halves[1]), self.parts)
+        return Fold(len(rows), left_out, (first, second), self.parts)
 
 
 @dataclass
@@ -78,7 +96,7 @@ class Trained:
 
     members: Members
     states: list[FitState]
-    raw: Array | None  # out-of-fold raw output of the training rows (n, K), None without folds
+    raw: Array | None  # out-of-fold raw output (n, K) of the rows in folds, None without folds
     scores: list[float]  # of each cycle: the mean over members of their best scores within it
 
     @property
@@ -152,7 +170,7 @@ class Folds:
                 trained[c : c + 1] = [one]
             going = [c for c in going if trained[c].has_paused and trained[c].gains(least, least_sum)]
             if cycle in (1, 2) and self.folds:
-                weights = self.out_of_fold(trained).fit(self.rows)[0]
+                weights = self.out_of_fold(trained).fit()[0]
                 going = [c for c in going if weights[c] >= self.preset.least_weight]
             if (observer is not None and observer.end()) or not going:
                 return
@@ -204,7 +222,7 @@ class Folds:
     def _jobs(self, members: Members, folds: Sequence[Fold], seeds: Sequence[int]) -> tuple[list[Job], list[int]]:
         """Return the jobs of a configuration, and the epochs that end a cycle."""
         config, data, n_all = members.config, self.data, self.data.rows.n_rows
-        n_rows = min((len(fold.train) for fold in folds), default=n_all)
+        n_rows = min((fold.n_train for fold in folds), default=n_all)
         size = self.preset.size.batch_size if self.batch_size == "auto" else int(self.batch_size)
         size = min(size, n_rows)
         steps_per_pass = -(-n_rows // size)
@@ -265,16 +283,18 @@ class Folds:
     def _out_of_fold(
         self, config: MemberConfig, jobs: Sequence[Job], folds: Sequence[Fold], states: Sequence[FitState]
     ) -> Array:
-        """Return the raw output of the training rows (n, K), each by the member that has not seen it.
+        """Return the raw output of ``rows`` (n, K), each by the member that has not seen it.
 
         The parameters for a half of a fold are those that the other half keeps, or where that has none, those of the
         member.
         """
-        raw = np.zeros((self.data.rows.n_rows, self.data.targets.n_outputs), self.data.dtype)
+        watched = self.rows
+        raw = np.zeros((len(watched), self.data.targets.n_outputs), self.data.dtype)
         for job, fold, state in zip(jobs, folds, states, strict=True):
             for rows, theta in zip(fold.halves, state.of_parts[::-1], strict=True):
                 params = job.network.layout.views(state.theta if theta is None else theta)
-                raw[rows] = outputs_of(job.network, params, self.data.X, identity_link, rows)[0]
+                of_rows = outputs_of(job.network, params, self.data.X, identity_link, rows)[0]
+                raw[np.searchsorted(watched, rows)] = of_rows
         if not np.isfinite(raw).all():
             raise ValueError(
                 "The out-of-fold predictions are not finite, because training diverged: lower learning_rate_init, "
@@ -296,16 +316,15 @@ class Folds:
             return fitted, {}
         fitted.constant = targets.constant(encoded)
         # Weights that have seen a row predict it better than a new one: 0.35 of random labels of three classes.
-        rows, of_folds, parts = self.rows, [fold.validation for fold in self.folds], []
-        predictions = self.out_of_fold(trained)
-        for fold in self.folds:
-            weights, temperature = predictions.fit(np.setdiff1d(rows, fold.validation))
-            in_unit = targets.in_unit(predictions.mixed(weights, fold.validation))
+        rows, predictions, parts = self.rows, self.out_of_fold(trained), []
+        of_folds = [np.searchsorted(rows, fold.validation) for fold in self.folds]
+        for of_fold in of_folds:
+            weights, temperature = predictions.fit(np.delete(np.arange(len(rows)), of_fold))
+            in_unit = targets.in_unit(predictions.mixed(weights, of_fold))
             parts.append(targets.calibrated(in_unit, temperature))
-        fitted.mixture, fitted.temperature = predictions.fit(rows)
+        fitted.mixture, fitted.temperature = predictions.fit()
         prediction = np.concatenate(parts)[np.argsort(np.concatenate(of_folds))]
-        places = [np.searchsorted(rows, of_fold) for of_fold in of_folds]
-        attributes = targets.out_of_fold(prediction, encoded.take(rows), places)
+        attributes = targets.out_of_fold(prediction, predictions.encoded, of_folds)
         return fitted, {**attributes, "oof_rows_": self.row_numbers[rows]}
 
     @property
@@ -314,19 +333,19 @@ class Folds:
         return np.sort(np.concatenate([fold.validation for fold in self.folds]))
 
     def out_of_fold(self, trained: Sequence[Trained]) -> OutOfFold:
-        """Return the predictions of rows that have not been seen, by configurations and by a constant."""
-        targets, encoded = self.data.targets, self.data.encoded
+        """Return the predictions of ``rows``, which have not been seen, by configurations and by a constant."""
+        targets, encoded, rows = self.data.targets, self.data.encoded, self.rows
         raws = [one.raw for one in trained if one.raw is not None]
         linked = np.stack([targets.linked(raw) for raw in raws])
         constants = np.empty_like(linked[0])
         for fold in self.folds:
-            constants[fold.validation] = targets.constant(encoded.take(fold.train))
-        return OutOfFold(targets, encoded, raws, linked, constants)
+            constants[np.searchsorted(rows, fold.validation)] = targets.constant(encoded.take(fold.train))
+        return OutOfFold(targets, encoded.take(rows), raws, linked, constants)
 
 
 @dataclass
 class OutOfFold:
-    """Predictions of the training rows that have not seen them, from which the mixture follows."""
+    """Predictions of rows by members that have not seen them, from which the mixture follows."""
 
     targets: Targets
     encoded: Encoded
@@ -334,8 +353,9 @@ class OutOfFold:
     linked: Array  # the same by the inverse link of the loss
     constants: Array  # (n, K)
 
-    def fit(self, rows: Rows) -> tuple[NDArray[np.float64], float]:
-        """Return the weights of the configurations and the temperature that suit some rows."""
+    def fit(self, rows: Rows | None = None) -> tuple[NDArray[np.float64], float]:
+        """Return the weights of the configurations and the temperature that suit some of the rows, or all."""
+        rows = np.arange(len(self.constants)) if rows is None else rows
         of_rows = self.encoded.take(rows)
         weights = self.targets.mix([raw[rows] for raw in self.raws], self.constants[rows], of_rows)
         return weights, self.targets.find_temperature(self.mixed(weights, rows), of_rows)
@@ -359,15 +379,34 @@ def make_folds(
     for k, of_fold in enumerate(_parts(strata, rows, n_folds, groups, rng)):
         first, *second = _parts(strata, of_fold, 2, groups, rng)
         halves = (first, second[0] if second else of_fold[:0])
-        folds.append(Fold(np.setdiff1d(rows, of_fold), of_fold, halves, (k,)))
+        folds.append(Fold(n_rows, of_fold, halves, (k,)))
     return folds
+
+
+def in_blocks(folds: Sequence[Fold], n_watched: int, rng: np.random.RandomState) -> tuple[Rows, list[Fold]]:
+    """Return an order in which rows can be read from a file by blocks, and the folds of the table in this order.
+
+    A fold is one stretch. It begins with the watched rows of each of its halves, if it is one of the first
+    ``n_watched``; the others follow in blocks that are drawn at random.
+    """
+    order, stored, start = [], [], 0
+    for k, fold in enumerate(folds):
+        first, second = fold.halves if k < n_watched else (fold.left_out[:0], fold.left_out[:0])
+        others = rng.permutation(np.setdiff1d(fold.left_out, np.concatenate([first, second])))
+        blocks = [np.sort(others[at : at + BLOCK_ROWS]) for at in range(0, len(others), BLOCK_ROWS)]
+        order += [first, second, *blocks]
+        places = start + np.arange(len(fold.left_out))
+        halves = (places[: len(first)], places[len(first) : len(first) + len(second)])
+        stored.append(Fold(fold.n_all, places, halves, fold.parts))
+        start += len(places)
+    return np.concatenate(order), stored
 
 
 def fold_of_rows(folds: Sequence[Fold]) -> Rows:
     """Return the number of the fold of each row."""
-    numbers = np.empty(sum(len(fold.validation) for fold in folds), int)
+    numbers = np.empty(folds[0].n_all, np.int32)
     for k, fold in enumerate(folds):
-        numbers[fold.validation] = k
+        numbers[fold.left_out] = k
     return numbers
 
 
@@ -396,12 +435,11 @@ def _merged(folds: Sequence[Fold], n_left_out: int) -> Sequence[Fold]:
     for k in range(0, len(folds), n_left_out):
         several = folds[k : k + n_left_out]
         first, second = (np.sort(np.concatenate([fold.halves[h] for fold in several])) for h in range(2))
-        left_out = np.union1d(first, second)
-        train = np.setdiff1d(several[0].train, left_out)
-        if len(train) == 0:
+        left_out = np.sort(np.concatenate([fold.left_out for fold in several]))
+        if len(left_out) == folds[0].n_all:
             return folds
         parts = tuple(part for fold in several for part in fold.parts)
-        merged.append(Fold(train, left_out, (first, second), parts))
+        merged.append(Fold(folds[0].n_all, left_out, (first, second), parts))
     return merged
 
 

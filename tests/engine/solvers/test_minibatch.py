@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -72,3 +73,18 @@ def test_the_two_layer_classifier_on_the_spiral():
         max_iter=10000, alpha=0.3, tol=0.0, n_iter_no_change=10000, random_state=0,
     ).fit(X, y)  # fmt: skip
     assert network.score(X, y) >= 0.98
+
+
+@pytest.mark.parametrize("n_parts", [1, 2, 3, 7])
+@pytest.mark.parametrize("batch_size", [6, 7])
+def test_epochs_that_are_parts_of_a_pass_make_a_pass_together(n_parts, batch_size):
+    thetas = []
+    for parts in (1, n_parts):
+        o = objective("tanh", "squared_error", n=45)
+        one = run_of(o, batch_size=batch_size, max_iter=2 * parts, learning_rate_init=0.01)
+        one.n_passes = Fraction(1, parts)
+        SOLVERS["adam"].run([one])
+        assert one.state.progress.n_epochs == 2 * parts
+        assert one.state.progress.n_seen == pytest.approx(90, abs=parts)
+        thetas.append(one.theta)
+    np.testing.assert_array_equal(*thetas)

@@ -7,7 +7,7 @@ import pytest
 
 from mlp_estimator.engine.layers import LevelNumbers
 from mlp_estimator.fitting.features.blocks import BLOCKS, CODES, ENCODED, KEY, MISSING, NUMBERS, Feature, TableLayout
-from mlp_estimator.fitting.features.target_means import TargetMeans
+from mlp_estimator.fitting.features.target_means import Stretch, TargetMeans
 
 EDGES = np.array([-1.0, 0.0, 2.0], np.float32)
 FEATURES = [
@@ -57,8 +57,8 @@ def test_encodings_are_those_that_the_blocks_need(blocks, n_indicators, n_pieces
 
 def test_networks_read_means_with_the_folds_that_they_leave_out_in_the_type_of_the_computation():
     means = TargetMeans.of([5, 2], 2)
-    folds = np.arange(60) % 3
-    means.learn(np.column_stack([np.arange(60) % 5, np.arange(60) % 2]), [5, 2], folds, np.eye(60)[:, :2])
+    codes = np.column_stack([np.arange(60) % 5, np.arange(60) % 2])
+    means.learn(60, 3, [5, 2], lambda rows: Stretch(codes, np.arange(60) % 3, np.eye(60)[:, :2], np.ones(60)))
     layout = TableLayout(FEATURES, means=means, dtype="float64")
     for new_rows in (False, True):
         (first,) = layout.bottom(left_out=(1,), new_rows=new_rows)

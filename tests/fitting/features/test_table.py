@@ -16,6 +16,7 @@ from mlp_estimator.engine.network import Network
 from mlp_estimator.engine.sweeps import outputs
 from mlp_estimator.fitting.chunks import read_chunks
 from mlp_estimator.fitting.features import table as module
+from mlp_estimator.fitting.features.blocks import KEY
 from mlp_estimator.fitting.features.kinds import Category, Date, Number
 from mlp_estimator.fitting.features.table import Table, kind_of, named_columns, resolution_for
 from mlp_estimator.fitting.frames import read_frame
@@ -40,10 +41,16 @@ def learned(X, **options):
 def coded_and_taught(X, y=None, folds=None, counts=None, **options):
     """Return a table that has learned all its means, and the coded training rows."""
     table = learned(X, counts=counts, **options)
-    coded = table.code_all(read_chunks(X), len(X))
     folds = np.zeros(len(X), int) if folds is None else folds
-    table.learn_means(coded, np.zeros((len(X), 1)) if y is None else y, folds, counts)
-    return table, coded
+    return table, coded_by(table, X, len(X), y, folds, counts)
+
+
+def coded_by(table, X, n_rows, y, folds, counts, places=None):
+    """Code the training rows, and let the table learn its means from them."""
+    coded, y = np.zeros(table.shape(n_rows), table.dtype), np.zeros((n_rows, 1)) if y is None else y
+    table.code_all(read_chunks(X), coded, folds, places)
+    table.learn_means(coded, folds.max() + 1, lambda rows: y[rows], counts)
+    return coded
 
 
 def expanded(table, coded):
@@ -330,11 +337,26 @@ def test_a_table_in_chunks_is_the_table_in_one_frame(name, weighted):
 
     together, coded = coded_and_taught(X, counts=counts)
     apart = Table.learn(replace(read_chunks(chunks), n_read=6), 6, counts=counts, **OPTIONS)
-    in_chunks = apart.code_all(read_chunks(chunks), 6)
-    apart.learn_means(in_chunks, np.zeros((6, 1)), np.zeros(6, int), counts)
+    in_chunks = coded_by(apart, chunks, 6, None, np.zeros(6, int), counts)
     assert [type(kind) for kind in apart.kinds] == [type(kind) for kind in together.kinds]
     np.testing.assert_array_equal(in_chunks, coded)
     assert pickle.dumps(apart) == pickle.dumps(together)
+
+
+def test_rows_are_coded_in_another_order():
+    folds, places = np.array([0, 1, 2, 0, 1, 2]), np.array([3, 0, 5, 1, 2, 4])
+    table, coded = coded_and_taught(PEOPLE, folds=folds, n_targets=1)
+    found = coded_by(learned(PEOPLE, n_targets=1), PEOPLE, 6, None, folds, None, places)
+    np.testing.assert_array_equal(found[places], coded)
+    assert coded[:, table.layout.block(KEY)].ravel().tolist() == [1, 2, 3, 1, 2, 3]
+
+
+def test_the_encoding_of_many_rows_has_its_means_from_some_of_them(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(3000, 2))
+    expected = coded_and_taught(X)[0].encoding_means
+    monkeypatch.setattr(module, "MAX_MEANS", 1000)
+    found = coded_and_taught(X)[0].encoding_means
+    assert 0.0 < np.abs(found - expected).max() < 0.05
 
 
 def test_a_column_of_two_types_in_two_chunks_is_refused_by_name_and_place():

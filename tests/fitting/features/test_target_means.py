@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlp_estimator.fitting.features.target_means import MAX_NUMBERS, MAX_PRIOR, MIN_PRIOR, TargetMeans, _likely_prior
+from mlp_estimator.fitting.features import target_means as module
+from mlp_estimator.fitting.features.target_means import (
+    MAX_NUMBERS,
+    MAX_PRIOR,
+    MIN_PRIOR,
+    Stretch,
+    TargetMeans,
+    _likely_prior,
+)
 
 RNG = np.random.default_rng(0)
 N, N_FOLDS = 120, 4
@@ -17,8 +25,8 @@ NETWORKS = pytest.mark.parametrize("left_out", [(), (2,), (1, 3)])
 
 
 def learned(codes=CODES, y=Y, folds=FOLDS, counts=None):
-    means = TargetMeans.of(N_LEVELS, y.shape[1])
-    means.learn(codes, N_LEVELS, folds, y, counts)
+    means, counts = TargetMeans.of(N_LEVELS, y.shape[1]), np.ones(len(y)) if counts is None else counts
+    means.learn(len(y), N_FOLDS, N_LEVELS, lambda rows: Stretch(codes[rows], folds[rows], y[rows], counts[rows]))
     return means
 
 
@@ -43,6 +51,15 @@ def test_a_category_of_two_levels_has_no_means():
 
 def test_targets_of_one_class_have_no_means():
     assert not TargetMeans.of([5, 5], 0)
+
+
+def test_means_of_several_stretches_are_those_of_all_rows(monkeypatch):
+    together = learned()
+    monkeypatch.setattr(module, "STRETCH_ROWS", 50)
+    apart = learned()
+    for name in ("sums", "counts", "priors", "center", "scale"):
+        for found, expected in zip(getattr(apart, name), getattr(together, name), strict=True):
+            np.testing.assert_allclose(found, expected)
 
 
 @NETWORKS
@@ -137,7 +154,8 @@ def test_of_many_classes_the_most_frequent_ones_have_means():
     y = np.eye(100)[RNG.choice(100, N, p=frequency)]
     means = learned(y=y)
     n = MAX_NUMBERS // 2
-    chosen = np.sort(np.argsort(-y.var(axis=0), kind="stable")[:n])
+    share = y.sum(axis=0) / N
+    chosen = np.sort(np.argsort(share**2 - share, kind="stable")[:n])
     for sums, place in zip(means.sums, (0, 2), strict=True):
         expected = [y[CODES[:, place] == level][:, chosen].sum(axis=0) for level in range(N_LEVELS[place])]
         np.testing.assert_allclose(sums.sum(axis=0), expected)

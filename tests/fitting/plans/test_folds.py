@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from fractions import Fraction
 
 import numpy as np
@@ -43,7 +44,8 @@ each_estimator = pytest.mark.parametrize(
 
 
 def plan_of(model, X=X_DIAB, y=Y_DIAB, weight=None, groups=None, validation=(None, None, None)):
-    return model._plan(X, y, weight, groups, validation)
+    with ExitStack() as stack:
+        return model._plan(X, y, weight, groups, validation, stack)
 
 
 def train(plan):
@@ -647,7 +649,53 @@ def test_a_fast_fit_trains_members_for_half_of_the_folds(Estimator, X, y, n_left
     for one, n_folds in zip(trained, (1, n_left_out), strict=True):
         for fold, state in zip(module._merged(plan.folds, n_folds), one.states, strict=True):
             rows, theta = fold.halves[0], state.of_parts[1]
-            np.testing.assert_allclose(one.raw[rows], raw_output(plan, theta, rows), atol=1e-12)
+            raw = one.raw[np.searchsorted(plan.rows, rows)]
+            np.testing.assert_allclose(raw, raw_output(plan, theta, rows), atol=1e-12)
+
+
+@pytest.mark.parametrize("grouped", [False, True], ids=["", "groups"])
+def test_a_large_fold_is_watched_in_part(grouped, monkeypatch):
+    monkeypatch.setattr(module, "MAX_WATCHED", 20)
+    groups = RNG.integers(0, 60, 300) if grouped else None
+    folds = make_folds(None, 300, 4, groups, np.random.RandomState(0))
+    for fold in folds:
+        watched = fold.watched(np.random.RandomState(1))
+        np.testing.assert_array_equal(watched.train, fold.train)  # the others of a group do not train
+        assert [len(half) for half in watched.halves] == [10, 10]
+        assert all(np.isin(half, of_fold).all() for half, of_fold in zip(watched.halves, fold.halves, strict=True))
+    (merged,) = module._merged(folds[:2], 2)
+    assert not np.isin(merged.train, np.concatenate([folds[0].left_out, folds[1].left_out])).any()
+
+
+@few_steps
+@each_estimator
+def test_out_of_fold_figures_are_of_the_watched_rows(Estimator, X, y, monkeypatch):
+    monkeypatch.setattr(module, "MAX_WATCHED", 10)
+    model = Estimator(**TWO).fit(X, y)
+    assert len(model.oof_rows_) == len(model.oof_prediction_) == 30
+    np.testing.assert_allclose(model.oof_target_, y[model.oof_rows_], rtol=1e-6)
+
+
+def test_rows_in_a_file_lie_by_fold_with_watched_rows_first_and_others_in_random_blocks(monkeypatch):
+    monkeypatch.setattr(module, "BLOCK_ROWS", 8)
+    monkeypatch.setattr(module, "MAX_WATCHED", 6)
+    rng = np.random.RandomState(0)
+    folds = [fold.watched(rng) for fold in make_folds(None, 100, 4, None, rng)]
+    order, stored = module.in_blocks(folds, 2, rng)
+    assert sorted(order) == list(range(100))
+    start = 0
+    for k, (fold, other) in enumerate(zip(folds, stored, strict=True)):
+        assert other.left_out.tolist() == list(range(start, start + len(fold.left_out)))
+        np.testing.assert_array_equal(np.sort(order[other.left_out]), fold.left_out)
+        n_watched = 6 if k < 2 else 0
+        if n_watched:
+            for half, place in zip(fold.halves, other.halves, strict=True):
+                np.testing.assert_array_equal(order[place], half)
+            assert np.concatenate(other.halves).tolist() == list(range(start, start + 6))
+        block = order[start + n_watched : start + n_watched + 8]
+        assert (np.diff(block) > 0).all()  # as they arrive
+        assert np.ptp(block) > 30
+        start += len(fold.left_out)
 
 
 def test_at_least_two_folds_have_members():

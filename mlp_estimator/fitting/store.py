@@ -1,0 +1,75 @@
+"""Coded rows that memory cannot hold, in a file that goes when the fit ends."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class StoredRows(np.memmap):
+    """Rows in a file, mapped into memory; the engine releases what it has read after each epoch."""
+
+    def release(self) -> None:
+        """Let go of the pages that are in memory: they are read again, or written first, as needed."""
+        if isinstance(self.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self.base.madvise(mmap.MADV_DONTNEED)
+
+
+def release(rows: NDArray[Any]) -> None:
+    """Let go of what is in memory of rows in a file."""
+    if isinstance(rows, StoredRows):
+        rows.release()
+
+
+def memory_of_machine() -> float:
+    """Return the bytes of memory of this machine, infinity where the system does not tell."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return np.inf
+
+
+@contextmanager
+def zeros_in_file(shape: tuple[int, int], dtype: str, folder: str | os.PathLike[str] | None) -> Iterator[StoredRows]:
+    """Yield an array of zeros in a file, which is removed at the end, in ``folder`` or among the temporary ones.
+
+    Raises
+    ------
+    OSError
+        If there is no such folder, or no room for the file.
+    """
+    n_bytes = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    try:
+        directory = tempfile.TemporaryDirectory(prefix="mlp_estimator-", dir=folder)
+    except OSError as error:
+        raise OSError(f"cache_dir={folder!r} cannot hold the coded table: {error}.") from None
+    with directory as name:
+        path = Path(name, "rows")
+        try:
+            with open(path, "wb") as file:  # room for all of it, or the process would be killed later
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, n_bytes)
+                else:
+                    file.truncate(n_bytes)
+        except OSError as error:
+            raise OSError(
+                f"The coded table takes {n_bytes / 1e6:.0f} MB, for which {Path(name).parent} has no room: "
+                f"{error.strerror}. Name another folder by cache_dir, or allow more memory by max_memory."
+            ) from None
+        yield StoredRows(path, dtype, "r+", shape=shape)
+
+
+def zeros(shape: tuple[int, int], dtype: str, folder: str | os.PathLike[str] | None, max_bytes: float) -> Any:
+    """Return a context with an array of zeros, in memory if it takes at most so many bytes, otherwise in a file."""
+    if shape[0] * shape[1] * np.dtype(dtype).itemsize <= max_bytes:
+        array: NDArray[Any] = np.zeros(shape, dtype)
+        return nullcontext(array)
+    return zeros_in_file(shape, dtype, folder)

@@ -1,0 +1,73 @@
+"""Coded rows in a file: there while the fit runs, gone afterwards, and one sentence where there is no room."""
+
+import os
+import subprocess
+
+import numpy as np
+import pytest
+
+from mlp_estimator.fitting.store import StoredRows, memory_of_machine, release, zeros
+
+
+def test_small_tables_stay_in_memory_and_large_ones_are_in_a_file(tmp_path):
+    with zeros((10, 4), "float32", tmp_path, 160) as rows:
+        assert type(rows) is np.ndarray
+        assert not list(tmp_path.iterdir())
+    with zeros((10, 4), "float32", tmp_path, 159) as rows:
+        assert isinstance(rows, StoredRows)
+        assert (rows.shape, rows.dtype, rows.any()) == ((10, 4), np.float32, False)
+        assert sum(path.stat().st_size for path in tmp_path.rglob("rows")) == 160
+    assert not list(tmp_path.iterdir())
+
+
+def test_released_rows_keep_what_was_written(tmp_path):
+    with zeros((5000, 4), "float64", tmp_path, 0) as rows:
+        rows[:] = np.arange(20_000.0).reshape(5000, 4)
+        for part in (rows, rows[100:], np.zeros(3)):
+            release(part)
+        np.testing.assert_array_equal(rows.ravel(), np.arange(20_000))
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="madvise and /proc as on Linux")
+def test_released_rows_are_not_in_memory(tmp_path):
+    def resident():
+        with open("/proc/self/smaps_rollup") as lines:
+            return next(int(line.split()[1]) for line in lines if line.startswith("Rss"))
+
+    with zeros((2**20, 8), "float64", tmp_path, 0) as rows:
+        rows[:] = 1.0
+        full = resident()
+        release(rows)
+        assert full - resident() > 40_000  # kB, of 64 MB
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_the_file_goes_with_an_error(error, tmp_path):
+    with pytest.raises(error), zeros((10, 4), "float32", tmp_path, 0):
+        raise error
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(OSError, match=r"cache_dir=.*nowhere.* cannot hold the coded table"):
+        zeros((10, 4), "float32", tmp_path / "nowhere", 0).__enter__()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of one megabyte."""
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("this process may not mount a file system")
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_a_full_disk_is_one_sentence_and_nothing_is_left(small_disk):
+    with pytest.raises(OSError, match=r"takes 4 MB, for which .* has no room: No space left on device\. Name another"):
+        zeros((10**5, 10), "float32", small_disk, 0).__enter__()
+    assert not list(small_disk.iterdir())
+
+
+def test_the_memory_of_the_machine_is_some_bytes():
+    assert memory_of_machine() > 2**28
