@@ -101,15 +101,20 @@ class Chunks:
             _require_name(argument, name, self.names)
         parts: dict[str, list[NDArray[Any]]] = {argument: [] for argument in named}
         n_rows, columns = 0, list(dict.fromkeys(named.values()))
+        kept: dict[Any, Any] = {}  # of equal labels only one is
         for place, table in self.read(columns):
             with located(place):
                 frame = read_frame(table)
                 for argument, name in named.items():
                     _require_name(argument, name, frame.names)
-                    parts[argument].append(frame.values(name))
+                    values = frame.values(name)
+                    if place and values.dtype.kind == "O":
+                        equal, values = [kept.setdefault(value, value) for value in values], np.empty_like(values)
+                        values[:] = equal
+                    parts[argument].append(values)
             n_rows += frame.n_rows
-        values = {argument: _joined(of_chunks) for argument, of_chunks in parts.items() if of_chunks}
-        return replace(self, left_out=tuple(columns), n_read=n_rows), list({**arguments, **values}.values())
+        joined = {argument: np.concatenate(of_chunks) for argument, of_chunks in parts.items() if of_chunks}
+        return replace(self, left_out=tuple(columns), n_read=n_rows), list({**arguments, **joined}.values())
 
     def _compare(self, n_rows: int, totals: NDArray[np.float64]) -> None:
         """Raise an error if this pass has had other rows than expected."""
@@ -229,12 +234,3 @@ def _files(path: str) -> Any:
 def _require_name(argument: str, name: str, names: list[str] | None) -> None:
     if names is not None and name not in names:
         raise ValueError(f"{argument}={name!r} is no column of X: choose among {names}, or pass the values.")
-
-
-def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Return the values of all chunks, of equal objects only one."""
-    values = parts[0] if len(parts) == 1 else np.concatenate(parts)
-    if len(parts) > 1 and values.dtype.kind == "O":
-        kept: dict[Any, Any] = {}
-        values[:] = [kept.setdefault(value, value) for value in values.tolist()]
-    return values

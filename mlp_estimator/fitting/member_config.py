@@ -169,7 +169,7 @@ LARGE_PORTFOLIO = (PORTFOLIO[0], {**PORTFOLIO[1], "weight_decay": 0.2})
 
 SIZES = (
     Size(250_000, 1 / 4, LARGE_PORTFOLIO, 1024, 6000),
-    Size(60_000, 1 / 4, LARGE_PORTFOLIO, 512),
+    Size(60_000, 1 / 4, LARGE_PORTFOLIO, 256),
     Size(LARGE, 1 / 2, LARGE_PORTFOLIO, 256),
     Size(0),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -147,7 +148,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         self, X: Any, y: Any, sample_weight: Any, groups: Any, validation: tuple[Any, Any, Any], stack: ExitStack
     ) -> Folds:
         """Read the data; return the networks to train on them. Rows in a file are there until the stack ends."""
-        rng, dtype = check_random_state(self.random_state), np.dtype(self.dtype)
+        begun, rng, dtype = time.perf_counter(), check_random_state(self.random_state), np.dtype(self.dtype)
         chunks, (y, sample_weight, groups) = read_chunks(X).take_out(y=y, sample_weight=sample_weight, groups=groups)
         validate_data(cast(Any, self), chunks.first().native, skip_check_array=True)
         y = read_targets("y", y, chunks.n_rows, as_labels=self._has_labels)
@@ -208,7 +209,11 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         if validated:
             data.held_out = self._read_held_out(data, table, *validation)
         seeds = draw_seeds(rng, (len(configs) + 1, n_members))
-        return Folds(settings, data, configs, watched, seeds, self.batch_size, row_numbers, preset)
+        if self.verbose:
+            print(
+                f"{n_rows:,} rows of {len(table.kinds)} columns read and coded in {time.perf_counter() - begun:.1f} s"
+            )
+        return Folds(settings, data, configs, watched, seeds, self.batch_size, row_numbers, preset, bool(self.verbose))
 
     def _read_held_out(self, data: FitData, table: Table, X: Any, y: Any, sample_weight: Any) -> HeldOut:
         """Read a validation set of the user."""

@@ -100,7 +100,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         Folder for this file, which is removed at the end of the fit. None is that of temporary files.
 
     verbose : bool or int, default=False
-        Whether to print the loss of each epoch of each member.
+        1 prints a line for each cycle of each setting, with the out-of-fold loss so far and the time; 2 also the loss
+        of each epoch of each member.
 
     class_weight : 'balanced', dict, list of dict or None, default=None
         Weights of the classes in the loss, multiplied by the sample weights. A dict maps labels to weights. For label

@@ -92,7 +92,7 @@ class TabularParameters(Persistent):
             "early_stopping": True,
             "scoring": "loss" if self.scoring is None else self.scoring,
             "dtype": self.dtype,
-            "verbose": self.verbose,
+            "verbose": self.verbose > 1,
             **self._loss_parameters(),
         }
         return Settings.of(parameters)

@@ -108,7 +108,8 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         Folder for this file, which is removed at the end of the fit. None is that of temporary files.
 
     verbose : bool or int, default=False
-        Whether to print the loss of each epoch of each member.
+        1 prints a line for each cycle of each setting, with the out-of-fold loss so far and the time; 2 also the loss
+        of each epoch of each member.
 
     loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'gaussian_nll', 'poisson', 'gamma'} or Loss, \
             default='squared_error'

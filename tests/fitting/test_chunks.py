@@ -110,6 +110,12 @@ def test_values_that_are_given_stay_as_they_are():
 def test_equal_labels_of_many_chunks_are_one_object(tmp_path):
     _, (y,) = read_chunks(SOURCES["pattern"](tmp_path)).take_out(y="label")
     assert len(set(map(id, y))) == 2
+    labels = np.array([f"label {k % 3}" for k in range(9)], dtype=object)
+    before = list(map(id, labels))
+    parts = [pd.DataFrame({"label": labels[k : k + 3]}, dtype=object, copy=False) for k in (0, 3, 6)]
+    _, (y,) = read_chunks(lambda: iter(parts)).take_out(y="label")
+    assert len(set(map(id, y))) == 3
+    assert list(map(id, labels)) == before  # those of the user
 
 
 @pytest.mark.parametrize("source", ["frame", "pattern", "function", "lazy frame of polars"])

@@ -6,6 +6,7 @@ The recipe, its formulas and figures: ``docs/tabular.md``.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -149,6 +150,7 @@ class Folds:
     batch_size: int | str
     row_numbers: Rows
     preset: Preset
+    verbose: bool = False
 
     def train(self, trained: list[Trained], n_jobs: int | None, observer: Any = None) -> None:
         """Train all configurations cycle by cycle, and leave in ``trained`` what each has reached.
@@ -160,6 +162,7 @@ class Folds:
         # Where classes are nearly certain a hundredth of the log-loss is chance: 1 in all rows is the least.
         is_log_loss = self.data.targets.has_labels and self.settings.scoring == "loss"
         least_sum = 1.0 / self.data.encoded.n_rows if is_log_loss and least > 0.0 else -math.inf
+        begun = time.perf_counter()
         for cycle in range(N_CYCLES):
             if observer is not None:
                 observer.begin()
@@ -168,12 +171,25 @@ class Folds:
             results = Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls)
             for c, one in zip(going, results, strict=True):
                 trained[c : c + 1] = [one]
+                if self.verbose:
+                    print(self._progress(c, cycle, trained, time.perf_counter() - begun), flush=True)
             going = [c for c in going if trained[c].has_paused and trained[c].gains(least, least_sum)]
             if cycle in (1, 2) and self.folds:
                 weights = self.out_of_fold(trained).fit()[0]
                 going = [c for c in going if weights[c] >= self.preset.least_weight]
             if (observer is not None and observer.end()) or not going:
                 return
+
+    def _progress(self, c: int, cycle: int, trained: Sequence[Trained], seconds: float) -> str:
+        """Return a line about the end of a cycle of a configuration.
+
+        A cycle takes twice as long as the one before, and further ones may not be needed.
+        """
+        n_configs = len(self.configs)
+        done = (2**cycle * (1.0 + (c + 1) / n_configs) - 1.0) / (2**N_CYCLES - 1)
+        loss = f"out-of-fold loss {self.out_of_fold(trained).loss():.4g}, " if self.folds else ""
+        left = f"{seconds:.0f} s, at most {seconds * (1.0 / done - 1.0):.0f} s more"
+        return f"Setting {c + 1} of {n_configs}, cycle {cycle + 1} of {N_CYCLES} (at most): {loss}{left}"
 
     def learn_spread(self, residuals: NDArray[np.float64]) -> tuple[Fitted, NDArray[np.float64]]:
         """Return networks that expect the absolute residuals of rows, and what they expect of the training rows.
@@ -195,6 +211,7 @@ class Folds:
             configs=[SPREAD],
             folds=[fold.among(rows) for fold in self.folds],
             seeds=self.seeds[-1:],
+            verbose=False,
         )
         trained: list[Trained] = []
         plan.train(trained, None)
@@ -359,6 +376,11 @@ class OutOfFold:
         of_rows = self.encoded.take(rows)
         weights = self.targets.mix([raw[rows] for raw in self.raws], self.constants[rows], of_rows)
         return weights, self.targets.find_temperature(self.mixed(weights, rows), of_rows)
+
+    def loss(self) -> float:
+        """Return the mean loss of the mixture."""
+        rows = np.arange(len(self.constants))
+        return self.targets.mean_loss(self.encoded)(self.mixed(self.fit()[0], rows))
 
     def mixed(self, weights: NDArray[np.float64], rows: Rows) -> Array:
         """Return the mixture for some rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from fractions import Fraction
 
@@ -696,6 +697,23 @@ def test_rows_in_a_file_lie_by_fold_with_watched_rows_first_and_others_in_random
         assert (np.diff(block) > 0).all()  # as they arrive
         assert np.ptp(block) > 30
         start += len(fold.left_out)
+
+
+@few_steps
+@each_estimator
+def test_a_verbose_fit_prints_a_line_for_each_cycle(Estimator, X, y, capsys, monkeypatch):
+    monkeypatch.setenv("MLP_ESTIMATOR_KERNELS", "numpy")
+    options = {**TWO, "max_iter": 15, "preset": "best"}
+    model = Estimator(**options, verbose=1).fit(X, y)
+    _, read, *lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(rf"{len(y)} rows of {X.shape[1]} columns read and coded in \d+\.\d s", read)
+    pattern = r"Setting (\d) of 2, cycle (\d) of 4 \(at most\): out-of-fold loss (\S+), \d+ s, at most \d+ s more"
+    found = [re.fullmatch(pattern, line).groups() for line in lines]
+    assert [(setting, cycle) for setting, cycle, _ in found][:4] == [("1", "1"), ("2", "1"), ("1", "2"), ("2", "2")]
+    assert len({loss for *_, loss in found}) > 2
+    assert all(float(loss) > 0.0 for *_, loss in found)
+    Estimator(**options, verbose=2).fit(X, y)
+    assert capsys.readouterr().out.count("Iteration") >= model.n_iter_
 
 
 def test_at_least_two_folds_have_members():
