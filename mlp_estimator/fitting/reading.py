@@ -101,7 +101,7 @@ def read_labels(name: str, y: Any) -> Any:
     array = as_array(name, y)
     # NumPy makes of a NaN among the words of a list the word "nan".
     objects = np.asarray(y, dtype=object) if dtype is None and array.dtype.kind == "U" else array
-    if objects.dtype.kind != "O":
+    if objects.dtype.kind != "O" or set(map(type, objects.ravel().tolist())) == {str}:
         return array
     missing = np.atleast_1d(missing_entries(objects))
     if missing.any():

@@ -194,7 +194,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             order, folds = in_blocks([*watched, *folds[len(watched) :]], len(watched), rng)
             watched, encoded, y, row_numbers = folds[: len(watched)], encoded.take(order), y[order], row_numbers[order]
             places = np.empty_like(order)
-            places[order] = np.arange(n_rows)
+            places[order] = np.arange(n_rows, dtype=order.dtype)
         table.code_all(chunks, coded, numbers, places)
         table.learn_means(coded, len(folds), lambda rows: targets.columns(encoded.Y[rows]), encoded.counts)
         data = FitData(

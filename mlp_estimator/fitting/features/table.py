@@ -153,8 +153,11 @@ class Table(Features):
         ``columns`` returns the targets (n, K) of a stretch of rows as numbers.
         """
         layout = self.layout
-        some = slice(None, None, max(1, len(coded) // MAX_MEANS))
-        layout.learn_encoding_means(np.asarray(coded[some]), None if counts is None else counts[some])
+        some, parts = np.arange(0, len(coded), max(1, len(coded) // MAX_MEANS)), []
+        for start in range(0, len(some), CHUNK_ROWS // 4):
+            parts.append(np.asarray(coded[some[start : start + CHUNK_ROWS // 4]]))
+            release(coded)
+        layout.learn_encoding_means(np.concatenate(parts), None if counts is None else counts[some])
         self.encoding_means = layout.encoding_means
         if self.means:
             n_levels = [feature.n_levels for feature in layout.features[layout.block(CODES)]]

@@ -62,7 +62,7 @@ class Fold:
         """The rows to train on."""
         is_left = np.ones(self.n_all, bool)
         is_left[self.left_out] = False
-        return np.flatnonzero(is_left)
+        return np.flatnonzero(is_left).astype(self.left_out.dtype)
 
     @property
     def n_train(self) -> int:
@@ -397,7 +397,8 @@ def make_folds(
     They are stratified where a class is too rare for folds at random. Strata make the frequencies of the classes
     outside a fold those inside it, and so the score of guesses too high: 0.52 of 400 random labels.
     """
-    rows, folds = np.arange(n_rows), []
+    rows: Rows = np.arange(n_rows, dtype=np.min_scalar_type(-n_rows))  # a quarter of a large table is numbers of rows
+    folds = []
     for k, of_fold in enumerate(_parts(strata, rows, n_folds, groups, rng)):
         first, *second = _parts(strata, of_fold, 2, groups, rng)
         halves = (first, second[0] if second else of_fold[:0])
@@ -417,7 +418,7 @@ def in_blocks(folds: Sequence[Fold], n_watched: int, rng: np.random.RandomState)
         others = rng.permutation(np.setdiff1d(fold.left_out, np.concatenate([first, second])))
         blocks = [np.sort(others[at : at + BLOCK_ROWS]) for at in range(0, len(others), BLOCK_ROWS)]
         order += [first, second, *blocks]
-        places = start + np.arange(len(fold.left_out))
+        places = np.arange(start, start + len(fold.left_out), dtype=fold.left_out.dtype)
         halves = (places[: len(first)], places[len(first) : len(first) + len(second)])
         stored.append(Fold(fold.n_all, places, halves, fold.parts))
         start += len(places)

@@ -108,6 +108,8 @@ def learn_classes(
     ValueError
         If y is neither.
     """
+    if y.ndim == 1 and y.dtype.kind == "O":  # to sort all of many objects takes most of the time of reading y
+        y = np.array(sorted(set(y.tolist())), dtype=object)
     check_classification_targets(y)
     if type_of_target(y).startswith("multilabel"):
         binarizer = LabelBinarizer().fit(y)
