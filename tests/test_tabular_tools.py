@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import signal
+
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from samples import since_scikit_learn
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
-from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.metrics import log_loss, r2_score, roc_auc_score
 from sklearn.model_selection import HalvingGridSearchCV
 
 from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
+from mlp_estimator.fitting import chunks
 
 FAST = {"settings": [{"hidden_layer_sizes": (8,)}, {"hidden_layer_sizes": (4, 4)}], "n_folds": 2, "max_iter": 16}
 X_DIAB, Y_DIAB = (array[:200] for array in load_diabetes(return_X_y=True))
@@ -110,3 +116,58 @@ def test_a_cluster_trains_the_settings():
     )
     with cluster, distributed.Client(cluster), joblib.parallel_config("dask"):
         np.testing.assert_array_equal(clone(model).fit(X_DIAB, Y_DIAB).predict(X_DIAB), expected)
+
+
+def partition(k):
+    """A part of a table on a cluster: one is empty, and in one a column has no value."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {"size": rng.normal(size=300), "age": rng.normal(size=300), "town": rng.choice(list("abc"), 300)}
+    )
+    frame["label"] = np.where(frame["size"] + (frame["town"] == "a") > 0, "yes", "no")
+    frame.loc[100:199, "age"] = np.nan
+    return frame[[slice(0, 100), slice(0, 0), slice(100, 200), slice(200, 300)][k]]
+
+
+def survives(flags):
+    """Return a scorer that kills its process, a worker, at the first call for each flag."""
+    client = os.getpid()
+
+    def score(model, X, y):
+        for flag in flags:
+            if os.getpid() != client and not flag.exists():
+                flag.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        return -log_loss(y, model.predict_proba(X))
+
+    return score
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are killed as on Linux")
+@pytest.mark.filterwarnings("ignore")  # of processes that are gone
+def test_a_fit_survives_the_loss_of_workers(tmp_path, monkeypatch):
+    distributed = pytest.importorskip("dask.distributed")
+    frames = pytest.importorskip("dask.dataframe")
+    flags, cache = [tmp_path / "first", tmp_path / "second"], tmp_path / "cache"
+    cache.mkdir()
+    options = {**FAST, "random_state": 0, "max_memory": 0, "cache_dir": cache}
+    whole = pd.concat([partition(k) for k in range(4)])
+    expected = TabularMLPClassifier(**options, scoring=survives(flags)).fit(whole, "label").predict_proba(whole)
+    X, read, n_passes = frames.from_map(partition, range(4), meta=whole[:0]), chunks._partitions, itertools.count()
+    cluster = distributed.LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None)
+    with cluster, distributed.Client(cluster) as client, joblib.parallel_config("dask"):
+
+        def with_a_loss(table):
+            n = next(n_passes)
+            for k, part in enumerate(read(table)):
+                if k == 1 and n in (2, 3):  # statistics, coding
+                    os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+                yield part
+
+        monkeypatch.setattr(chunks, "_partitions", with_a_loss)
+        model = TabularMLPClassifier(**options, scoring=survives(flags)).fit(X, "label")
+        assert next(n_passes) == 4  # labels, the first rows, statistics, coding
+        assert all(flag.exists() for flag in flags)
+    np.testing.assert_array_equal(model.predict_proba(whole), expected)
+    assert not list(cache.iterdir())

@@ -173,7 +173,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         Y = targets.encode(y, dtype)
         encoded = Encoded(Y, targets.weigh(Y, weight), weight)
         counts = encoded.counts
-        folds = make_folds(targets.strata(Y), n_rows, self.n_folds, groups, rng)
+        n_members: Callable[[int], int] = (lambda n: 0) if validated else preset.n_members
+        folds = make_folds(targets.strata(Y), n_rows, self.n_folds, groups, rng, n_members)
         if len(folds) == 1 and not validated and n_rows > 1:
             warnings.warn(ONE_GROUP, UserWarning, stacklevel=4)
         table = Table.learn(
@@ -186,13 +187,11 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             n_targets=targets.n_columns,
             counts=counts,
         )
-        numbers, n_members = fold_of_rows(folds), preset.n_members(self.n_folds if validated else len(folds))
-        watched = [] if validated or len(folds) == 1 else [fold.watched(rng) for fold in folds[:n_members]]
+        numbers, places = fold_of_rows(folds), None
         coded = stack.enter_context(zeros(table.shape(n_rows), table.dtype, self.cache_dir, self._max_bytes))
-        places = None
         if isinstance(coded, StoredRows):
-            order, folds = in_blocks([*watched, *folds[len(watched) :]], len(watched), rng)
-            watched, encoded, y, row_numbers = folds[: len(watched)], encoded.take(order), y[order], row_numbers[order]
+            order, folds = in_blocks(folds, rng)
+            encoded, y, row_numbers = encoded.take(order), y[order], row_numbers[order]
             places = np.empty_like(order)
             places[order] = np.arange(n_rows, dtype=order.dtype)
         table.code_all(chunks, coded, numbers, places)
@@ -208,7 +207,9 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         )
         if validated:
             data.held_out = self._read_held_out(data, table, *validation)
-        seeds = draw_seeds(rng, (len(configs) + 1, n_members))
+        n_seeds = preset.n_members(self.n_folds if validated else len(folds))
+        seeds = draw_seeds(rng, (len(configs) + 1, n_seeds))
+        watched = [] if len(folds) == 1 else folds[: n_members(len(folds))]
         if self.verbose:
             print(
                 f"{n_rows:,} rows of {len(table.kinds)} columns read and coded in {time.perf_counter() - begun:.1f} s"

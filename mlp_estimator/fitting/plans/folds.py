@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
 
 from ...engine.batches import BLOCK_ROWS
@@ -76,7 +76,7 @@ class Fold:
 
     def watched(self, rng: np.random.RandomState) -> Fold:
         """Return the fold with a random part of its rows to be watched, where it has more than ``MAX_WATCHED``."""
-        if len(self.left_out) <= MAX_WATCHED:
+        if sum(map(len, self.halves)) <= MAX_WATCHED:
             return self
         first, second = (
             np.sort(rng.choice(half, min(len(half), MAX_WATCHED // 2), replace=False)) for half in self.halves
@@ -390,32 +390,38 @@ class OutOfFold:
 
 
 def make_folds(
-    strata: NDArray[Any] | None, n_rows: int, n_folds: int, groups: Any, rng: np.random.RandomState
+    strata: NDArray[Any] | None,
+    n_rows: int,
+    n_folds: int,
+    groups: Any,
+    rng: np.random.RandomState,
+    n_watched: Callable[[int], int] = int,
 ) -> list[Fold]:
     """Return folds at random, with no group in two folds; the halves of a fold are made in the same way.
 
     They are stratified where a class is too rare for folds at random. Strata make the frequencies of the classes
-    outside a fold those inside it, and so the score of guesses too high: 0.52 of 400 random labels.
+    outside a fold those inside it, and so the score of guesses too high: 0.52 of 400 random labels. ``n_watched`` tells
+    how many of so many folds are watched: the halves of the others are empty.
     """
     rows: Rows = np.arange(n_rows, dtype=np.min_scalar_type(-n_rows))  # a quarter of a large table is numbers of rows
-    folds = []
-    for k, of_fold in enumerate(_parts(strata, rows, n_folds, groups, rng)):
-        first, *second = _parts(strata, of_fold, 2, groups, rng)
+    parts, folds = _parts(strata, rows, n_folds, groups, rng), []
+    for k, of_fold in enumerate(parts):
+        first, *second = _parts(strata, of_fold, 2, groups, rng) if k < n_watched(len(parts)) else [of_fold[:0]]
         halves = (first, second[0] if second else of_fold[:0])
-        folds.append(Fold(n_rows, of_fold, halves, (k,)))
+        folds.append(Fold(n_rows, of_fold, halves, (k,)).watched(rng))
     return folds
 
 
-def in_blocks(folds: Sequence[Fold], n_watched: int, rng: np.random.RandomState) -> tuple[Rows, list[Fold]]:
+def in_blocks(folds: Sequence[Fold], rng: np.random.RandomState) -> tuple[Rows, list[Fold]]:
     """Return an order in which rows can be read from a file by blocks, and the folds of the table in this order.
 
-    A fold is one stretch. It begins with the watched rows of each of its halves, if it is one of the first
-    ``n_watched``; the others follow in blocks that are drawn at random.
+    A fold is one stretch. It begins with the watched rows of each of its halves; the others follow in blocks that are
+    drawn at random.
     """
     order, stored, start = [], [], 0
-    for k, fold in enumerate(folds):
-        first, second = fold.halves if k < n_watched else (fold.left_out[:0], fold.left_out[:0])
-        others = rng.permutation(np.setdiff1d(fold.left_out, np.concatenate([first, second])))
+    for fold in folds:
+        first, second = fold.halves
+        others = rng.permutation(np.delete(fold.left_out, np.searchsorted(fold.left_out, fold.validation)))
         blocks = [np.sort(others[at : at + BLOCK_ROWS]) for at in range(0, len(others), BLOCK_ROWS)]
         order += [first, second, *blocks]
         places = np.arange(start, start + len(fold.left_out), dtype=fold.left_out.dtype)
@@ -444,8 +450,12 @@ def _parts(
         return [rows]
     rarest = 0 if strata is None else int(np.bincount(strata).min())
     stratified = n_parts <= rarest < N_RANDOM * n_parts
-    splitters = (KFold, StratifiedKFold) if groups is None else (GroupKFold, StratifiedGroupKFold)
-    splitter: Any = splitters[stratified](n_parts, shuffle=True, random_state=rng.randint(2**31 - 1))
+    seed = rng.randint(2**31 - 1)
+    if groups is None and not stratified:  # as KFold does it, in less memory
+        shuffled = np.random.RandomState(seed).permutation(rows)
+        return [np.sort(part) for part in np.array_split(shuffled, n_parts)]
+    of_groups: Any = StratifiedGroupKFold if stratified else GroupKFold
+    splitter = (StratifiedKFold if groups is None else of_groups)(n_parts, shuffle=True, random_state=seed)
     parts = [rows[part] for _, part in splitter.split(np.empty((len(rows), 1)), strata, groups)]
     return [part for part in parts if len(part)]  # of few groups that differ in size some parts may be empty
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.model_selection import KFold
 
 from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.engine.layers import Dropout
@@ -84,6 +85,16 @@ def test_each_row_is_in_one_fold_and_trains_in_all_others(n_folds, grouped, stra
     assert len(folds) == n_folds
     sizes = np.bincount(fold)
     assert sizes.max() - sizes.min() <= (40 if grouped else 3 if strata is not None else 1)
+
+
+@pytest.mark.parametrize("n_rows", [17, 100])
+def test_folds_at_random_are_those_of_scikit_learn(n_rows):
+    seed = np.random.RandomState(3).randint(2**31 - 1)
+    folds = make_folds(None, n_rows, 5, None, np.random.RandomState(3))
+    splits = KFold(5, shuffle=True, random_state=seed).split(np.empty(n_rows))
+    for fold, (train, test) in zip(folds, splits, strict=True):
+        np.testing.assert_array_equal(fold.train, train)
+        np.testing.assert_array_equal(fold.validation, test)
 
 
 def test_classes_are_in_proportion_in_each_fold():
@@ -656,9 +667,9 @@ def test_a_fast_fit_trains_members_for_half_of_the_folds(Estimator, X, y, n_left
 
 @pytest.mark.parametrize("grouped", [False, True], ids=["", "groups"])
 def test_a_large_fold_is_watched_in_part(grouped, monkeypatch):
-    monkeypatch.setattr(module, "MAX_WATCHED", 20)
     groups = RNG.integers(0, 60, 300) if grouped else None
     folds = make_folds(None, 300, 4, groups, np.random.RandomState(0))
+    monkeypatch.setattr(module, "MAX_WATCHED", 20)
     for fold in folds:
         watched = fold.watched(np.random.RandomState(1))
         np.testing.assert_array_equal(watched.train, fold.train)  # the others of a group do not train
@@ -681,8 +692,9 @@ def test_rows_in_a_file_lie_by_fold_with_watched_rows_first_and_others_in_random
     monkeypatch.setattr(module, "BLOCK_ROWS", 8)
     monkeypatch.setattr(module, "MAX_WATCHED", 6)
     rng = np.random.RandomState(0)
-    folds = [fold.watched(rng) for fold in make_folds(None, 100, 4, None, rng)]
-    order, stored = module.in_blocks(folds, 2, rng)
+    folds = make_folds(None, 100, 4, None, rng, lambda n_folds: 2)
+    assert [len(fold.validation) for fold in folds] == [6, 6, 0, 0]
+    order, stored = module.in_blocks(folds, rng)
     assert sorted(order) == list(range(100))
     start = 0
     for k, (fold, other) in enumerate(zip(folds, stored, strict=True)):
