@@ -12,6 +12,7 @@ import pickle
 import traceback
 import warnings
 from contextlib import redirect_stdout, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
@@ -34,8 +35,10 @@ from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPClassifier, Tab
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.losses import REGRESSION
 from mlp_estimator.engine.solvers import SOLVERS
+from mlp_estimator.fitting import member_config
 from mlp_estimator.fitting.plans import folds
 
+FEW_STEPS = tuple(replace(size, max_steps=8) for size in member_config.SIZES)  # of 6000
 FUZZ = settings(
     max_examples=int(os.environ.get("MLP_FUZZ_EXAMPLES", "50")),
     derandomize="MLP_FUZZ_NEW" not in os.environ,
@@ -415,7 +418,7 @@ def test_networks(example):
 def test_tables(example):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folds, "MIN_STEPS", 4)  # of 1500
-        patch.setattr(folds, "MAX_STEPS", 8)
+        patch.setattr(member_config, "SIZES", FEW_STEPS)
         run(*example)
 
 
@@ -731,5 +734,5 @@ def run_changes(kind, n, y, weight, columns, chosen, container, container_again,
 def test_tables_of_columns(example):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folds, "MIN_STEPS", 4)  # of 1500
-        patch.setattr(folds, "MAX_STEPS", 8)
+        patch.setattr(member_config, "SIZES", FEW_STEPS)
         run_changes(*example)

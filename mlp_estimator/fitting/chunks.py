@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -26,6 +26,9 @@ FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "c
 """Formats of files, by the end of their names."""
 
 SAME_ROWS = "A table that is read in chunks is gone through several times, and has to yield the same rows each time."
+
+TableLike: TypeAlias = Any
+"""What the tabular estimators accept as X: a table, or a source of tables."""
 
 Pieces = Iterator[tuple[str, Any]]
 """Tables of any container, each with its place in the source, "" where there is only one."""

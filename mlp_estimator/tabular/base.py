@@ -22,9 +22,9 @@ from ..compat import CallbackSupportMixin, fit_method_with_callbacks
 from ..engine.kernels import form_of_process
 from ..engine.members import Array
 from ..engine.schedules import N_CYCLES
-from ..fitting.chunks import read_chunks, values_of
+from ..fitting.chunks import Chunks, TableLike, read_chunks, values_of
 from ..fitting.data import FitData, HeldOut, Source
-from ..fitting.features import Coded, Features, MatrixLike, Table
+from ..fitting.features import Coded, Features, Table
 from ..fitting.features.kinds.category import UNKNOWN
 from ..fitting.fitted import Fitted
 from ..fitting.held_out import check_validation_set, held_out_set
@@ -70,12 +70,12 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     @fit_method_with_callbacks
     def fit(
         self,
-        X: MatrixLike,
+        X: TableLike,
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
         groups: ArrayLike | None = None,
-        X_val: MatrixLike | None = None,
+        X_val: TableLike | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
     ) -> Self:
@@ -83,27 +83,30 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
         Parameters
         ----------
-        X : {DataFrame, array-like} of shape (n_samples, n_features)
+        X : {DataFrame, array-like, path, dataset, callable} of shape (n_samples, n_features)
             The table: a frame of pandas, polars, pyarrow, Dask or another library that narwhals reads, also a lazy one,
             an array, or a list of lists. Text, categories, booleans, dates and missing values are read as they are.
+            Also a path, folder or pattern of Parquet, CSV or Arrow files, a dataset of pyarrow, or a function that
+            returns an iterator of tables, each time the same: these, lazy frames of polars and frames of Dask are read
+            in chunks.
 
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Class labels or label indicators, or numbers of any scale.
+        y : str or array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Class labels or label indicators, or numbers of any scale, or the name of their column in `X`.
 
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the samples. A sample of weight 0 is left out.
+        sample_weight : str or array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples, or the name of their column. A sample of weight 0 is left out.
 
-        groups : array-like of shape (n_samples,), default=None
-            Group of each sample. No group is in two folds.
+        groups : str or array-like of shape (n_samples,), default=None
+            Group of each sample, or the name of their column, which is no feature then. No group is in two folds.
 
         X_val : {DataFrame, array-like} of shape (n_val, n_features), default=None
             A validation set. All members then train on all of `X` and watch this set; no folds are made.
 
-        y_val : array-like of shape (n_val,) or (n_val, n_outputs), default=None
-            Targets of the validation set.
+        y_val : str or array-like of shape (n_val,) or (n_val, n_outputs), default=None
+            Targets of the validation set, or the name of their column in `X_val`.
 
-        sample_weight_val : array-like of shape (n_val,), default=None
-            Weights of the validation set.
+        sample_weight_val : str or array-like of shape (n_val,), default=None
+            Weights of the validation set, or the name of their column.
 
         Returns
         -------
@@ -115,6 +118,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         ValueError, TypeError
             If the table or the targets cannot be read, or parameters do not go together. A previously fitted estimator
             does not change then.
+        OSError
+            If a table larger than `max_memory` has no room in `cache_dir`.
         """
         if self.verbose and form_of_process() == "numpy":
             print(NOT_COMPILED)
@@ -149,21 +154,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     ) -> Folds:
         """Read the data; return the networks to train on them. Rows in a file are there until the stack ends."""
         begun, rng, dtype = time.perf_counter(), check_random_state(self.random_state), np.dtype(self.dtype)
-        chunks, (y, sample_weight, groups) = read_chunks(X).take_out(y=y, sample_weight=sample_weight, groups=groups)
-        validate_data(cast(Any, self), chunks.first().native, skip_check_array=True)
-        y = read_targets("y", y, chunks.n_rows, as_labels=self._has_labels)
-        n_rows = y.shape[0]
-        chunks = replace(chunks, n_read=n_rows)
-        weight = read_weights(sample_weight, np.empty((n_rows, 1)), dtype)
-        if groups is not None:
-            groups = np.asarray(groups)
-            check_consistent_length(y, groups)
-        row_numbers = np.arange(n_rows)
-        if weight is not None and not weight.all():  # a row of weight 0 is not there
-            present = weight > 0
-            row_numbers = row_numbers[present]
-            chunks, y, weight = chunks.where(present), y[present], weight[present]
-            groups = None if groups is None else groups[present]
+        chunks, row_numbers, y, weight, groups = self._read_rows(X, y, sample_weight, groups)
         n_rows = len(row_numbers)
         preset = PRESETS[self.preset].for_rows(n_rows)
         configs = self._configs(preset)
@@ -172,7 +163,6 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         targets = self._learn_targets(settings, y, weight)
         Y = targets.encode(y, dtype)
         encoded = Encoded(Y, targets.weigh(Y, weight), weight)
-        counts = encoded.counts
         n_members: Callable[[int], int] = (lambda n: 0) if validated else preset.n_members
         folds = make_folds(targets.strata(Y), n_rows, self.n_folds, groups, rng, n_members)
         if len(folds) == 1 and not validated and n_rows > 1:
@@ -185,10 +175,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             n_bins=self.n_bins,
             dtype=dtype.name,
             n_targets=targets.n_columns,
-            counts=counts,
+            counts=encoded.counts,
         )
-        numbers, places = fold_of_rows(folds), None
         coded = stack.enter_context(zeros(table.shape(n_rows), table.dtype, self.cache_dir, self._max_bytes))
+        numbers, places = fold_of_rows(folds), None
         if isinstance(coded, StoredRows):
             order, folds = in_blocks(folds, rng)
             encoded, y, row_numbers = encoded.take(order), y[order], row_numbers[order]
@@ -196,25 +186,39 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             places[order] = np.arange(n_rows, dtype=order.dtype)
         table.code_all(chunks, coded, numbers, places)
         table.learn_means(coded, len(folds), lambda rows: targets.columns(encoded.Y[rows]), encoded.counts)
-        data = FitData(
-            X=coded,
-            features=table,
-            targets=targets,
-            encoded=encoded,
-            dtype=dtype,
-            source=Source(coded, y, encoded.sample_weight),
-            predictor=self._predicting,
-        )
+        source = Source(coded, y, encoded.sample_weight)
+        data = FitData(coded, table, targets, encoded, dtype, source, self._predicting)
         if validated:
             data.held_out = self._read_held_out(data, table, *validation)
         n_seeds = preset.n_members(self.n_folds if validated else len(folds))
         seeds = draw_seeds(rng, (len(configs) + 1, n_seeds))
         watched = [] if len(folds) == 1 else folds[: n_members(len(folds))]
         if self.verbose:
-            print(
-                f"{n_rows:,} rows of {len(table.kinds)} columns read and coded in {time.perf_counter() - begun:.1f} s"
-            )
+            seconds = time.perf_counter() - begun
+            print(f"{n_rows:,} rows of {len(table.kinds)} columns read and coded in {seconds:.1f} s")
         return Folds(settings, data, configs, watched, seeds, self.batch_size, row_numbers, preset, bool(self.verbose))
+
+    def _read_rows(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any
+    ) -> tuple[Chunks, NDArray[np.intp], NDArray[Any], Any, Any]:
+        """Return the table, the numbers of its rows in X, their targets, weights and groups.
+
+        A row of weight 0 is not there.
+        """
+        chunks, (y, sample_weight, groups) = read_chunks(X).take_out(y=y, sample_weight=sample_weight, groups=groups)
+        validate_data(cast(Any, self), chunks.first().native, skip_check_array=True)
+        y = read_targets("y", y, chunks.n_rows, as_labels=self._has_labels)
+        row_numbers = np.arange(y.shape[0])
+        chunks = replace(chunks, n_read=len(row_numbers))
+        weight = read_weights(sample_weight, np.empty((len(row_numbers), 1)), np.dtype(self.dtype))
+        if groups is not None:
+            groups = np.asarray(groups)
+            check_consistent_length(y, groups)
+        if weight is None or weight.all():
+            return chunks, row_numbers, y, weight, groups
+        present = weight > 0
+        groups = None if groups is None else groups[present]
+        return chunks.where(present), row_numbers[present], y[present], weight[present], groups
 
     def _read_held_out(self, data: FitData, table: Table, X: Any, y: Any, sample_weight: Any) -> HeldOut:
         """Read a validation set of the user."""

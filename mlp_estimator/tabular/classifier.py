@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..compat import StrOptions
 from ..engine.members import Array
-from ..fitting.features import MatrixLike
+from ..fitting.chunks import TableLike
 from ..fitting.intervals import Residuals, label_set
 from ..fitting.plans import Folds
 from ..fitting.plans.folds import Trained
@@ -190,7 +190,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         attributes = super()._attributes(plan, trained)
         return attributes | {"temperature_": attributes["_fitted"].temperature}
 
-    def predict_proba(self, X: MatrixLike) -> Array:
+    def predict_proba(self, X: TableLike) -> Array:
         """Predict class probabilities.
 
         Parameters
@@ -205,7 +205,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         """
         return self._predict(X)
 
-    def predict_members(self, X: MatrixLike) -> Array:
+    def predict_members(self, X: TableLike) -> Array:
         """Predict class probabilities by the members of each fold.
 
         Parameters
@@ -220,7 +220,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         """
         return self._predict(X, members=True)
 
-    def predict(self, X: MatrixLike) -> NDArray[Any]:
+    def predict(self, X: TableLike) -> NDArray[Any]:
         """Predict class labels.
 
         Parameters
@@ -235,7 +235,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         """
         return self._predict_decoded(X)
 
-    def predict_set(self, X: MatrixLike, coverage: float = 0.9, *, by: str | int | None = None) -> NDArray[np.bool_]:
+    def predict_set(self, X: TableLike, coverage: float = 0.9, *, by: str | int | None = None) -> NDArray[np.bool_]:
         """Predict sets of labels that contain the true label with a given frequency.
 
         Parameters

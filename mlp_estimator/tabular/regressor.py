@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..compat import Interval, StrOptions
 from ..engine.losses import REGRESSION, Loss, LossName
 from ..engine.members import Array
-from ..fitting.features import MatrixLike
+from ..fitting.chunks import TableLike
 from ..fitting.intervals import Residuals, interval
 from ..fitting.jobs import interrupts_are_raised
 from ..fitting.plans import Folds
@@ -200,10 +200,10 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         return Numbers.learn(y, sample_weight, settings.loss(self.loss), standardise=True)
 
     @overload
-    def predict(self, X: MatrixLike, return_std: Literal[False] = False) -> Array: ...
+    def predict(self, X: TableLike, return_std: Literal[False] = False) -> Array: ...
     @overload
-    def predict(self, X: MatrixLike, return_std: Literal[True]) -> tuple[Array, Array]: ...
-    def predict(self, X: MatrixLike, return_std: bool = False) -> Array | tuple[Array, Array]:
+    def predict(self, X: TableLike, return_std: Literal[True]) -> tuple[Array, Array]: ...
+    def predict(self, X: TableLike, return_std: bool = False) -> Array | tuple[Array, Array]:
         """Predict target values.
 
         Parameters
@@ -235,7 +235,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         mean, variance = self._predict(X, mean_and_variance, members=True)
         return squeeze_outputs(mean), squeeze_outputs(np.sqrt(variance))
 
-    def predict_members(self, X: MatrixLike) -> Array:
+    def predict_members(self, X: TableLike) -> Array:
         """Predict target values by the members of each fold.
 
         Parameters
@@ -252,7 +252,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         return squeeze_outputs(self._numbers.means(members))
 
     def predict_interval(
-        self, X: MatrixLike, coverage: float = 0.9, *, by: str | int | None = None
+        self, X: TableLike, coverage: float = 0.9, *, by: str | int | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predict intervals that contain the target with a given frequency.
 

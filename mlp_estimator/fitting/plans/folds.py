@@ -202,7 +202,7 @@ class Folds:
         sizes = residuals + SMALLEST_SPREAD * (np.average(residuals, weights=encoded.sample_weight) or 1.0)
         targets = Numbers.learn(sizes, encoded.sample_weight, GammaDeviance(), standardise=True)
         encoded = replace(encoded, Y=targets.encode(sizes, data.dtype))
-        X = data.X if len(rows) == len(data.X) else data.X[rows]
+        X = data.X if len(rows) == len(data.X) else np.asarray(data.X[rows])
         data = replace(data, X=X, targets=targets, encoded=encoded, source=Source(X, sizes, encoded.sample_weight))
         plan = replace(
             self,
@@ -485,7 +485,7 @@ def _passes(max_iter: int, steps_per_pass: int, max_steps: int) -> tuple[int | F
     if max_steps >= MIN_EPOCHS * steps_per_pass:
         of_epoch = -(-MIN_EPOCH_STEPS // steps_per_pass)
         return of_epoch, min(max_iter, -(-min(n_passes, max_steps // steps_per_pass) // of_epoch))
-    n_parts = -(-MANY_EPOCHS * steps_per_pass // max_steps)
+    n_parts = min(-(-MANY_EPOCHS * steps_per_pass // max_steps), steps_per_pass)
     return Fraction(1, n_parts), min(max_iter, round(n_parts * max_steps / steps_per_pass))
 
 
