@@ -219,6 +219,8 @@ TABULAR = {
     "dtype": ["float32", "float64", "float16", None],
     "random_state": [0, None, Generator(0), "seed"],
     "n_jobs": [None, 1, "many"],
+    "max_memory": [None, 0, 1e3, -1, "much"],
+    "cache_dir": [None, "nowhere", 3],
     "verbose": [False, True, -1],
 }  # fmt: skip
 KINDS = {

@@ -160,7 +160,8 @@ def test_other_rows_in_a_later_pass_are_refused(kind):
     chunks, _ = read_chunks(one).take_out(y=None)
     chunks.n_read = N
     assert rows(chunks) == EXPECTED
-    with pytest.raises(ValueError, match="has to yield the same rows each time"):
+    message = r"X has \d+ rows" if "rows" in kind else "X has other values"
+    with pytest.raises(ValueError, match=message):
         list(chunks)
 
 

@@ -667,6 +667,7 @@ CONFIGURATIONS = [
     TabularMLPRegressor(**FAST),
     pytest.param(TabularMLPRegressor(**FAST, loss="huber"), marks=pytest.mark.slow),
     pytest.param(TabularMLPClassifier(**FAST, class_weight="balanced"), marks=pytest.mark.slow),
+    pytest.param(TabularMLPClassifier(**FAST, max_memory=0), marks=pytest.mark.slow),
 ]
 
 

@@ -27,7 +27,7 @@ LARGE = 10_000
 MIN_BINS, MAX_BINS, ROWS_PER_BIN = 32, 128, 160
 """Bins of a number: so many rows for each, within bounds."""
 
-MAX_MEANS = 2**17
+MAX_MEANS = 2**16
 """Rows from which the means of the encoding are learned; of many more rows every second one, or third, and so on."""
 
 MAX_COLUMNS, MAX_COLUMNS_LARGE = 512, 2048

@@ -11,6 +11,7 @@ from problems import objective, once, run_of
 
 from mlp_estimator import MLPClassifier
 from mlp_estimator.engine.activations import ACTIVATIONS
+from mlp_estimator.engine.batches import Data
 from mlp_estimator.engine.losses import LOSSES
 from mlp_estimator.engine.optimizers import OPTIMIZERS
 from mlp_estimator.engine.runs import objective_of
@@ -88,3 +89,18 @@ def test_epochs_that_are_parts_of_a_pass_make_a_pass_together(n_parts, batch_siz
         assert one.state.progress.n_seen == pytest.approx(90, abs=parts)
         thetas.append(one.theta)
     np.testing.assert_array_equal(*thetas)
+
+
+def test_rows_in_a_file_are_released_after_each_epoch():
+    released = []
+
+    class InFile(np.ndarray):
+        def release(self):
+            released.append(1)
+
+    o = objective("tanh", "squared_error", n=45)
+    (data,) = o.data
+    one = run_of(o, batch_size=10, max_iter=3)
+    one.data = Data(data.X.view(InFile), data.Y)
+    SOLVERS["adam"].run([one])
+    assert len(released) == 3

@@ -675,7 +675,8 @@ def test_a_large_fold_is_watched_in_part(grouped, monkeypatch):
         np.testing.assert_array_equal(watched.train, fold.train)  # the others of a group do not train
         assert [len(half) for half in watched.halves] == [10, 10]
         assert all(np.isin(half, of_fold).all() for half, of_fold in zip(watched.halves, fold.halves, strict=True))
-    (merged,) = module._merged(folds[:2], 2)
+    (merged,) = module._merged([fold.watched(np.random.RandomState(1)) for fold in folds[:2]], 2)
+    assert len(merged.validation) == 40
     assert not np.isin(merged.train, np.concatenate([folds[0].left_out, folds[1].left_out])).any()
 
 
