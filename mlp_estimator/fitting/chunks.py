@@ -58,7 +58,8 @@ class Chunks:
                 names = names or frame.names
                 frame = frame.in_order(names)
                 frame.place, stop = place, start + frame.n_rows
-                self._require_rows(stop, stop <= (self.n_read or stop))
+                if stop > (self.n_read or stop):
+                    raise ValueError(f"X has more rows than y or an earlier pass, {self.n_read}. {SAME_ROWS}")
                 if place and self.n_read is not None:
                     totals = frame.totals() + (totals if len(totals) else 0.0)
                 if self.chosen is not None and frame.n_rows:
@@ -121,15 +122,12 @@ class Chunks:
 
     def _compare(self, n_rows: int, totals: NDArray[np.float64]) -> None:
         """Raise an error if this pass has had other rows than expected."""
-        self._require_rows(n_rows, n_rows == (self.n_read or n_rows))
+        if n_rows < (self.n_read or 0):
+            raise ValueError(f"X has {n_rows} rows, fewer than y or an earlier pass, {self.n_read}. {SAME_ROWS}")
         before = self._totals[0] if self._totals else totals
         self._totals[:] = [before]
         if not np.allclose(totals, before, rtol=1e-9, atol=0.0, equal_nan=True):
             raise ValueError(f"X has other values than in the pass before. {SAME_ROWS}")
-
-    def _require_rows(self, n_rows: int, expected: bool) -> None:
-        if not expected:
-            raise ValueError(f"X has {n_rows} rows or more, and y or an earlier pass {self.n_read}. {SAME_ROWS}")
 
 
 @contextmanager
@@ -225,7 +223,7 @@ def _files(path: str) -> Any:
         what = "files of several formats" if formats else "no file"
         raise ValueError(f"X={path!r} names {what}: it has to name files that all end in one of {sorted(FORMATS)}.")
     (kind,) = set(formats.values())
-    # Nothing between two commas is missing, as pandas reads it.
+    # An empty field is missing, as pandas reads it.
     as_missing = pyarrow.csv.ConvertOptions(strings_can_be_null=True)
     reader = pyarrow.dataset.CsvFileFormat(convert_options=as_missing) if kind == "csv" else kind
     try:

@@ -22,6 +22,16 @@ class StoredRows(np.memmap):
         if isinstance(self.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
             self.base.madvise(mmap.MADV_DONTNEED)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Return what other processes map: the file, not what is in it."""
+        if isinstance(self.base, mmap.mmap):
+            return _mapped, (self.filename, self.dtype.str, self.shape)
+        return np.array(self).__reduce_ex__(protocol)  # some of the rows
+
+
+def _mapped(filename: str, dtype: str, shape: tuple[int, int]) -> StoredRows:
+    return StoredRows(filename, dtype, "r+", shape=shape)
+
 
 def release(rows: NDArray[Any]) -> None:
     """Let go of what is in memory of rows in a file."""
@@ -64,7 +74,7 @@ def zeros_in_file(shape: tuple[int, int], dtype: str, folder: str | os.PathLike[
                 f"The coded table takes {n_bytes / 1e6:.0f} MB, for which {Path(name).parent} has no room: "
                 f"{error.strerror}. Name another folder by cache_dir, or allow more memory by max_memory."
             ) from None
-        yield StoredRows(path, dtype, "r+", shape=shape)
+        yield _mapped(str(path), dtype, shape)
 
 
 def zeros(shape: tuple[int, int], dtype: str, folder: str | os.PathLike[str] | None, max_bytes: float) -> Any:

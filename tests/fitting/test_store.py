@@ -1,6 +1,7 @@
 """Coded rows in a file: there while the fit runs, gone afterwards, and one sentence where there is no room."""
 
 import os
+import pickle
 import subprocess
 
 import numpy as np
@@ -26,6 +27,19 @@ def test_released_rows_keep_what_was_written(tmp_path):
         for part in (rows, rows[100:], np.zeros(3)):
             release(part)
         np.testing.assert_array_equal(rows.ravel(), np.arange(20_000))
+
+
+def test_a_copy_by_pickle_is_the_file(tmp_path):
+    with zeros((5000, 4), "float64", tmp_path, 0) as rows:
+        pickled = pickle.dumps(rows)
+        assert len(pickled) < 1000
+        copy = pickle.loads(pickled)
+        rows[7] = 3.0
+        np.testing.assert_array_equal(copy[7], 3.0)
+        assert isinstance(copy, StoredRows)
+        some = pickle.loads(pickle.dumps(rows[5:9]))
+        np.testing.assert_array_equal(some, rows[5:9])
+        assert type(some) is np.ndarray
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="madvise and /proc as on Linux")
