@@ -13,6 +13,7 @@ probabilities, and the peak of the memory of the process.
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import resource
 import subprocess
@@ -140,7 +141,7 @@ def main():
     args = parser.parse_args()
     if args.one:
         name, n_rows, folder = json.loads(args.one)
-        print(json.dumps(measure(name, n_rows, eval(args.params), folder)))
+        print(json.dumps(measure(name, n_rows, ast.literal_eval(args.params), folder)))
         return
     for n_rows in (int(float(n)) for n in args.rows.split(",")):
         with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,7 @@
 A table in many files, in little memory
 =======================================
 
-A folder of Parquet files is fitted and predicted without being read as a whole: three passes over the files, with the
+A folder of Parquet files is fitted and predicted without being read as a whole: a few passes over the files, with the
 coded rows in memory, or in a file where these are too many. The second part reads the same rows from a Dask cluster.
 Needs pyarrow, and the extra ``dask``.
 """
@@ -53,7 +53,8 @@ def main():
             f"accuracy of new rows {model.score(new, 'returned'):.3f}, by the fit alone {model.oof_score_:.3f}"
         )
 
-        # Partitions are read one after the other. Workers train the settings: the fit survives the loss of one.
+        # Partitions are read one after the other. Workers train the settings.
+        # The fit survives the loss of a worker.
         frame = dd.read_parquet(folder)
         cluster = LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None

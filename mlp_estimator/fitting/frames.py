@@ -265,8 +265,8 @@ class Frame:
         return self.reordered([place[name] for name in names])
 
     def without(self, names: Sequence[str]) -> Frame:
-        """Return the table without the columns of these names."""
-        if not names or not isinstance(self._source, nw.DataFrame):
+        """Return the table without the columns of these names, as far as it has them."""
+        if not isinstance(self._source, nw.DataFrame) or not set(names).intersection(self._labels):
             return self
         return Frame(self._source.drop(names, strict=False))
 

@@ -749,6 +749,7 @@ def test_a_table_in_chunks_gives_the_bits_of_the_table_in_memory(Estimator, tmp_
         other = clone(model).fit(source, "target", sample_weight="weight", groups="shop")
         np.testing.assert_array_equal(other.predict(X), expected)
         np.testing.assert_array_equal(other.predict(source), expected)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(other)).predict(frame), expected)
         np.testing.assert_array_equal(other.oof_rows_, model.oof_rows_)
         assert other.score(source, "target", sample_weight="weight") == score
         assert list(other.feature_names_in_) == list(X.columns)

@@ -118,7 +118,6 @@ class Minibatch(Solver):
         n_passes, n_parts = runs[0].n_passes.numerator, runs[0].n_passes.denominator
         part, n_steps = runs[0].state.progress.n_epochs % n_parts, -(-n // batch_size)
         begin, end = (batch_size * (n_steps * k // n_parts) for k in (int(part), int(part) + 1))
-        end = min(end, n)
         steps = _Steps(runs, objective, update, n_passes * -(-(end - begin) // batch_size))
         for _ in range(n_passes):
             if runs[0].options["shuffle"] and not part:

@@ -119,13 +119,12 @@ class Table(Features):
         for frame in chunks:
             rows = slice(start, start + frame.n_rows)
             with located(frame.place):
-                if places is None:
-                    self.code(frame, out[rows])
-                else:
-                    out[places[rows]] = self.code(frame)
+                coded = self.code(frame, out[rows] if places is None else None)
             if self.means:
-                out[rows if places is None else places[rows], key] = folds[rows, None] + 1
-            release(out)
+                coded[:, key] = folds[rows, None] + 1
+            if places is not None:
+                out[places[rows]] = coded
+                release(out)
             start = rows.stop
 
     def code(self, frame: Frame, out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -204,14 +203,16 @@ class Table(Features):
     def pieces(self, rows: Chunks) -> Iterator[NDArray[Any]]:
         """Yield coded rows, of small chunks several together."""
         waiting: list[NDArray[Any]] = []
+        n_waiting = 0
         for frame in rows:
             for start in range(0, frame.n_rows, CHUNK_ROWS):
                 with located(frame.place):
                     coded = self.code(frame.rows(slice(start, start + CHUNK_ROWS)))
-                if waiting and sum(map(len, waiting)) + len(coded) > CHUNK_ROWS:
+                if waiting and n_waiting + len(coded) > CHUNK_ROWS:
                     yield _together(waiting)
-                    waiting = []
+                    waiting, n_waiting = [], 0
                 waiting.append(coded)
+                n_waiting += len(coded)
         yield _together(waiting)
 
     @property
@@ -245,12 +246,11 @@ class Learner:
             return self.kind
         before, holds = self.holds or frozenset(), column.holds()
         self.holds = before | holds
-        if self.kind is None or (holds and not before):
-            kind = kind_of(column)(column.name)
-            if start and type(kind) is not type(self.kind):
-                kind.learn(ArrayColumn(column.name, np.full(start, None)), None if counts is None else counts[:start])
-                self.kind = kind
-            self.kind = self.kind or kind
+        if self.kind is None:
+            self.kind = kind_of(column)(column.name)
+        elif holds and not before and type(self.kind) is not kind_of(column):  # until now it was without a value
+            self.kind, missing = kind_of(column)(column.name), ArrayColumn(column.name, np.full(start, None))
+            self.kind.learn(missing, None if counts is None else counts[:start])
         elif not self.kind.takes(self.holds):
             raise ValueError(
                 f"Column {column.name!r} holds {' and '.join(sorted(holds))}, and {' and '.join(sorted(before))} in "

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -151,6 +151,14 @@ class Folds:
     row_numbers: Rows
     preset: Preset
     verbose: bool = False
+    constants: Array = field(init=False)  # predictions (n, K) of ``rows`` by what is constant outside their fold
+
+    def __post_init__(self) -> None:
+        data = self.data
+        self.constants = np.empty((len(self.rows), data.targets.n_outputs), data.dtype)
+        for fold in self.folds:
+            places = np.searchsorted(self.rows, fold.validation)
+            self.constants[places] = data.targets.constant(data.encoded.take(fold.train))
 
     def train(self, trained: list[Trained], n_jobs: int | None, observer: Any = None) -> None:
         """Train all configurations cycle by cycle, and leave in ``trained`` what each has reached.
@@ -347,17 +355,13 @@ class Folds:
     @property
     def rows(self) -> Rows:
         """The numbers of the rows in folds, which have out-of-fold predictions."""
-        return np.sort(np.concatenate([fold.validation for fold in self.folds]))
+        return np.sort(np.concatenate([fold.validation for fold in self.folds] or [np.empty(0, np.intp)]))
 
     def out_of_fold(self, trained: Sequence[Trained]) -> OutOfFold:
         """Return the predictions of ``rows``, which have not been seen, by configurations and by a constant."""
-        targets, encoded, rows = self.data.targets, self.data.encoded, self.rows
-        raws = [one.raw for one in trained if one.raw is not None]
+        targets, raws = self.data.targets, [one.raw for one in trained if one.raw is not None]
         linked = np.stack([targets.linked(raw) for raw in raws])
-        constants = np.empty_like(linked[0])
-        for fold in self.folds:
-            constants[np.searchsorted(rows, fold.validation)] = targets.constant(encoded.take(fold.train))
-        return OutOfFold(targets, encoded.take(rows), raws, linked, constants)
+        return OutOfFold(targets, self.data.encoded.take(self.rows), raws, linked, self.constants)
 
 
 @dataclass

@@ -66,11 +66,7 @@ class Labels(Targets):
 
     def encode(self, y: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return class codes, or the probability of the second of two classes."""
-        if y.dtype.kind == "O":
-            code_of = {label: code for code, label in enumerate(self.classes.tolist())}
-            codes = np.fromiter(map(code_of.__getitem__, y.tolist()), np.intp, len(y))[:, None]
-        else:
-            codes = np.searchsorted(self.classes, y)[:, None]
+        codes = np.searchsorted(self.classes, y)[:, None]
         if self.loss.codes:
             return codes
         targets = codes.astype(dtype)

@@ -296,6 +296,14 @@ def test_epochs_and_passes_for_1500_to_6000_steps(max_iter, steps_per_pass, n_pa
     assert min(1500, 32 * max_iter) <= n_steps <= 6100
 
 
+@pytest.mark.parametrize("max_steps", [8, 100, 6000])
+def test_each_epoch_has_a_step(max_steps):
+    for steps_per_pass in (1, 5, 9, 40, 1000):
+        n_passes, n_epochs = module._passes(48, steps_per_pass, max_steps)
+        assert n_passes * steps_per_pass >= 1
+        assert n_epochs >= 1
+
+
 @pytest.mark.parametrize("end", [1 / 15, 3 / 15, 7 / 15, 1.0])
 def test_the_learning_rate_falls_to_0_at_the_end_of_each_of_four_cycles(end):
     start = (end - 1 / 15) / 2  # cycles double: 1, 2, 4 and 8 of 15 parts
