@@ -275,8 +275,14 @@ def test_functions_of_the_user(to_onnx):
     ("model", "sentence"),
     [
         (MLPGridSearchCV(MLPClassifier(), {}), "MLPGridSearchCV has no ONNX converter: convert its `best_estimator_`."),
-        (TabularMLPClassifier(), "TabularMLPClassifier has no ONNX converter: save it with joblib or skops."),
-        (TabularMLPRegressor(), "TabularMLPRegressor has no ONNX converter: save it with joblib or skops."),
+        (
+            TabularMLPClassifier(),
+            "TabularMLPClassifier has no ONNX converter: use mlp_estimator.onnx.to_onnx on it alone.",
+        ),
+        (
+            TabularMLPRegressor(),
+            "TabularMLPRegressor has no ONNX converter: use mlp_estimator.onnx.to_onnx on it alone.",
+        ),
     ],
 )
 def test_what_cannot_be_converted_says_so(model, sentence, to_onnx):

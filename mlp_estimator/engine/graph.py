@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Graph(Protocol):
-    """A graph under construction: ``g("Mul", a, b)`` adds a node, and returns the name of its output.
+    """A graph under construction: ``g("Mul", a, b)`` adds a node, and returns the name of its first output.
 
     Inputs are names; numbers and arrays become constants of the type ``dtype``.
     """

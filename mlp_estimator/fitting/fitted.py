@@ -120,8 +120,7 @@ class Fitted:
         # Float32 products raise the "invalid" flag now and then for finite numbers: the result tells, not the flag.
         with np.errstate(over="ignore", invalid="ignore"):
             for X in self.features.pieces(rows):
-                pairs = list(zip(self.mixture.tolist(), self.groups, strict=True))
-                weighted = [(w, group) for w, group in pairs if w > 0.0] or pairs[:1]
+                weighted = self.weighted
                 chunks = [group.outputs(X, self.features, n_layers) for _, group in weighted]
                 for of_groups in zip(*chunks, strict=True):
                     raws = [raw for _, raw in of_groups]
@@ -150,6 +149,12 @@ class Fitted:
             parts.append((self.rest * self.constant[:, None]).astype(raws[0].dtype))
         mixed: Array = sum(parts[1:], parts[0])
         return mixed
+
+    @property
+    def weighted(self) -> list[tuple[float, Networks]]:
+        """The groups that have a weight, each with it."""
+        pairs = list(zip(self.mixture.tolist(), self.groups, strict=True))
+        return [(w, group) for w, group in pairs if w > 0.0] or pairs[:1]
 
     @property
     def rest(self) -> float:

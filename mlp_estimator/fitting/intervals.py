@@ -72,10 +72,19 @@ def interval(
     R_i that of row i in fold k(i), the ends are the floor(a (n + 1))-th smallest of f_k(i) - s_k(i) R_i and the
     ceil((1 - a) (n + 1))-th smallest of f_k(i) + s_k(i) R_i, each row as often as it counts.
     """
-    n_rows = sum(of_fold.total for of_fold in residuals)
-    n_outside = float(np.floor(_rounded((1.0 - coverage) * (n_rows + 1.0))))
-    upper = -_smallest(-members, spread, residuals, n_outside)
-    return _smallest(members, spread, residuals, n_outside), upper
+    rank = n_outside(residuals, coverage)
+    upper = -_smallest(-members, spread, residuals, rank)
+    return _smallest(members, spread, residuals, rank), upper
+
+
+def n_outside(residuals: Sequence[Residuals], coverage: float) -> float:
+    """Return the rank of the ends of intervals, counted from outside; below 1 they are infinite."""
+    return float(np.floor(_rounded((1.0 - coverage) * (sum(of_fold.total for of_fold in residuals) + 1.0))))
+
+
+def n_within(scores: Sequence[Residuals], coverage: float) -> float:
+    """Return below how many lower scores a label belongs to a set."""
+    return _rounded(coverage * (sum(of_fold.total for of_fold in scores) + 1.0))
 
 
 def _smallest(
@@ -103,11 +112,10 @@ def label_set(members: NDArray[np.float64], scores: Sequence[Residuals], coverag
     ``members`` (M, n, K) are the probabilities by the model of each fold, ``scores`` 1 - p_y of the rows of each fold.
     A label belongs to the set unless too many rows have a lower score than it.
     """
-    n_rows = sum(of_fold.total for of_fold in scores)
     n_below = np.zeros(members.shape[1:])
     for p, s in zip(members, scores, strict=True):
         n_below += s.below(1.0 - p)
-    belongs: NDArray[np.bool_] = n_below < _rounded(coverage * (n_rows + 1.0))
+    belongs: NDArray[np.bool_] = n_below < n_within(scores, coverage)
     return belongs
 
 

@@ -15,6 +15,10 @@ PRIOR_ROWS = 10.0
 """Rows whose loss is the price of a squared distance of 1 from equal weights."""
 
 
+SMALLEST = float(np.finfo(np.float32).tiny)
+"""Smallest probability of which a logarithm is taken."""
+
+
 def mixture_weights(
     loss: Callable[[Array], float], predictions: Sequence[Array], constant: Array, n_rows: float
 ) -> NDArray[np.float64]:

@@ -273,14 +273,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
         The residuals are those of all training rows, or of the rows with the level of the column ``by``.
         """
-        check_is_fitted(self, "_fitted")
-        if not 0.0 < coverage < 1.0:
-            raise ValueError(f"coverage={coverage!r}: must be a number between 0 and 1, such as 0.9.")
-        if not hasattr(self, "_residuals"):
-            raise ValueError(
-                "Intervals and sets need out-of-fold predictions of one target: fit without a validation set, on at "
-                "least two rows, with a loss that predicts one value."
-            )
+        self._require_residuals(coverage)
         features = cast(Table, self._fitted.features)
         if by is not None and not hasattr(self, "_codes"):
             raise ValueError(
@@ -304,6 +297,17 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                 result[chosen] = part
             parts.append(result)
         return np.concatenate(parts)
+
+    def _require_residuals(self, coverage: float) -> None:
+        """Raise an error unless there are residuals, and a coverage that they can have."""
+        check_is_fitted(self, "_fitted")
+        if not 0.0 < coverage < 1.0:
+            raise ValueError(f"coverage={coverage!r}: must be a number between 0 and 1, such as 0.9.")
+        if not hasattr(self, "_residuals"):
+            raise ValueError(
+                "Intervals and sets need out-of-fold predictions of one target: fit without a validation set, on at "
+                "least two rows, with a loss that predicts one value."
+            )
 
     def _residuals_by(self, coded: Array, column: int | None) -> Iterator[tuple[Any, list[Residuals]]]:
         """Yield which rows have a level, and the residuals of the training rows with it, all if it is unknown."""

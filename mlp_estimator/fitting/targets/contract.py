@@ -13,6 +13,7 @@ from scipy import sparse
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from ...compat import check_targets
+from ...engine.graph import Graph
 from ...engine.losses import Loss
 from ...engine.members import Array
 from ..mixture import mixture_weights
@@ -124,6 +125,14 @@ class Targets(ABC):
 
     def calibrated(self, prediction: Array, temperature: float) -> Array:
         """Return mixed predictions (..., K) at a temperature."""
+        return prediction
+
+    def unit_nodes(self, g: Graph, prediction: str) -> str:
+        """Return what ``in_unit`` returns, in an ONNX graph of float64."""
+        return prediction
+
+    def calibrated_nodes(self, g: Graph, prediction: str, temperature: float) -> str:
+        """Return what ``calibrated`` returns, in an ONNX graph of float64."""
         return prediction
 
     @abstractmethod

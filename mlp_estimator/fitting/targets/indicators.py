@@ -13,9 +13,10 @@ from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
+from ...engine.graph import Graph
 from ...engine.losses import Loss
 from ...engine.members import Array
-from ..mixture import binary_log_loss_of, find_temperature, sharpen_each
+from ..mixture import SMALLEST, binary_log_loss_of, find_temperature, sharpen_each
 from .contract import Encoded, Weight
 from .labels import Labels
 
@@ -75,6 +76,11 @@ class Indicators(Labels):
     def calibrated(self, prediction: Array, temperature: float) -> Array:
         """Return the probability of each label at a temperature."""
         return sharpen_each(prediction, temperature)
+
+    def calibrated_nodes(self, g: Graph, prediction: str, temperature: float) -> str:
+        """Return what ``calibrated`` returns, in an ONNX graph of float64."""
+        p, q = (g("Log", g("Max", value, SMALLEST)) for value in (prediction, g("Sub", 1.0, prediction)))
+        return g("Sigmoid", g("Div", g("Sub", p, q), temperature))
 
     def out_of_fold(
         self, prediction: Array, encoded: Encoded, folds: Sequence[NDArray[np.integer[Any]]]

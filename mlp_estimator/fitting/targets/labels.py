@@ -12,10 +12,11 @@ from scipy.special import logsumexp
 from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
 
+from ...engine.graph import Graph
 from ...engine.losses import Loss
 from ...engine.members import Array
 from ..intervals import Residuals
-from ..mixture import find_temperature, log_loss_of, sharpen
+from ..mixture import SMALLEST, find_temperature, log_loss_of, sharpen
 from .class_weight import class_weights, codes_of, of_rows
 from .contract import Encoded, Targets, Weight
 
@@ -115,6 +116,10 @@ class Labels(Targets):
     def calibrated(self, prediction: Array, temperature: float) -> Array:
         """Return probabilities at a temperature."""
         return sharpen(prediction, temperature)
+
+    def calibrated_nodes(self, g: Graph, prediction: str, temperature: float) -> str:
+        """Return what ``calibrated`` returns, in an ONNX graph of float64."""
+        return g("Softmax", g("Div", g("Log", g("Max", prediction, SMALLEST)), temperature), axis=-1)
 
     def out_of_fold(
         self, prediction: Array, encoded: Encoded, folds: Sequence[NDArray[np.integer[Any]]]

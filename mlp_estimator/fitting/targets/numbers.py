@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import d2_pinball_score, r2_score
 
+from ...engine.graph import Graph
 from ...engine.losses import CLASSIFICATION, LOSSES, Loss, Quantile
 from ...engine.members import Array
 from ..intervals import Residuals
@@ -158,6 +159,19 @@ class Numbers(Targets):
         if variances is None:
             return means
         return np.concatenate([means, variances.astype(np.float64) * self.unit.scale**2], axis=-1)
+
+    def unit_nodes(self, g: Graph, prediction: str) -> str:
+        """Return what ``in_unit`` returns, in an ONNX graph of float64."""
+        if self.unit is None:
+            return prediction
+        means, n = prediction, self.n_outputs // 2
+        if self.loss.gives_variance:
+            means, variances = (g("Gather", prediction, np.arange(k, k + n), axis=-1) for k in (0, n))
+        restored = g("Add", g("Mul", means, self.unit.scale), self.unit.center)
+        means = g("Min", g("Max", restored, self.unit.low), self.unit.high)
+        if not self.loss.gives_variance:
+            return means
+        return g("Concat", means, g("Mul", variances, self.unit.scale**2), axis=-1)
 
     def means(self, prediction: Array) -> Array:
         """Return predictions (..., K) without the variances that follow them with some losses."""

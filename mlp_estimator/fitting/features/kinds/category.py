@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ....engine.graph import Graph
 from ...frames import Column, is_missing
 from ..blocks import CODES, Feature
 from .contract import Counts, Kind, Resolution
@@ -104,6 +105,28 @@ class Category(Kind):
         values = _hashable(column)
         known = {value: self._code(level_of(value)) for value in set(values)}
         return [np.fromiter(map(known.__getitem__, values), np.float32, len(values))]
+
+    def input_type(self, column: Column) -> type:
+        """Return text where the column or a level is text, otherwise booleans where none was missing, or numbers."""
+        values = [value for value in column.objects() if not is_missing(value)] or list(self.codes)
+        if any(isinstance(value, str | bytes) for value in (*values, *self.codes)):
+            return str
+        is_boolean = all(isinstance(value, bool | np.bool_) for value in values)
+        return bool if is_boolean and self.missing_code == UNKNOWN else np.float64
+
+    def nodes(self, g: Graph, x: str, given: type) -> str:
+        """Return the codes; a number in text is spelled in the shortest way, or with .0 where it is whole."""
+        codes: dict[Any, int] = {np.nan: self.missing_code, **self.codes}
+        if given is str:
+            codes = {"": self.missing_code}
+            for level, code in self.codes.items():
+                if level != "" or self.missing_code == UNKNOWN:
+                    codes |= {str(level): code} | ({f"{level}.0": code} if isinstance(level, int) else {})
+        keys: dict[str, Any] = (
+            {"keys_strings": list(codes)} if given is str else {"keys_tensor": np.array(list(codes), np.float64)}
+        )
+        keys |= {"values_tensor": np.array(list(codes.values())), "default_tensor": np.array([UNKNOWN])}
+        return g("LabelEncoder", x, **keys)
 
     def _code(self, level: Level | None) -> int:
         return self.missing_code if level is None else self.codes.get(level, UNKNOWN)

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ....engine.graph import Graph
 from ...frames import Column
 from ..blocks import Feature
 
@@ -62,3 +63,19 @@ class Kind(ABC):
     @abstractmethod
     def code(self, column: Column) -> Sequence[NDArray[Any]]:
         """Return an array (n,) for each feature."""
+
+    @property
+    def parts(self) -> Sequence[Kind]:
+        """The kinds that the values are, as ``nodes`` orders them; none where the column is not read."""
+        return [self]
+
+    def input_type(self, column: Column) -> type:
+        """Return the type of the column in an ONNX graph; ``column`` has rows as those of ``fit``."""
+        return np.float64
+
+    def nodes(self, g: Graph, x: str, given: type) -> str:
+        """Return the values (n, number of parts) in an ONNX graph: numbers before they are transformed, or codes.
+
+        ``x`` (n, 1) is text, or float64 where another type was ``given``.
+        """
+        return x

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ....engine.graph import Graph
 from ...frames import Column, EntryError
 from ..blocks import Feature
 from .contract import Counts, Kind, Resolution
@@ -89,6 +90,23 @@ class Date(Kind):
         """Return the values of each number."""
         values = self._read(column)
         return [array for what, number in self.numbers.items() for array in number.code_values(values[what])]
+
+    @property
+    def parts(self) -> Sequence[Kind]:
+        """The numbers, unless the column had no value in ``fit``."""
+        return [part for number in self.numbers.values() for part in number.parts]
+
+    def nodes(self, g: Graph, x: str, given: type) -> str:
+        """Return the numbers of a column of seconds, those since 1970 in UTC where it is one of dates."""
+        if self.durations:
+            return x
+        days = g("Div", x, float(DAY / np.timedelta64(1, "s")))
+        values = {"days": days}
+        for name, period in PERIODS.items():
+            turns = g("Div", days, period)
+            angle = g("Mul", g("Sub", turns, g("Floor", turns)), 2.0 * np.pi)
+            values |= {f"sine of the {name}": g("Sin", angle), f"cosine of the {name}": g("Cos", angle)}
+        return g("Concat", *(values[what] for what in self.numbers), axis=1)
 
     def _read(self, column: Column) -> dict[str, NDArray[np.float64]]:
         """Return the numbers of the column, NaN where the date is missing."""

@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ....engine.graph import Graph
 from ...frames import Column, EntryError
 from ..blocks import ENCODED, MISSING, NUMBERS, Feature
 from .contract import Counts, Kind, Resolution
@@ -114,6 +115,25 @@ class Number(Kind):
         u.clip(-1e100, 1e100, out=u)  # whose square is finite
         squashed = u / np.sqrt(1.0 + (u / 3.0) ** 2)
         return np.where(np.abs(squashed) >= SMALLEST, squashed, 0.0).astype(np.float32)
+
+    @property
+    def parts(self) -> Sequence[Kind]:
+        """The number, unless it had no value in ``fit``."""
+        return [self] if self.n_missing < self.n_rows else []
+
+    def input_type(self, column: Column) -> type:
+        """Return the type of the numbers."""
+        return np.float32 if column.numbers().dtype == np.float32 else np.float64
+
+    @staticmethod
+    def transform_nodes(g: Graph, x: str, numbers: Sequence[Number]) -> str:
+        """Return what ``transform`` does to a column of x for each number."""
+        medians, scales = (np.array([getattr(one, name) for one in numbers]) for name in ("median", "scale"))
+        u = g("Min", g("Max", g("Div", g("Sub", x, medians), scales), -1e100), 1e100)
+        third = g("Div", u, 3.0)
+        squashed = g("Div", u, g("Sqrt", g("Add", g("Mul", third, third), 1.0)))
+        is_number = g("GreaterOrEqual", g("Abs", squashed), SMALLEST)  # false of NaN
+        return g("Where", is_number, squashed, 0.0)
 
     def _read(self, column: Column) -> NDArray[Any]:
         try:

@@ -1,6 +1,4 @@
-"""Fitted estimators as ONNX graphs: converters for skl2onnx, which only this module uses (extra ``onnx``).
-
-Activations and losses bring their nodes.
+"""Converters of networks for skl2onnx, which only this module uses.
 
 A row is a sample here, as everywhere in ONNX. The members of an ensemble are the first axis: the weights (M, n_in,
 n_out) of a layer make (M, n, n_out) of its input.
@@ -8,7 +6,7 @@ n_out) of a layer make (M, n, n_out) of its input.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NoReturn, cast
 
@@ -16,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from .classifier import MLPClassifier
-from .engine.activations import ACTIVATIONS, Activation
-from .engine.graph import Graph
-from .engine.losses import Loss
-from .fitting.fitted import Fitted, Perceptron
-from .regressor import MLPRegressor
-from .search import MLPGridSearchCV, MLPRandomizedSearchCV
-from .tabular import TabularMLPClassifier, TabularMLPRegressor
+from ..classifier import MLPClassifier
+from ..engine.graph import Graph
+from ..fitting.fitted import Fitted, Perceptron
+from ..regressor import MLPRegressor
+from ..search import MLPGridSearchCV, MLPRandomizedSearchCV
+from ..tabular import TabularMLPClassifier, TabularMLPRegressor
+from .graph import NamedGraph
+from .networks import activation_nodes, label_nodes, link_nodes
 
 NOT_CONVERTED: dict[type, str] = {
     **dict.fromkeys((MLPGridSearchCV, MLPRandomizedSearchCV), "convert its `best_estimator_`"),
-    **dict.fromkeys((TabularMLPClassifier, TabularMLPRegressor), "save it with joblib or skops"),
+    **dict.fromkeys((TabularMLPClassifier, TabularMLPRegressor), "use mlp_estimator.onnx.to_onnx on it alone"),
 }
 
 
@@ -108,8 +106,8 @@ def _of_calibration(model: Any) -> str:
     return ""
 
 
-class OnnxGraph:
-    """The graph of a conversion. Calling it adds a node and returns its first output; arrays become constants."""
+class OnnxGraph(NamedGraph):
+    """The graph of a conversion by skl2onnx."""
 
     def __init__(self, scope: Any, container: Any, operator: Any):
         from skl2onnx.common.data_types import DoubleTensorType
@@ -119,31 +117,22 @@ class OnnxGraph:
         self.dtype: np.dtype[Any] = np.dtype(np.float64 if double else np.float32)
         self.input = self("Cast", operator.inputs[0].full_name, to=self.type_of(self.dtype))
 
-    @staticmethod
-    def type_of(dtype: Any) -> int:
-        """Return ONNX's number of a type."""
-        from onnx.helper import np_dtype_to_tensor_dtype
+    def name_for(self, what: str) -> str:
+        """Return a name that nothing has."""
+        return str(self._scope.get_unique_variable_name(what))
 
-        return int(np_dtype_to_tensor_dtype(np.dtype(dtype)))
+    def add(self, op: str, inputs: Sequence[str], outputs: Sequence[str], attributes: dict[str, Any]) -> None:
+        """Add a node."""
+        self._container.add_node(op, inputs, outputs, name=self._scope.get_unique_operator_name(op), **attributes)
 
-    def __call__(self, op: str, *inputs: Any, n_outputs: int = 1, **attributes: Any) -> str:
-        names = [value if isinstance(value, str) else self._constant(value) for value in inputs]
-        outputs = [self._scope.get_unique_variable_name(op.lower()) for _ in range(n_outputs)]
-        name = self._scope.get_unique_operator_name(op)
-        self._container.add_node(op, names, outputs, name=name, **attributes)
-        return str(outputs[0])
-
-    def _constant(self, value: Any) -> str:
-        from onnx import TensorProto
-
-        array = np.asarray(value)
-        name = str(self._scope.get_unique_variable_name("constant"))
+    def keep(self, name: str, array: NDArray[Any]) -> None:
+        """Add a constant."""
         if array.dtype.kind == "U":
+            from onnx import TensorProto
+
             self._container.add_initializer(name, TensorProto.STRING, array.shape, [s.encode() for s in array.flat])
         else:
-            array = array.astype(self.dtype if array.dtype.kind == "f" else np.int64)
             self._container.add_initializer(name, self.type_of(array.dtype), array.shape, array.ravel())
-        return name
 
     def set_outputs(self, *values: str) -> None:
         """Set the outputs of the estimator."""
@@ -153,32 +142,6 @@ class OnnxGraph:
             )
 
 
-def _activation_nodes(chosen: str | Activation) -> Callable[[Graph, str], str]:
-    """Return the nodes of an activation: its own, or those of a function of this package."""
-    activation = ACTIVATIONS[chosen] if isinstance(chosen, str) else chosen
-    of_functions = {known.apply: known.nodes for known in ACTIVATIONS.values()}
-    nodes = activation.nodes or of_functions.get(activation.apply)
-    if nodes is None:
-        raise NotImplementedError(_NO_NODES.format(f"activation={chosen!r}"))
-    return nodes
-
-
-def _link_nodes(loss: Loss) -> Callable[[Graph, str], str]:
-    """Return the nodes of the inverse link of a loss: the class that defines ``predict`` defines them, too."""
-    if type(loss).predict is not Loss.predict:
-        owner = next(cls for cls in type(loss).__mro__ if "predict" in vars(cls))
-        if "nodes" not in vars(owner):
-            raise NotImplementedError(_NO_NODES.format(f"The inverse link of {type(loss).__name__}"))
-        return loss.nodes
-    return partial(Loss.nodes, loss)
-
-
-_NO_NODES = (
-    "{} is a function of your own without ONNX nodes: define `nodes` for it, save the estimator with joblib, or fit "
-    "one with an activation and a loss of this package."
-)
-
-
 def _raw(g: OnnxGraph, fitted: Fitted) -> str:
     """Return the raw output (n, K) of a network, (M, n, K) of several."""
     (networks,) = fitted.groups
@@ -186,13 +149,13 @@ def _raw(g: OnnxGraph, fitted: Fitted) -> str:
     for i, (W, b) in enumerate(zip(networks.arrays["W"], networks.arrays["b"], strict=True)):
         x = g("Add", g("MatMul", x, W), b[..., None, :])
         if i < len(activations):
-            x = _activation_nodes(activations[i])(g, x)
+            x = activation_nodes(activations[i])(g, x)
     return x
 
 
 def _linked(g: Graph, fitted: Fitted, raw: str) -> str:
     """Return the predictions (n, K) by the inverse link, the means over the members."""
-    prediction = _link_nodes(fitted.targets.loss)(g, raw)
+    prediction = link_nodes(fitted.targets.loss)(g, raw)
     n_members = fitted.groups[0].n_members
     if n_members > 1:  # a product, because the axes of ReduceMean are an attribute or an input by version
         columns = g("Transpose", prediction, perm=[1, 2, 0])
@@ -248,10 +211,7 @@ def _convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     probability = _linked(g, fitted, raw)
     if len(model.classes_) == 1:  # the sum of p and 1 - p
         probability = g("MatMul", probability, np.ones((2, 1)))
-    if fitted.targets.multilabel:
-        label = g("Cast", g("Greater", probability, 0.5), to=g.type_of(np.int64))
-    else:
-        label = g("Gather", _labels(model), g("ArgMax", probability, axis=1, keepdims=0))
+    label = label_nodes(g, fitted.targets, _labels(model), probability)
     if scope.get_options(model, {"raw_scores": False})["raw_scores"]:  # of calibration and stacking
         probability = _log_odds(g, fitted, raw, probability)
     g.set_outputs(label, probability)

@@ -1,0 +1,292 @@
+"""A tabular fit as one graph: raw columns in, predictions out.
+
+For few rows, the first layer of a network reads what a number or a category adds from a table, as ``LookupDense``; for
+many it multiplies the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from ..engine.members import Array
+from ..fitting.features import Table
+from ..fitting.features.blocks import CODES, KEY, MISSING, TableLayout
+from ..fitting.features.kinds import Category, Number
+from ..fitting.fitted import Fitted, Networks
+from ..fitting.frames import Column
+from ..fitting.intervals import n_outside, n_within
+from ..fitting.member_config import Members
+from ..fitting.targets import Labels
+from .graph import ModelGraph
+from .networks import activation_nodes, label_nodes, link_nodes
+
+FEW_ROWS = 16
+"""Rows up to which the first layer looks up: beyond, a product is faster, and needs less memory."""
+
+
+def table_model(model: Any, X: Any, coverage: float | None, members: bool) -> Any:
+    """Return a tabular estimator as a model of ONNX."""
+    try:
+        import onnx  # noqa: F401
+    except ImportError as error:
+        raise ImportError("ONNX needs onnx: install it with pip install 'mlp-estimator[onnx]'.") from error
+    fitted, table = model._fitted, model._fitted.features
+    g = ModelGraph(fitted.dtype)
+    inputs = Inputs.read(g, table, table.read(X, model._validator()).first().columns)
+    of_members = _members(g, fitted, inputs)
+    write = _write_labels if fitted.targets.has_labels else _write_numbers
+    write(g, model, of_members, members)
+    if coverage is not None:
+        model._require_residuals(coverage)
+        ends = _write_sets if fitted.targets.has_labels else _write_interval
+        ends(g, model, of_members, inputs, coverage)
+    return g.model(f"{type(model).__name__} of mlp_estimator")
+
+
+def _write_labels(g: ModelGraph, model: Any, of_members: str, members: bool) -> None:
+    targets, precise = cast(Labels, model._fitted.targets), g.in_type(np.float64)
+    classes, shape = model.classes_, ["n", len(model.classes_)]
+    probability = targets.calibrated_nodes(precise, _mean(precise, of_members), model.temperature_)
+    labels = classes.astype(np.str_) if classes.dtype.kind == "O" else classes
+    of_label = (np.dtype(np.int64), shape) if targets.multilabel else (labels.dtype, shape[:1])
+    g.write("label", label_nodes(precise, targets, labels, probability), *of_label)
+    g.write("probabilities", g.cast(probability), g.dtype, shape)
+    if members:
+        g.write("members", g.cast(of_members), g.dtype, ["n_folds", *shape])
+
+
+def _write_numbers(g: ModelGraph, model: Any, of_members: str, members: bool) -> None:
+    targets, precise = model._fitted.targets, g.in_type(np.float64)
+    n = targets.n_outputs // (2 if targets.loss.gives_variance else 1)
+    means = g("Gather", of_members, np.arange(n), axis=-1) if targets.loss.gives_variance else of_members
+    shape = ["n", n] if n > 1 else ["n"]
+    written = [("prediction", _mean(precise, means), shape), ("members", means, ["n_folds", *shape])]
+    for name, value, axes in written[: 1 + members]:
+        g.write(name, value if n > 1 else g("Squeeze", value, np.array([-1])), precise.dtype, axes)
+
+
+def _write_sets(g: ModelGraph, model: Any, of_members: str, inputs: Inputs, coverage: float) -> None:
+    """Write what ``label_set`` returns."""
+    precise, below = g.in_type(np.float64), []
+    probability = model._fitted.targets.calibrated_nodes(precise, of_members, model.temperature_)
+    score = g("Unsqueeze", precise("Sub", 1.0, probability), np.array([-1]))  # (M, n, K, 1)
+    for k, of_fold in enumerate(model._residuals):
+        is_below = precise.cast(g("Less", precise.constant(of_fold.values), g("Gather", score, np.array(k))))
+        below.append(precise("MatMul", is_below, np.diff(of_fold.cumulative)))
+    n_below = g("Sum", *below)
+    belongs = g("Less", n_below, precise.constant(n_within(model._residuals, coverage)))
+    g.write("belongs", belongs, np.dtype(bool), ["n", len(model.classes_)])
+
+
+def _write_interval(g: ModelGraph, model: Any, of_members: str, inputs: Inputs, coverage: float) -> None:
+    """Write what ``interval`` returns: order statistics of all ends."""
+    precise, residuals = g.in_type(np.float64), model._residuals
+    rank = n_outside(residuals, coverage)
+    if rank < 1:
+        raise ValueError(f"coverage={coverage!r} gives infinite intervals: the fit has too few rows. Ask for less.")
+    if any((np.diff(of_fold.cumulative) != 1.0).any() for of_fold in residuals):
+        raise NotImplementedError("Intervals in a graph need rows of equal weight: use predict_interval.")
+    spread = getattr(model, "_spread", None)
+    sizes = None if spread is None else _members(g, spread, inputs)
+    for name, sign, largest in (("low", -1.0, 0), ("high", 1.0, 1)):
+        ends = []
+        for k, of_fold in enumerate(residuals):
+            reach = precise.constant(sign * of_fold.values)
+            if sizes is not None:
+                reach = g("Mul", g("Gather", sizes, np.array(k)), reach)  # (n, n_residuals)
+            ends.append(g("Add", g("Gather", g("Gather", of_members, np.array(k)), np.array([0]), axis=1), reach))
+        sorted_ends = g("TopK", g("Concat", *ends, axis=1), np.array([int(rank)]), n_outputs=2, largest=largest)
+        end = g("Gather", sorted_ends, np.array(int(rank) - 1), axis=1)
+        g.write(name, end, precise.dtype, ["n"])
+
+
+def _mean(g: ModelGraph, of_members: str) -> str:
+    """Return the mean over the members, the first axis."""
+    return g("ReduceMean", of_members, np.array([0]), keepdims=0)
+
+
+@dataclass
+class Inputs:
+    """The coded row: numbers (n, n_numbers) as networks read them, codes (n, n_codes), and whether rows are few."""
+
+    table: Table
+    numbers: str
+    codes: str
+    few_rows: str
+    _entries: dict[bool, tuple[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, g: ModelGraph, table: Table, columns: Sequence[Column]) -> Inputs:
+        """Add the inputs, and code them."""
+        precise, places = g.in_type(np.float64), iter(table.layout.places)
+        raw, codes, numbers = [], [], []
+        sources: dict[int, int] = {}  # by place in the coded table, -k of an indicator
+        for kind, column in zip(table.kinds, columns, strict=True):
+            given = kind.input_type(column)
+            x = g.read(column.name, given)
+            if not kind.parts:
+                continue
+            values = kind.nodes(precise, x if given is str else precise.cast(x), given)
+            if isinstance(kind, Category):
+                codes.append(values)
+                next(places)
+            else:
+                raw.append(values)
+                for part in cast(Sequence[Number], kind.parts):
+                    numbers.append(part)
+                    for feature in part.features():
+                        sources[next(places)] = (-1 if feature.block == MISSING else 1) * len(numbers)
+        if not (codes or sources):
+            raise NotImplementedError("All columns of the training table were constant: there is nothing to convert.")
+        few_rows = g("LessOrEqual", g("Gather", g("Shape", x), np.array(0)), np.array(FEW_ROWS))
+        coded = ""
+        if sources:
+            values = g("Concat", *raw, axis=1)
+            transformed = g.cast(Number.transform_nodes(precise, values, numbers))
+            both = g("Concat", transformed, g.cast(g("IsNaN", values)), axis=1)
+            order = [sources[place] for place in sorted(sources)]
+            coded = g("Gather", both, np.array([k - 1 if k > 0 else len(numbers) - k - 1 for k in order]), axis=1)
+        return cls(table, coded, g("Concat", *codes, axis=1) if codes else "", few_rows)
+
+    def entries(self, g: ModelGraph, *, encoded: bool) -> tuple[str, str]:
+        """Return which rows of ``_lookup_rows`` the first layer adds up (n, n_entries), and their factors.
+
+        They are "" where it reads none.
+        """
+        if encoded not in self._entries:
+            self._entries[encoded] = self._new_entries(g, encoded)
+        return self._entries[encoded]
+
+    def _new_entries(self, g: ModelGraph, encoded: bool) -> tuple[str, str]:
+        encoding, one_hot = self.table.layout.encoding, self.table.layout.one_hot
+        places: list[str] = []
+        factors: list[str] = []
+        n_encoded = len(encoding.starts) - 1 if encoded else 0
+        starts = encoding.starts[:-1]
+        if n_encoded:
+            lower, slope = encoding.bins[:2]
+            features = np.repeat(np.arange(n_encoded), np.diff(encoding.starts))
+            inner = lower.copy()
+            inner[starts] = np.inf  # values below the first edge are extrapolated
+            x = g("Gather", self.numbers, np.arange(n_encoded), axis=1)
+            passed = g.cast(g("GreaterOrEqual", g("Gather", x, features, axis=1), inner))
+            bins = g("MatMul", passed, (features[:, None] == np.arange(n_encoded)).astype(float))
+            bins = g("Add", g("Cast", bins, to=g.type_of(np.int64)), starts)
+            fraction = g("Mul", g("Sub", x, g("Gather", lower, bins)), g("Gather", slope, bins))
+            fraction = g("Min", g("Max", fraction, -1.0), 2.0)
+            first = g("Add", bins, np.arange(n_encoded))
+            places += [first, g("Add", first, np.array(1))]
+            factors += [g("Sub", 1.0, fraction), fraction]
+        if self.codes:
+            n_levels = np.array(one_hot.n_levels)
+            codes = g("Min", self.codes, n_levels - 1)
+            before = np.cumsum([len(encoding.bins[0]) + n_encoded if encoded else 0, *(n_levels + 1)])[:-1]
+            places.append(g("Add", codes, before + 1))
+            factors.append(g.cast(g("GreaterOrEqual", self.codes, np.array(0))))
+        return (g("Concat", *places, axis=1), g("Concat", *factors, axis=1)) if places else ("", "")
+
+
+def _lookup_rows(V: Array, layout: TableLayout, *, encoded: bool) -> Array:
+    """Return the table (n_rows, ...) of the first layer: running sums for each number, and a row for each level.
+
+    ``V`` (n_inputs, ...) are the weights of the indicators, and of the components of the encoding.
+    """
+    one_hot, encoding = layout.one_hot, layout.encoding
+    rows, nothing = [], np.zeros_like(V[:1])
+    if encoded:
+        pieces = V[one_hot.width :]
+        for start, stop in zip(encoding.starts[:-1], encoding.starts[1:], strict=True):
+            rows += [nothing, np.cumsum(pieces[start:stop], axis=0)]
+    for n, start in zip(one_hot.n_levels, one_hot.starts[:-1], strict=True):
+        of_levels = V[start : start + n] if n != 2 else np.concatenate([-V[start : start + 1], V[start : start + 1]])
+        rows += [nothing, of_levels]
+    return np.concatenate(rows) if rows else V[:0]
+
+
+def _first_layer(g: ModelGraph, inputs: Inputs, members: Members, W: Array, b: Array, scales: Array) -> str:
+    """Return the output (M, n, width) of the affine layer that reads the table."""
+    layout, encoded = inputs.table.layout, members.config.encoding
+    V = np.moveaxis(scales[:, :, None] * W, 0, 1)  # (n_inputs, M, width)
+    n_plain = sum(feature.block not in (CODES, KEY) for feature in layout.features)
+    n_read = n_plain + len(layout.means) * layout.means.center.shape[-1]  # numbers, and means by level
+    bias = b
+    if encoded:
+        mean = layout.encoding.bins[4]
+        bias = bias - np.tensordot(mean, V[len(V) - len(mean) :], 1)
+    flat = V.reshape(len(V), -1)
+    parts: list[Any] = [bias.reshape(-1)]
+    if inputs.numbers:
+        parts.append(g("MatMul", inputs.numbers, flat[:n_plain]))
+    places, factors = inputs.entries(g, encoded=encoded)
+    if places:
+        table = _lookup_rows(flat[n_read:], layout, encoded=encoded)
+        rows, n_rows = g.constant(table), len(table)
+        parts.append(
+            g.choose(
+                inputs.few_rows,
+                lambda few: _looked_up(few, rows, places, factors),
+                lambda many: _product(many, rows, places, factors, n_rows),
+            )
+        )
+    out = g("Transpose", g("Reshape", g("Sum", *parts), np.array([-1, *b.shape])), perm=[1, 0, 2])
+    if n_read > n_plain:
+        of_levels = _level_numbers(g, inputs, members)
+        out = g("Add", out, g("MatMul", of_levels, np.moveaxis(V[n_plain:n_read], 1, 0)))
+    return out
+
+
+def _looked_up(g: ModelGraph, rows: str, places: str, factors: str) -> str:
+    """Return the sum (n, width) of rows at the places, by reading them."""
+    return g("Squeeze", g("MatMul", g("Unsqueeze", factors, np.array([1])), g("Gather", rows, places)), np.array([1]))
+
+
+def _product(g: ModelGraph, rows: str, places: str, factors: str, n_rows: int) -> str:
+    """Return the same as a product of matrices, in which most factors are 0."""
+    n = g("Gather", g("Shape", places), np.array([0]))
+    nothing = g("Expand", np.zeros((1, 1)), g("Concat", n, np.array([n_rows]), axis=0))
+    return g("MatMul", g("ScatterElements", nothing, places, factors, axis=1), rows)
+
+
+def _level_numbers(g: ModelGraph, inputs: Inputs, members: Members) -> str:
+    """Return the means of the target by category (M, n, n_numbers), each member's."""
+    means = inputs.table.means
+    of_members = [means.tables(left_out, new_rows=True) for left_out in members.left_out]
+    of_columns = [np.stack([table[0] for table in tables], axis=1) for tables in zip(*of_members, strict=True)]
+    starts = np.cumsum([1, *map(len, of_columns)])[:-1]
+    places = g("Add", g("Gather", inputs.codes, np.array(means.columns), axis=1), starts)
+    numbers = g("Gather", np.concatenate(of_columns), places)  # (n, n_columns, M, K)
+    n_members, n_targets = of_columns[0].shape[1:]
+    shape = np.array([n_members, -1, len(of_columns) * n_targets])
+    return g("Reshape", g("Transpose", numbers, perm=[2, 0, 1, 3]), shape)
+
+
+def _raw(g: ModelGraph, inputs: Inputs, group: Networks) -> str:
+    """Return the raw output (M, n, K) of networks of one shape."""
+    members = cast(Members, group.recipe)
+    arrays = {
+        name: [array.reshape(group.n_members, *array.shape[array.ndim - n :]) for array in group.arrays[name]]
+        for name, n in (("W", 2), ("b", 1), ("scales", 1))
+    }
+    x = _first_layer(g, inputs, members, arrays["W"][0], arrays["b"][0], arrays["scales"][0])
+    activation = activation_nodes(members.config.activation)
+    for W, b in zip(arrays["W"][1:], arrays["b"][1:], strict=True):
+        x = g("Add", g("MatMul", activation(g, x), W), b[:, None])
+    return x
+
+
+def _members(g: ModelGraph, fitted: Fitted, inputs: Inputs) -> str:
+    """Return the predictions (M, n, K) of all members in the unit of the targets, in float64."""
+    link, precise = link_nodes(fitted.targets.loss), g.in_type(np.float64)
+    mixed = precise.constant(0.0 if fitted.constant is None else fitted.rest * fitted.constant.astype(np.float64))
+    n_members = max(fitted.n_members, fitted.weighted[0][1].n_members)
+    for weight, group in fitted.weighted:
+        prediction = precise.cast(link(g, _raw(g, inputs, group)))
+        if group.n_members < n_members:  # each stands for several
+            each = np.repeat(np.arange(group.n_members), n_members // group.n_members)
+            prediction = g("Gather", prediction, each)
+        mixed = precise("Add", mixed, precise("Mul", prediction, weight))
+    return fitted.targets.unit_nodes(precise, mixed)

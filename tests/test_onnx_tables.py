@@ -1,0 +1,238 @@
+"""ONNX Runtime predicts from raw rows what the tabular estimators predict."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from samples import X_DIAB, X_IRIS, Y_DIAB, Y_IRIS, Expectiles
+
+from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
+from mlp_estimator.onnx import to_onnx
+
+onnx = pytest.importorskip("onnx")
+runtime = pytest.importorskip("onnxruntime")
+
+SMALL = {
+    "settings": [
+        {"hidden_layer_sizes": (8,), "n_left_out": 2},
+        {"hidden_layer_sizes": (6, 5), "activation": "mish", "encoding": False, "dropout": 0.1},
+    ],
+    "n_folds": 4,
+    "max_iter": 4,
+    "random_state": 0,
+}
+SPECIES = np.array(["setosa", "versicolor", "virginica"])
+CODES = np.random.default_rng(1).integers(0, 3, 300)
+POSITIVE = np.exp(0.5 * CODES + np.random.default_rng(2).normal(size=300))
+CLASSES = {
+    "text": SPECIES[CODES],
+    "booleans": CODES > 0,
+    "integers": CODES,
+    "floats": CODES * 2.0,
+    "indicators": np.eye(3, dtype=int)[CODES],
+}
+NUMBERS = {
+    "squared_error": POSITIVE,
+    "gamma": POSITIVE,
+    "quantile": POSITIVE,
+    "gaussian_nll": POSITIVE,
+    "huber": np.column_stack([POSITIVE, 1e9 + 50.0 * CODES]),
+}
+
+
+def rows(n=300, seed=0):
+    """A frame with a column of each kind, with missing values and many levels."""
+    rng = np.random.default_rng(seed)
+    level = rng.integers(0, 40, n)
+    frame = pd.DataFrame(
+        {
+            "number": rng.normal(size=n),
+            "single": rng.normal(size=n).astype(np.float32),
+            "constant": 3,
+            "count": np.where(rng.random(n) < 0.2, np.nan, rng.integers(0, 9, n)),
+            "text": rng.choice(["a", "b", "ü"], n),
+            "spelled": [str(k) for k in level],
+            "level": pd.Categorical(level % 7),
+            "yes": rng.random(n) < 0.4,
+            "maybe": rng.choice(np.array([True, False, None]), n),
+            "when": pd.Timestamp("2019-03-01", tz="Europe/Berlin") + pd.to_timedelta(rng.integers(0, 7e7, n), unit="s"),
+            "took": pd.to_timedelta(rng.integers(0, 9000, n), unit="s"),
+            "nothing": np.nan,
+        }
+    )
+    frame["text"] = frame["text"].astype(object)
+    for k, name in enumerate(["text", "when", "took", "spelled"]):
+        frame.loc[k :: 9 + k, name] = None
+    return frame
+
+
+def inputs(graph, X):
+    """The columns of a frame as the graph reads them."""
+    strings = {c.name for c in graph.graph.input if c.type.tensor_type.elem_type == onnx.TensorProto.STRING}
+    types = {c.name: onnx.helper.tensor_dtype_to_np_dtype(c.type.tensor_type.elem_type) for c in graph.graph.input}
+    columns = {}
+    for name in types:
+        column = X[name]
+        if name in strings:
+            values = np.array(["" if pd.isna(value) else str(value) for value in column], dtype=object)
+        elif column.dtype.kind == "M" or hasattr(column.dtype, "tz"):
+            values = (column - pd.Timestamp(0, tz="UTC").tz_convert(column.dt.tz)).dt.total_seconds()
+        elif column.dtype.kind == "m":
+            values = column.dt.total_seconds()
+        else:
+            values = column.astype(types[name])
+        columns[name] = np.asarray(values, object if name in strings else types[name])[:, None]
+    return columns
+
+
+def run(graph, X):
+    """The outputs of a graph by name, by ONNX Runtime."""
+    session = runtime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, inputs(graph, X)), strict=True))
+
+
+def agree(found, expected, unit=1.0):
+    expected = np.asarray(expected)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found / unit, expected / unit, rtol=1e-5, atol=1e-5)
+
+
+NEW = pd.concat([rows(seed=3), rows(40, seed=4).assign(text="unknown", spelled="01", level=99.0, number=1e6)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", CLASSES)
+def test_classifiers(case, dtype):
+    model = TabularMLPClassifier(**SMALL, dtype=dtype).fit(rows(), CLASSES[case])
+    coverage = None if case == "indicators" else 0.8
+    graph = to_onnx(model, rows(), coverage=coverage, members=True)
+    for X in (NEW, NEW[:3]):  # the first layer is a product, and a lookup
+        found = run(graph, X)
+        agree(found["probabilities"], model.predict_proba(X))
+        agree(found["members"], model.predict_members(X))
+        np.testing.assert_array_equal(found["label"], model.predict(X))
+        if coverage is not None:
+            np.testing.assert_array_equal(found["belongs"], model.predict_set(X, coverage))
+    assert found["probabilities"].dtype == dtype
+
+
+@pytest.mark.parametrize("case", NUMBERS)
+def test_regressors(case):
+    quantile = {"quantile": [0.1, 0.5, 0.9]} if case == "quantile" else {}
+    y = NUMBERS[case]
+    model = TabularMLPRegressor(**SMALL, loss=case, **quantile).fit(rows(), y)
+    single = y.ndim == 1 and case != "quantile"
+    graph = to_onnx(model, rows(), coverage=0.8 if single else None, members=True)
+    unit = y.std(axis=0)
+    for X in (NEW, NEW[:3]):
+        found = run(graph, X)
+        agree(found["prediction"], model.predict(X), unit)
+        agree(found["members"], model.predict_members(X), unit)
+        if single:
+            for end, expected in zip(("low", "high"), model.predict_interval(X, 0.8), strict=True):
+                agree(found[end], expected, unit)
+
+
+def test_types_of_inputs():
+    model = TabularMLPClassifier(**SMALL).fit(rows(), CODES)
+    types = {c.name: c.type.tensor_type.elem_type for c in to_onnx(model, rows()[:30]).graph.input}
+    T = onnx.TensorProto
+    assert types == {
+        **{"number": T.DOUBLE, "single": T.FLOAT, "constant": T.DOUBLE, "count": T.DOUBLE, "text": T.STRING},
+        **{"spelled": T.STRING, "level": T.DOUBLE, "yes": T.BOOL, "maybe": T.DOUBLE, "when": T.DOUBLE},
+        **{"took": T.DOUBLE, "nothing": T.DOUBLE},
+    }
+    missing = rows()[:1].assign(text=None)  # the levels tell what the row does not
+    assert to_onnx(model, missing).graph.input[4].type.tensor_type.elem_type == T.STRING
+
+
+def test_text_that_spells_a_number_is_that_number():
+    X, y = pd.DataFrame({"zip": ["1", "2", "x", "01"] * 30}), [0.0, 1.0, 2.0, 3.0] * 30
+    model = TabularMLPRegressor(**SMALL).fit(X, y)
+    new = pd.DataFrame({"zip": ["1", "1.0", "2", "x", "01", "y", None]})
+    agree(run(to_onnx(model, X), new)["prediction"], model.predict(new))
+
+
+def test_empty_text_is_missing_unless_only_the_level_was_seen():
+    for levels, other in ((["a", "", "b", ""], ["a", ""]), (["a", None, "b", ""], ["a", None])):
+        model = TabularMLPRegressor(**SMALL).fit(pd.DataFrame({"text": levels * 30}), [0.0, 1.0, 2.0, 3.0] * 30)
+        graph = to_onnx(model, pd.DataFrame({"text": ["a"]}))
+        found = run(graph, pd.DataFrame({"text": ["a", ""]}))["prediction"]
+        agree(found, model.predict(pd.DataFrame({"text": other})))
+
+
+@pytest.mark.parametrize("X", [X_IRIS, pd.DataFrame(X_IRIS[:, :1]), [["a", None], ["b", True]] * 75])
+def test_tables_without_names(X):
+    model = TabularMLPClassifier(**SMALL).fit(X, Y_IRIS)
+    frame = pd.DataFrame(X)
+    frame.columns = [column.name for column in to_onnx(model, X).graph.input]
+    assert frame.columns[0] in ("x0", "0")
+    agree(run(to_onnx(model, X), frame)["probabilities"], model.predict_proba(X))
+
+
+def test_fits_with_a_validation_set_and_with_weights():
+    weight = np.arange(300) % 3
+    model = TabularMLPRegressor(**SMALL).fit(rows(), POSITIVE, sample_weight=weight)
+    agree(run(to_onnx(model, rows()), NEW)["prediction"], model.predict(NEW), POSITIVE.std())
+    with pytest.raises(NotImplementedError, match="need rows of equal weight: use predict_interval"):
+        to_onnx(model, rows(), coverage=0.8)
+    model = TabularMLPRegressor(**SMALL).fit(rows()[:200], POSITIVE[:200], X_val=rows()[200:], y_val=POSITIVE[200:])
+    agree(run(to_onnx(model, rows()), NEW)["prediction"], model.predict(NEW), POSITIVE.std())
+    with pytest.raises(ValueError, match="need out-of-fold predictions of one target"):
+        to_onnx(model, rows(), coverage=0.8)
+
+
+def test_what_cannot_be_a_graph():
+    model = TabularMLPRegressor(**SMALL).fit(X_DIAB[:8], Y_DIAB[:8])
+    with pytest.raises(ValueError, match=r"coverage=0\.95 gives infinite intervals"):
+        to_onnx(model, X_DIAB, coverage=0.95)
+    with pytest.raises(ValueError, match="coverage=2: must be a number between 0 and 1"):
+        to_onnx(model, X_DIAB, coverage=2)
+    nothing = TabularMLPRegressor(**SMALL).fit(np.ones((8, 2)), Y_DIAB[:8])
+    with pytest.raises(NotImplementedError, match="All columns of the training table were constant"):
+        to_onnx(nothing, np.ones((8, 2)))
+    with pytest.raises(NotImplementedError, match="The inverse link of Bounded is a function of your own"):
+        to_onnx(TabularMLPRegressor(**SMALL, loss=Bounded()).fit(X_DIAB, Y_DIAB), X_DIAB)
+    with pytest.raises(ValueError, match="features"):
+        to_onnx(model, X_DIAB[:, :3])
+
+
+class Bounded(Expectiles):
+    """A loss with an inverse link of its own."""
+
+    def predict(self, raw, out):
+        np.clip(raw, -2.0, 2.0, out=out)
+
+
+def test_networks_go_the_same_way():
+    pytest.importorskip("skl2onnx")
+    for model in (MLPClassifier((4,), solver="lbfgs", alpha=1.0), MLPRegressor((4,), solver="lbfgs", alpha=1.0)):
+        graph = to_onnx(model.fit(X_IRIS, Y_IRIS), X_IRIS)
+        session = runtime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        found = session.run(None, {"X": X_IRIS})[-1]
+        expected = getattr(model, "predict_proba", model.predict)(X_IRIS)
+        agree(found.reshape(expected.shape), expected)
+        with pytest.raises(ValueError, match="coverage and members are for tabular estimators"):
+            to_onnx(model, X_IRIS, coverage=0.9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["adult", "titanic", "telco_churn", "diamonds", "insurance", "bike_sharing"])
+def test_many_rows_of_real_tables(name, tables):
+    X, y, *_ = tables.load(name)
+    has_labels = y.dtype.kind == "O" or len(np.unique(y)) < 10
+    some, rng = np.random.default_rng(0).permutation(len(X))[:3000], np.random.default_rng(1)
+    model = (TabularMLPClassifier if has_labels else TabularMLPRegressor)(**SMALL).fit(X.iloc[some], y[some])
+    new = X.iloc[rng.integers(0, len(X), 100_000)].reset_index(drop=True)
+    for column in new:  # unknown and missing levels, and missing numbers
+        is_text = new[column].dtype.kind not in "biuf"
+        new[column] = new[column].astype(object if is_text else float)
+        new.loc[rng.random(len(new)) < 0.02, column] = None
+        if is_text:
+            new.loc[rng.random(len(new)) < 0.02, column] = "never seen"
+    graph = to_onnx(model, X)
+    found = [run(graph, new[start : start + 5000]) for start in range(0, len(new), 5000)]
+    what, expected = ("probabilities", model.predict_proba(new)) if has_labels else ("prediction", model.predict(new))
+    agree(np.concatenate([part[what] for part in found]), expected, 1.0 if has_labels else y.std())
