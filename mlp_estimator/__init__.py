@@ -1,10 +1,17 @@
 """Multilayer perceptrons for scikit-learn: its parameters and its numbers, in a fraction of the time."""
 
 from .classifier import MLPClassifier
-from .display import LossCurveDisplay, OutOfFoldDisplay, ValidationHeatmapDisplay
+from .display import (
+    ExplanationDisplay,
+    ImportanceDisplay,
+    LossCurveDisplay,
+    OutOfFoldDisplay,
+    ValidationHeatmapDisplay,
+)
 from .engine.activations import Activation
 from .engine.checks import check_activation, check_loss
 from .engine.losses import Loss
+from .explanation import Explanation
 from .regressor import MLPRegressor
 from .search import MLPGridSearchCV, MLPRandomizedSearchCV
 from .tabular import TabularMLPClassifier, TabularMLPRegressor
@@ -12,6 +19,9 @@ from .versions import show_versions
 
 __all__ = [
     "Activation",
+    "Explanation",
+    "ExplanationDisplay",
+    "ImportanceDisplay",
     "Loss",
     "LossCurveDisplay",
     "MLPClassifier",

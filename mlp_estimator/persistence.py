@@ -21,9 +21,10 @@ from .fitting.features import Matrix, Table
 from .fitting.features.kinds import KINDS
 from .fitting.features.target_means import TargetMeans
 from .fitting.fitted import Fitted, Networks, Perceptron
+from .fitting.importances import RowSample
 from .fitting.intervals import Residuals
 from .fitting.member_config import MemberConfig, Members
-from .fitting.targets import TARGETS, Unit
+from .fitting.targets import TARGETS, Encoded, Unit
 from .legacy import CLASS
 
 VERSION = "_mlp_estimator_version"
@@ -34,6 +35,7 @@ STORED_TYPES: dict[str, type] = {
     for type_ in (
         *LOSSES.values(), *OPTIMIZERS.values(), RunState, Progress, Fitted, Networks, Perceptron, MemberConfig, Members,
         Matrix, Table, TargetMeans, *KINDS.values(), *TARGETS.values(), Unit, Residuals,
+        RowSample, Encoded,
     )
 }  # fmt: skip
 """Objects of the package in fitted attributes. They are saved as dicts of their attributes."""

@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # each other in one direction.
 HOUSE = [
     "compat", "availability", "engine", "versions", "fitting", "scores", "callbacks", "legacy", "persistence",
-    "parameters", "base", "classifier", "regressor", "search", "tabular", "display", "onnx",
+    "parameters", "base", "classifier", "regressor", "search", "explanation", "tabular", "display", "onnx",
 ]  # fmt: skip
 ENGINE = [
     "members", "graph", "kernels", "layout", "memory", "batches", "activations", "losses", "optimizers", "updates",
@@ -24,7 +24,7 @@ ENGINE = [
 ]  # fmt: skip
 FITTING = [
     "frames", "chunks", "store", "reading", "features", "mixture", "intervals", "targets", "fitted", "data",
-    "settings", "state", "held_out", "threads", "jobs", "member_config", "plans",
+    "settings", "state", "held_out", "threads", "jobs", "member_config", "contributions", "importances", "plans",
 ]  # fmt: skip
 FEATURES = ["target_means", "blocks", "contract", "matrix", "kinds", "table"]
 KINDS = ["contract", "number", "category", "date"]
@@ -44,7 +44,7 @@ TESTS = PACKAGE.parent / "tests"
 # Rooms without a file of tests, because their tests need the rooms above.
 TESTED_ABOVE = {
     "availability", "legacy", "parameters", "engine/graph", "engine/memory", "fitting/data",
-    "fitting/features/contract", "fitting/targets/contract",
+    "fitting/features/contract", "fitting/targets/contract", "fitting/contributions", "fitting/importances",
 }  # fmt: skip
 # Rooms whose tests reach them through the estimators only.
 REACHED_FROM_ABOVE = {"engine/runs", "engine/solvers/evidence", "engine/solvers/minibatch"}

@@ -25,7 +25,8 @@ class Sweeps:
     """The sweeps over one batch width.
 
     A plan is a list of bound layer methods and their steps. A batch costs a short loop of calls, without look-ups and
-    slicing, about as much as the same calls written out. Noisy layers take part only with ``noise``.
+    slicing, about as much as the same calls written out. Noisy layers take part only with ``noise``. With ``d_x``,
+    memory like x, the backward sweep goes down to x, and with ``gradients`` None it writes the error of x alone.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Sweeps:
         batch: int,
         space: Workspace,
         noise: Noise | None = None,
+        d_x: Array | None = None,
     ):
         self.network, self.batch, self._space = network, batch, space
         self._forward: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
@@ -67,18 +69,18 @@ class Sweeps:
             self._tangent.append((i, layer.tangent, step))
             a, below = out, layer
         self.raw: Array = a
-        if gradients is not None:
+        if gradients is not None or d_x is not None:
             self.d_raw = space.array("d_raw", network.widths[-1], batch)
-            self._backward = self._plan_back(gradients)
+            self._backward = self._plan_back(gradients, d_x)
         self._row_backward: Plan = []
 
-    def _plan_back(self, gradients: Sequence[Params]) -> Plan:
+    def _plan_back(self, gradients: Sequence[Params] | None, d_x: Array | None) -> Plan:
         """Return the plan of the backward sweep, and complete that of the tangent sweep."""
         plan: Plan = []
         network = self.network
         max_width = max(network.widths[1:])
-        d_in: Array | None = None
-        t_in: Any = None
+        lowest = network.first_trained if d_x is None else 0
+        d_in, t_in = d_x, None
         for k, (i, _, step) in enumerate(self._tangent):
             # Errors and tangents between the layers: two arrays of each alternate, a step reads one and writes the
             # other. It computes in an array of the other sweep.
@@ -86,8 +88,10 @@ class Sweeps:
             d_out = space.array(("d", k % 2), width, self.batch, max_width=max_width, order="F")
             t_out = space.array(("t", k % 2), width, self.batch, max_width=max_width, order="F")
             step.t_in, step.t_out, step.work = t_in, t_out, d_out
-            if i >= network.first_trained:
-                back = Step(step.p, step.x, step.out, step.scratch, d_out, gradients[i], d_in, work=t_in)
+            if i >= lowest:
+                dp = () if gradients is None else gradients[i]
+                work = t_out if t_in is None else t_in
+                back = Step(step.p, step.x, step.out, step.scratch, d_out, dp, d_in, work=work)
                 plan.append((i, network.layers[i].backward, back))
                 d_in = d_out
             t_in = t_out

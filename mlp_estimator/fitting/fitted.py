@@ -124,7 +124,7 @@ class Fitted:
                 chunks = [group.outputs(X, self.features, n_layers) for _, group in weighted]
                 for of_groups in zip(*chunks, strict=True):
                     raws = [raw for _, raw in of_groups]
-                    mixed = self._mixed(raws, [w for w, _ in weighted], link or self.targets.loss.predict)
+                    mixed = self.mixed(raws, [w for w, _ in weighted], link or self.targets.loss.predict)
                     prediction = mixed.swapaxes(1, 2)
                     if link is None:
                         prediction = self.targets.in_unit(prediction)
@@ -137,7 +137,7 @@ class Fitted:
         result: NDArray[Any] = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         return result if members else result[0]
 
-    def _mixed(self, raws: Sequence[Array], weights: Sequence[float], link: Callable[[Array, Array], object]) -> Array:
+    def mixed(self, raws: Sequence[Array], weights: Sequence[float], link: Callable[[Array, Array], object]) -> Array:
         """Return the mixture (M, K, B) of predictions by an inverse link."""
         for raw in raws:
             link(raw, raw)

@@ -277,6 +277,13 @@ class Frame:
         values: NDArray[Any] = self._source[name].to_numpy()
         return values
 
+    def objects(self) -> NDArray[Any]:
+        """Return the values (n_rows, n_columns) as Python objects."""
+        table = np.empty(self.shape, object)
+        for k, column in enumerate(self.columns):
+            table[:, k] = column.objects()
+        return table
+
     def totals(self) -> NDArray[np.float64]:
         """Return a sum over the values of each column, as far as these are numbers or text.
 

@@ -99,6 +99,17 @@ class Members:
 
         return layout.network((self.config, n_out, *self.left_out), network)
 
+    def around_first(self, layout: TableLayout, network: Network) -> tuple[Network, Network]:
+        """Return the layers of ``fitted_network`` below the first affine one and above it.
+
+        Those below encode the inputs in full, also where that layer looks up.
+        """
+        of_members = [layout.bottom(left_out=left_out, new_rows=True) for left_out in self.left_out]
+        below = [alike[0].joined(alike) for alike in zip(*of_members, strict=True)]
+        below += encoders(layout.one_hot, layout.encoding if self.config.encoding else NO_NUMBERS)
+        i = network.first_trained
+        return Network(below, network.widths[0]), Network(network.layers[i + 1 :], network.widths[i + 1])
+
 
 def network_of(
     config: MemberConfig, layout: TableLayout, n_out: int, left_out: Collection[int] = (), *, new_rows: bool = False
@@ -130,11 +141,15 @@ def first_affine(one_hot: OneHot, encoding: Piecewise) -> tuple[list[Layer], Cal
     """Return the layers that encode the inputs, and what makes the layer above, which looks up where that is faster."""
     pieces, levels = LookupDense.is_faster(encoding), LookupDense.is_faster(one_hot)
     if not (pieces or levels) or (encoding.starts[-1] and not pieces):  # indicators lie below the encoding
-        below: list[Layer] = [layer for layer in (one_hot, encoding) if layer.starts[-1]]
-        return below, partial(ScaledDense, scale_rate=SCALE_RATE)
+        return encoders(one_hot, encoding), partial(ScaledDense, scale_rate=SCALE_RATE)
     looked_up = one_hot if levels else NO_CODES
-    below = [one_hot] if one_hot.starts[-1] and not levels else []
+    below = encoders(NO_CODES if levels else one_hot, NO_NUMBERS)
     return below, partial(LookupDense, encoding=encoding, one_hot=looked_up, scale_rate=SCALE_RATE)
+
+
+def encoders(one_hot: OneHot, encoding: Piecewise) -> list[Layer]:
+    """Return the layers that encode something."""
+    return [layer for layer in (one_hot, encoding) if layer.starts[-1]]
 
 
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (

@@ -22,12 +22,15 @@ from ..compat import CallbackSupportMixin, fit_method_with_callbacks
 from ..engine.kernels import form_of_process
 from ..engine.members import Array
 from ..engine.schedules import N_CYCLES
+from ..explanation import Explanation
 from ..fitting.chunks import Chunks, TableLike, read_chunks, values_of
+from ..fitting.contributions import N_BACKGROUND, contributions
 from ..fitting.data import FitData, HeldOut, Source
 from ..fitting.features import Coded, Features, Table
 from ..fitting.features.kinds.category import UNKNOWN
 from ..fitting.fitted import Fitted
 from ..fitting.held_out import check_validation_set, held_out_set
+from ..fitting.importances import RowSample, importances
 from ..fitting.intervals import Residuals
 from ..fitting.jobs import interrupts_are_raised
 from ..fitting.member_config import PRESETS, MemberConfig
@@ -60,6 +63,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     mixture_weights_: NDArray[np.float64]
     _fitted: Fitted
     _residuals: list[Residuals]
+    _sample: RowSample
+    _importances: tuple[NDArray[np.float64], NDArray[np.float64]]
     _codes: NDArray[np.int32]
     _has_labels: ClassVar[bool]
 
@@ -144,7 +149,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             if "_residuals" in attributes:
                 codes = cast(Table, plan.data.features).codes(plan.data.X[plan.rows])
                 attributes |= {"_codes": codes} | ({} if interrupted else self._learn_spread(plan, attributes))
-            for name in OUT_OF_FOLD:
+            attributes["_sample"] = plan.sample()
+            for name in (*OUT_OF_FOLD, "_importances"):
                 vars(self).pop(name, None)
             vars(self).update(attributes)
         return self
@@ -265,6 +271,101 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         """Return what ``predict`` returns: labels, indicators or numbers."""
         decided = self._predict(X, lambda prediction: self._fitted.targets.decide(prediction))
         return self._fitted.targets.decoded(decided)
+
+    def explain(self, X: TableLike, *, background: TableLike | None = None) -> Explanation:
+        """Return what each column contributes to predictions.
+
+        The contribution of a column to a prediction is the mean, over background rows, of its part of the integral of
+        the gradient on the straight line from the background row to the sample, as the networks read both [1]_, [2]_.
+        A category is the indicators and the means of its level, a missing value what the networks read for it. The
+        line is sampled at one point for each background row; what is missing of the difference between the prediction
+        and the base value is shared by the columns in proportion to their contributions.
+
+        Parameters
+        ----------
+        X : {DataFrame, array-like} of shape (n_samples, n_features)
+            Samples.
+
+        background : {DataFrame, array-like} of shape (n_background, n_features), default=None
+            Rows with which the samples are compared. None is 48 rows of those that the fit has seen. Time is in
+            proportion to their number: about 2 ms for each sample and 50 rows of 30 columns, by all settings and folds.
+
+        Returns
+        -------
+        explanation : Explanation
+            Contributions to `predict`, in the unit of y, or to `predict_proba`.
+
+        Raises
+        ------
+        ValueError
+            If the estimator is of a file of an earlier version, which lacks the rows.
+
+        References
+        ----------
+        .. [1] M. Sundararajan, A. Taly, Q. Yan, "Axiomatic attribution for deep networks", ICML 2017.
+        .. [2] G. Erion, J. D. Janizek, P. Sturmfels, S. M. Lundberg, S.-I. Lee, "Improving performance of deep learning
+           models with axiomatic attribution priors and expected gradients", Nature Machine Intelligence 3, 2021.
+        """
+        check_is_fitted(self, "_fitted")
+        table, validate = cast(Table, self._fitted.features), self._validator()
+        if background is None:
+            compared = self._require_sample().background(N_BACKGROUND)
+        else:
+            compared = np.concatenate(list(table.pieces(table.read(background, validate))))
+        values, base, data = [], np.empty(0), []
+        for frame in table.read(X, validate):
+            of_rows, base = contributions(self._fitted, table.code(frame), compared, len(table.kinds))
+            values.append(of_rows)
+            data.append(frame.objects())
+        all_values = np.concatenate(values)
+        bases = np.tile(base, (len(all_values), 1))
+        names = [kind.name for kind in table.kinds]
+        if all_values.shape[2] == 1:
+            return Explanation(all_values[:, :, 0], bases[:, 0], np.concatenate(data), names)
+        outputs = getattr(self, "classes_", np.arange(all_values.shape[2]))
+        return Explanation(all_values, bases, np.concatenate(data), names, [str(name) for name in outputs])
+
+    def _require_sample(self) -> RowSample:
+        """Return rows that the fit has kept."""
+        if not hasattr(self, "_sample"):
+            raise ValueError("This estimator was saved by version 0.2, without rows to explain it by: fit it again.")
+        return self._sample
+
+    @property
+    def feature_importances_(self) -> NDArray[np.float64]:
+        """How much the error of predictions rises where a column is permuted, for each column of the table.
+
+        Each of up to 4,000 rows is predicted by the members that have not seen it, or is of the validation set
+        (Breiman, "Random forests", Machine Learning 45, 2001, section 10). The error is the log-loss of a classifier,
+        and 1 - R2 of a regressor, or its pinball loss over that of a constant quantile. It is computed at the first
+        look, within a second or so.
+
+        Raises
+        ------
+        AttributeError
+            If no row is unseen, because all training rows are of one group.
+        """
+        return self._column_importances()[0]
+
+    @property
+    def feature_importances_error_(self) -> NDArray[np.float64]:
+        """Standard errors of `feature_importances_` over the rows."""
+        return self._column_importances()[1]
+
+    def _column_importances(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        check_is_fitted(self, "_fitted")
+        sample = getattr(self, "_sample", None)
+        if sample is None or not sample.unseen:
+            raise AttributeError("feature_importances_ needs rows that some members have not seen: fit with folds.")
+        if not hasattr(self, "_importances"):
+            self._importances = importances(self._fitted, sample)
+        return self._importances
+
+    @property
+    def column_names_(self) -> list[str]:
+        """Names of the columns that are features; x0, x1 and so on of tables without names."""
+        check_is_fitted(self, "_fitted")
+        return [kind.name for kind in cast(Table, self._fitted.features).kinds]
 
     def _with_residuals(
         self, X: Any, coverage: float, by: Any, reduce: Callable[[Array, Array, list[Residuals]], NDArray[Any]]

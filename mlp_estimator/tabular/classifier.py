@@ -15,7 +15,9 @@ from ..fitting.intervals import Residuals, label_set
 from ..fitting.plans import Folds
 from ..fitting.plans.folds import Trained
 from ..fitting.settings import Settings
-from ..fitting.targets import Targets, learn_classes
+from ..fitting.targets import Labels, Targets, learn_classes
+from ..fitting.targets.labels import log_odds
+from ..fitting.targets.numbers import squeeze_outputs
 from ..scores import ScoredClassifier
 from .base import TabularMLP
 
@@ -204,6 +206,45 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
             The probability of each class, in the order of `classes_`; for label indicators of each label.
         """
         return self._predict(X)
+
+    def predict_log_proba(self, X: TableLike) -> Array:
+        """Predict the logarithm of class probabilities, finite for every sample.
+
+        Parameters
+        ----------
+        X : {DataFrame, array-like} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples, n_classes)
+            ``log(predict_proba(X))``, of the smallest normal number where a probability was rounded to 0.
+        """
+        return self._log(self.predict_proba(X))
+
+    def decision_function(self, X: TableLike) -> Array:
+        """Return the log-odds of the classes: ``log(p / (1 - p))``, where p is a probability of `predict_proba`.
+
+        Parameters
+        ----------
+        X : {DataFrame, array-like} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        score : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The log-odds of each class or label. For two classes one number, the log-odds of ``classes_[1]``.
+        """
+        probability = self.predict_proba(X)
+        if probability.shape[1] == 1 or cast(Labels, self._fitted.targets).multilabel:
+            return squeeze_outputs(self._log(probability) - self._log(1.0 - probability))
+        scores = self._log(probability)
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else log_odds(scores)
+
+    @staticmethod
+    def _log(probability: Array) -> Array:
+        logarithm: Array = np.log(np.maximum(probability, np.finfo(probability.dtype).tiny))
+        return logarithm
 
     def predict_members(self, X: TableLike) -> Array:
         """Predict class probabilities by the members of each fold.

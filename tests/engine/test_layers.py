@@ -233,3 +233,28 @@ def test_a_shared_mask_is_that_of_the_first_member():
     layer.draw((mask,), noise)
     Dropout(0.2).draw((alone,), Noise([np.random.default_rng(0)]))  # the factor halves the rate
     np.testing.assert_array_equal(mask, alone)
+
+
+@pytest.mark.parametrize("name", [name for name, make in LAYERS.items() if hasattr(make(), "sources")])
+def test_outputs_change_with_their_source_alone(name):
+    layer = LAYERS[name]()
+    x = np.random.default_rng(0).random((1, 4, 1)) - 0.5
+    x[:, 2:] = 0.0  # a code and a key
+    sources = layer.sources(np.arange(4))
+    scratch = tuple(np.empty((1, 1, s.width)).swapaxes(1, 2) for s in layer.scratch(4))
+
+    def output(x):
+        out = np.empty((1, layer.n_out(4), 1))
+        layer.forward(Step((), x, out, scratch))
+        return out[0, :, 0]
+
+    before, seen = output(x), set()
+    assert sources.shape == before.shape
+    for k in range(4):
+        moved = x.copy()
+        moved[:, k] += 1.0 if k >= 2 else 0.3
+        changed = np.flatnonzero(output(moved) != before)
+        is_key = name == "level_numbers" and k == 3  # it has no outputs of its own
+        assert is_key or (sources[changed] == k).all()
+        seen |= set(sources[changed].tolist())
+    assert seen == set(sources.tolist())

@@ -10,6 +10,7 @@ from scipy import sparse
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.losses import LOSSES
 from mlp_estimator.engine.memory import Workspace
+from mlp_estimator.engine.network import Network
 from mlp_estimator.engine.sweeps import CHUNK_ROWS, Sweeps, outputs
 
 
@@ -53,6 +54,31 @@ def test_tangent_and_backward_are_adjoint(activation, hidden, n_members, contain
     forward = (u * tangent).sum(axis=(1, 2))
     backward = (grad * v).sum(axis=1)
     assert relative_error(forward, backward) < 1e-12
+
+
+@covering(activation=ACTIVATIONS, hidden=[(), (6,), (7, 5)], n_members=[1, 3])
+def test_the_error_of_x(activation, hidden, n_members):
+    # <u, J t> with J t by differences of x, and as <J' u, t>, by a sweep that leaves the gradients of parameters out;
+    # also of the layers above the first affine one alone.
+    o = objective(activation, hidden=hidden, n_members=n_members)
+    rng, params = np.random.default_rng(1), o.network.layout.views(o.theta)
+    for above in {0, o.network.first_trained + 1} if hidden else {0}:
+        network = Network(o.network.layers[above:], o.network.widths[above])
+        x = rng.normal(size=(n_members, 5, network.widths[0])).swapaxes(1, 2)
+        start, t, d_x = x.copy(), rng.normal(size=x.shape), np.empty_like(x)
+        sweeps = Sweeps(network, params[above:], None, x, 5, Workspace(n_members, 5, x.dtype), d_x=d_x)
+
+        def raw(size, x=x, start=start, t=t, sweeps=sweeps):
+            np.copyto(x, start + size * t)
+            sweeps.forward()
+            return sweeps.raw.copy()
+
+        u = rng.normal(size=raw(0.0).shape)
+        differences = (u * (raw(1e-6) - raw(-1e-6))).sum() / 2e-6
+        raw(0.0)
+        np.copyto(sweeps.d_raw, u)
+        sweeps.backward()
+        assert abs((d_x * t).sum() - differences) < 1e-6 * abs(differences)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..batches import Batches, dense_batches
 from ..layout import Param
@@ -55,7 +56,7 @@ class Step:
         scratch  what ``scratch`` asks for; it keeps what ``forward`` writes to it
     backward
         d_out    (M, n_out, B)
-        dp       like p
+        dp       like p; () where nobody asks for it, of affine and elementwise layers
         d_in     (M, n_in, B), or None where nobody asks for it
     tangent
         v        like p; set anew for each sweep
@@ -169,6 +170,10 @@ class Encoding(Layer):
     """A layer without parameters at the bottom of a network: nobody asks for a gradient here or below."""
 
     bottom = True
+
+    @abstractmethod
+    def sources(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Return for each output which input it comes from, by what ``inputs`` calls that."""
 
     def backward(self, step: Step) -> None:
         """Write nothing."""

@@ -35,14 +35,17 @@ def affine(W: Array, b: Array, x: Array, out: Array) -> None:
     kernels.add_bias(out, b)
 
 
-def affine_gradients(W: Array, x: Array, d_out: Array, dW: Array, db: Array, d_in: Array | None) -> None:
-    """Write dW = x d_out', db, the sum of d_out over the batch, and, unless None, d_in = W d_out."""
+def affine_gradients(x: Array, d_out: Array, dW: Array, db: Array) -> None:
+    """Write dW = x d_out', and db, the sum of d_out over the batch."""
     # With one row in a batch, as in a Jacobian, these are outer products, which BLAS computes one after the other.
     (np.multiply if x.shape[2] == 1 else np.matmul)(x, d_out.swapaxes(1, 2), out=dW)
     kernels.sum_over_batch(d_out, db)
-    if d_in is not None:
-        # With one output it is an outer product: 3 us by broadcasting at 100 x 200, 23 to 28 by BLAS.
-        (np.multiply if W.shape[2] == 1 else np.matmul)(W, d_out, out=d_in)
+
+
+def affine_error(W: Array, d_out: Array, d_in: Array) -> None:
+    """Write d_in = W d_out."""
+    # With one output it is an outer product: 3 us by broadcasting at 100 x 200, 23 to 28 by BLAS.
+    (np.multiply if W.shape[2] == 1 else np.matmul)(W, d_out, out=d_in)
 
 
 def add_product(W: Array, x: Array, out: Array, work: Array) -> None:
@@ -104,8 +107,10 @@ class Dense(Layer):
         affine(W, b, step.x, step.out)
 
     def backward(self, step: Step) -> None:
-        (W, _), (dW, db) = step.p, step.dp
-        affine_gradients(W, step.x, step.d_out, dW, db, step.d_in)
+        if step.dp:
+            affine_gradients(step.x, step.d_out, *step.dp)
+        if step.d_in is not None:
+            affine_error(step.p[0], step.d_out, step.d_in)
 
     def tangent(self, step: Step) -> None:
         (W, _), (V, v_b) = step.p, step.v

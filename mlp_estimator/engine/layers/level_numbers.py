@@ -50,6 +50,11 @@ class LevelNumbers(Encoding):
     def n_out(self, n_in: int) -> int:
         return n_in - 1 + len(self.columns) * self.n_numbers
 
+    def sources(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        n = len(inputs) - 1 - self.n_codes
+        of_numbers = np.repeat(inputs[n + np.array(self.columns)], self.n_numbers)
+        return np.concatenate([inputs[:n], of_numbers, inputs[n:-1]])
+
     def scratch(self, n_in: int) -> tuple[Scratch, ...]:
         n = len(self.columns)
         return (Scratch("places", 2 * n), Scratch("keys", 2), Scratch("numbers", n))

@@ -99,7 +99,7 @@ class LookupDense(ScaledDense):
 
     def backward(self, step: Step) -> None:
         (W, _, s), (dW, db, ds), n_plain = step.p, step.dp, self._n_plain(step.x.shape[1])
-        affine_gradients(W[:, :n_plain], step.x[:, :n_plain], step.d_out, dW[:, :n_plain], db, None)
+        affine_gradients(step.x[:, :n_plain], step.d_out, dW[:, :n_plain], db)
         one_hot, encoding, sums = self.one_hot, self.encoding, step.scratch[2].swapaxes(1, 2)
         n_inputs = n_plain + one_hot.width
         if one_hot.width:

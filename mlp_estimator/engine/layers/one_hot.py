@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..members import Array
 from .contract import Encoding, Step
@@ -39,6 +41,10 @@ class OneHot(Encoding):
 
     def n_out(self, n_in: int) -> int:
         return n_in - len(self.n_levels) + self.width
+
+    def sources(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        n_numbers = len(inputs) - len(self.n_levels)
+        return np.concatenate([inputs[:n_numbers], np.repeat(inputs[n_numbers:], np.diff(self.starts))])
 
     def forward(self, step: Step) -> None:
         x, out = step.x, step.out

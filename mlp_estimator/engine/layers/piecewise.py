@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import kernels
 from ..members import Array
@@ -46,6 +48,9 @@ class Piecewise(Encoding):
 
     def n_out(self, n_in: int) -> int:
         return n_in + len(self._features)
+
+    def sources(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate([inputs, inputs[self._features]])
 
     def forward(self, step: Step) -> None:
         n_in = step.x.shape[1]

@@ -9,7 +9,7 @@ import numpy as np
 from .. import kernels
 from ..layout import Param
 from .contract import Params, Scratch, Step
-from .dense import Dense, Initializer, add_product, affine, affine_gradients
+from .dense import Dense, Initializer, add_product, affine, affine_error, affine_gradients
 
 
 class ScaledDense(Dense):
@@ -51,9 +51,10 @@ class ScaledDense(Dense):
 
     def backward(self, step: Step) -> None:
         (W, _, s), (dW, db, ds), d_in = step.p, step.dp, step.d_in
-        affine_gradients(W, step.x, step.d_out, dW, db, d_in)
+        affine_gradients(step.x, step.d_out, dW, db)
         kernels.scale_gradients(s, W, dW, ds)
         if d_in is not None:
+            affine_error(W, step.d_out, d_in)
             np.multiply(s, d_in, out=d_in)
 
     def tangent(self, step: Step) -> None:

@@ -103,6 +103,14 @@ class Table(Features):
         layout: TableLayout = vars(self)["_layout"]
         return layout
 
+    @property
+    def columns(self) -> NDArray[np.intp]:
+        """The column of the table that each feature of the coded table comes from, -1 for the key."""
+        given = [k for k, kind in enumerate(self.kinds) for _ in kind.features()]
+        columns = np.full(len(self.layout.features), -1)
+        columns[self.layout.places[: len(given)]] = given
+        return columns
+
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the layout, which is made again: predictions do not change what is pickled."""
         return {name: value for name, value in vars(self).items() if name != "_layout"}

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,9 @@ from ...engine.members import Array
 from ...engine.monitor import better
 from ...engine.schedules import CYCLES, N_CYCLES
 from ..data import FitData, HeldOut, Source
-from ..features import Coded
+from ..features import Coded, Table
 from ..fitted import Arrays, Fitted, Networks, arrays_by_name, identity_link, n_members, outputs_of
+from ..importances import RowSample
 from ..jobs import Job, completed, fit_jobs
 from ..member_config import SPREAD, MemberConfig, Members, Preset, network_of
 from ..settings import Settings
@@ -351,6 +352,21 @@ class Folds:
         prediction = np.concatenate(parts)[np.argsort(np.concatenate(of_folds))]
         attributes = targets.out_of_fold(prediction, predictions.encoded, of_folds)
         return fitted, {**attributes, "oof_rows_": self.row_numbers[rows]}
+
+    def sample(self) -> RowSample:
+        """Return rows with which the fit can be explained: those in folds, or of the validation set, or all."""
+        data, rows, held_out = self.data, self.rows, self.data.held_out
+        make = partial(RowSample.of, table=cast(Table, data.features))
+        if self.folds:
+            numbers = np.empty(len(rows), np.int32)
+            for k, fold in enumerate(self.folds):
+                numbers[np.searchsorted(rows, fold.validation)] = k
+            return make(lambda some: np.array(data.X[rows[some]]), data.encoded.take(rows), numbers, unseen=True)
+        if held_out is not None:
+            X, Y, weight = held_out.data.X, held_out.data.Y, held_out.data.weight
+            encoded = Encoded(cast(Any, Y), weight, held_out.source().weight)
+            return make(lambda some: np.array(X[some]), encoded, None, unseen=True)
+        return make(lambda some: np.array(data.X[some]), data.encoded, None, unseen=False)
 
     @property
     def rows(self) -> Rows:

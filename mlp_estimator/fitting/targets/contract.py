@@ -127,6 +127,16 @@ class Targets(ABC):
         """Return mixed predictions (..., K) at a temperature."""
         return prediction
 
+    def unit_slope(self, prediction: Array) -> Array:
+        """Return the derivatives of ``in_unit``, which acts on each entry by itself, like ``prediction`` (..., K)."""
+        return np.ones_like(prediction)
+
+    def calibrated_error(self, prediction: Array, temperature: float, k: int) -> Array:
+        """Return the derivatives (n, K) of the calibrated prediction k with respect to mixed predictions (n, K)."""
+        error: Array = np.zeros_like(prediction)
+        error[:, k] = 1.0
+        return error
+
     def unit_nodes(self, g: Graph, prediction: str) -> str:
         """Return what ``in_unit`` returns, in an ONNX graph of float64."""
         return prediction
@@ -134,6 +144,10 @@ class Targets(ABC):
     def calibrated_nodes(self, g: Graph, prediction: str, temperature: float) -> str:
         """Return what ``calibrated`` returns, in an ONNX graph of float64."""
         return prediction
+
+    @abstractmethod
+    def row_errors(self, encoded: Encoded, prediction: Array) -> NDArray[np.float64]:
+        """Return the error (n,) of each prediction, as users get it, by which columns are rated."""
 
     @abstractmethod
     def decide(self, prediction: Array) -> NDArray[Any]:

@@ -77,10 +77,24 @@ class Indicators(Labels):
         """Return the probability of each label at a temperature."""
         return sharpen_each(prediction, temperature)
 
+    def calibrated_error(self, prediction: Array, temperature: float, k: int) -> Array:
+        """Return the derivatives (n, K) of the calibrated probability k with respect to mixed probabilities (n, K)."""
+        error = np.zeros_like(prediction)
+        p = np.clip(prediction[:, k], SMALLEST, 1.0 - np.finfo(prediction.dtype).epsneg)
+        q = sharpen_each(p, temperature)
+        error[:, k] = q * (1.0 - q) / (temperature * p * (1.0 - p))
+        return error
+
     def calibrated_nodes(self, g: Graph, prediction: str, temperature: float) -> str:
         """Return what ``calibrated`` returns, in an ONNX graph of float64."""
         p, q = (g("Log", g("Max", value, SMALLEST)) for value in (prediction, g("Sub", 1.0, prediction)))
         return g("Sigmoid", g("Div", g("Sub", p, q), temperature))
+
+    def row_errors(self, encoded: Encoded, prediction: Array) -> NDArray[np.float64]:
+        """Return the sums over labels of the log-losses."""
+        p = np.where(encoded.Y > 0.5, prediction, 1.0 - prediction.astype(np.float64))
+        errors: NDArray[np.float64] = -np.log(np.maximum(p, 1e-15)).sum(axis=1)
+        return errors
 
     def out_of_fold(
         self, prediction: Array, encoded: Encoded, folds: Sequence[NDArray[np.integer[Any]]]

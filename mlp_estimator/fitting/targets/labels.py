@@ -117,9 +117,22 @@ class Labels(Targets):
         """Return probabilities at a temperature."""
         return sharpen(prediction, temperature)
 
+    def calibrated_error(self, prediction: Array, temperature: float, k: int) -> Array:
+        """Return the derivatives (n, K) of the calibrated probability k with respect to mixed probabilities (n, K)."""
+        p, others = np.maximum(prediction, SMALLEST), np.arange(prediction.shape[1])
+        q = sharpen(p, temperature)
+        error: Array = q[:, [k]] * ((others == k) - q) / (temperature * p)
+        return error
+
     def calibrated_nodes(self, g: Graph, prediction: str, temperature: float) -> str:
         """Return what ``calibrated`` returns, in an ONNX graph of float64."""
         return g("Softmax", g("Div", g("Log", g("Max", prediction, SMALLEST)), temperature), axis=-1)
+
+    def row_errors(self, encoded: Encoded, prediction: Array) -> NDArray[np.float64]:
+        """Return the log-losses."""
+        p = prediction[np.arange(len(prediction)), encoded.Y[:, 0]].astype(np.float64)
+        errors: NDArray[np.float64] = -np.log(np.maximum(p, 1e-15))
+        return errors
 
     def out_of_fold(
         self, prediction: Array, encoded: Encoded, folds: Sequence[NDArray[np.integer[Any]]]

@@ -189,6 +189,33 @@ class Numbers(Targets):
         """Return numbers (n,), or (n, K) of several."""
         return squeeze_outputs(decided)
 
+    def unit_slope(self, prediction: Array) -> Array:
+        """Return the derivatives of ``in_unit``: 0 where a mean is cut off at the range of the targets."""
+        if self.unit is None:
+            return np.ones_like(prediction)
+        means = self.unit.restored(self.means(prediction))
+        slope = np.where((self.unit.low < means) & (means < self.unit.high), self.unit.scale, 0.0)
+        return np.concatenate([slope, np.ones_like(slope) * self.unit.scale**2], axis=-1)[..., : prediction.shape[-1]]
+
+    def row_errors(self, encoded: Encoded, prediction: Array) -> NDArray[np.float64]:
+        """Return squared errors in variances of the targets, or pinball losses over those of constant quantiles.
+
+        The mean of the former over rows is 1 - R2. They are NaN for losses that predict several other numbers.
+        """
+        y = encoded.Y.astype(np.float64) if self.unit is None else self.unit.restored(encoded.Y)
+        means = self.means(prediction)
+        if isinstance(self.loss, Quantile):
+            levels = np.ravel(self.loss.quantile)
+            constant = np.quantile(y[:, 0], levels)
+            errors, unit = (np.maximum(levels * d, (levels - 1.0) * d) for d in (y - means, y - constant))
+        elif self._has_levels:
+            return np.full(len(y), np.nan)
+        else:
+            errors, unit = (y - means) ** 2, (y - y.mean(axis=0)) ** 2
+        total = unit.mean(axis=0)
+        relative: NDArray[np.float64] = (errors / np.where(total > 0.0, total, 1.0)).mean(axis=1)
+        return relative
+
     def out_of_fold(
         self, prediction: Array, encoded: Encoded, folds: Sequence[NDArray[np.integer[Any]]]
     ) -> Mapping[str, Any]:

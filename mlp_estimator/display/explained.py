@@ -1,0 +1,304 @@
+"""What columns do: importances of a fit, and contributions to predictions."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from ..explanation import Explanation
+from .figure import axes_for
+
+HIGHER, LOWER = "#c4523b", "#3b6fb0"
+"""Colours of contributions above and below 0."""
+
+
+class ImportanceDisplay:
+    """Bars of the importances of columns, with two standard errors to each side.
+
+    Use :meth:`from_estimator` to create it.
+
+    Parameters
+    ----------
+    importances : ndarray of shape (n_columns,)
+        Rise of the error where the column is permuted.
+
+    errors : ndarray of shape (n_columns,)
+        Standard errors of the importances.
+
+    feature_names : list of str
+        Names of the columns.
+
+    name : str, default=None
+        What is above the picture.
+
+    Attributes
+    ----------
+    figure_ : matplotlib.figure.Figure
+        The figure.
+
+    ax_ : matplotlib.axes.Axes
+        The axes.
+
+    bars_ : matplotlib.container.BarContainer
+        The bars, the longest one on top.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from mlp_estimator import ImportanceDisplay, TabularMLPClassifier
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> model = TabularMLPClassifier(settings=[{"hidden_layer_sizes": (8,)}], n_folds=2, random_state=0).fit(X, y)
+    >>> ImportanceDisplay.from_estimator(model)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        *,
+        importances: NDArray[np.float64],
+        errors: NDArray[np.float64],
+        feature_names: list[str],
+        name: str | None = None,
+    ):
+        self.importances, self.errors, self.feature_names, self.name = importances, errors, feature_names, name
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, max_columns: int = 15, name: str | None = None, ax: Any = None) -> Self:
+        """Plot `feature_importances_`.
+
+        Parameters
+        ----------
+        estimator : TabularMLPClassifier or TabularMLPRegressor
+            The fitted estimator.
+
+        max_columns : int, default=15
+            Number of columns to show, the most important ones.
+
+        name : str, default=None
+            What is above the picture. None uses the name of the class.
+
+        ax : matplotlib Axes, default=None
+            Axes to plot on. None creates a new figure.
+
+        Returns
+        -------
+        display : ImportanceDisplay
+            The plot.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator has no importances.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(estimator)
+        importances, names = estimator.feature_importances_, estimator.column_names_
+        chosen = np.argsort(-importances, kind="stable")[:max_columns]
+        return cls(
+            importances=importances[chosen],
+            errors=estimator.feature_importances_error_[chosen],
+            feature_names=[names[k] for k in chosen],
+            name=type(estimator).__name__ if name is None else name,
+        ).plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> Self:
+        """Plot the bars.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to plot on. None creates a new figure.
+
+        Returns
+        -------
+        display : ImportanceDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        self.figure_, (self.ax_, *_) = axes_for(ax)
+        places = np.arange(len(self.importances))[::-1]
+        self.bars_ = self.ax_.barh(places, self.importances, color=LOWER, xerr=2.0 * self.errors, ecolor="0.4")
+        self.ax_.set_yticks(places, self.feature_names)
+        self.ax_.set(xlabel="rise of the error where the column is permuted", title=self.name)
+        self.ax_.axvline(0.0, color="0.4", linewidth=0.8)
+        return self
+
+
+class ExplanationDisplay:
+    """Contributions to predictions: of all samples, of one sample, or by the values of one column.
+
+    Use :meth:`from_explanation` to create it.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Contributions to one output.
+
+    row : int, default=None
+        The sample to show, from its base value to its prediction.
+
+    column : str, default=None
+        The column whose contributions are shown by its values.
+
+    Attributes
+    ----------
+    figure_ : matplotlib.figure.Figure
+        The figure.
+
+    ax_ : matplotlib.axes.Axes
+        The axes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from mlp_estimator import ExplanationDisplay, TabularMLPClassifier
+    >>> X, y = load_iris(return_X_y=True, as_frame=True)
+    >>> model = TabularMLPClassifier(settings=[{"hidden_layer_sizes": (8,)}], n_folds=2, random_state=0).fit(X, y)
+    >>> explanation = model.explain(X)
+    >>> ExplanationDisplay.from_explanation(explanation, row=0, output="2")  # doctest: +SKIP
+    """
+
+    def __init__(self, *, explanation: Explanation, row: int | None = None, column: str | None = None):
+        self.explanation, self.row, self.column = explanation, row, column
+
+    @classmethod
+    def from_explanation(
+        cls,
+        explanation: Explanation,
+        *,
+        row: int | None = None,
+        column: str | None = None,
+        output: int | str = -1,
+        max_columns: int = 10,
+        ax: Any = None,
+    ) -> Self:
+        """Plot the mean size of contributions, or with `row` those to a prediction, or with `column` those of a column.
+
+        Parameters
+        ----------
+        explanation : Explanation
+            What `explain` returned.
+
+        row : int, default=None
+            A sample: its contributions, from the base value to the prediction.
+
+        column : str, default=None
+            A column: its contributions by its values.
+
+        output : int or str, default=-1
+            Which of several outputs: a class by its position or its name. The last one is the second of two classes.
+
+        max_columns : int, default=10
+            Number of columns to show. Those with the smallest contributions are added up.
+
+        ax : matplotlib Axes, default=None
+            Axes to plot on. None creates a new figure.
+
+        Returns
+        -------
+        display : ExplanationDisplay
+            The plot.
+
+        Raises
+        ------
+        ValueError
+            If both `row` and `column` are given, or there is no such row, column or output.
+        ImportError
+            If matplotlib is not installed.
+        """
+        if row is not None and column is not None:
+            raise ValueError("Give a row or a column, not both: each is a picture of its own.")
+        if column is not None and column not in explanation.feature_names:
+            raise ValueError(f"column={column!r} is none of {explanation.feature_names}.")
+        if row is not None and not -len(explanation) <= row < len(explanation):
+            raise ValueError(f"row={row}: the explanation has {len(explanation)} rows.")
+        return cls(explanation=explanation.of_output(output), row=row, column=column).plot(max_columns, ax=ax)
+
+    def plot(self, max_columns: int = 10, ax: Any = None) -> Self:
+        """Plot the contributions.
+
+        Parameters
+        ----------
+        max_columns : int, default=10
+            Number of columns to show.
+
+        ax : matplotlib Axes, default=None
+            Axes to plot on. None creates a new figure.
+
+        Returns
+        -------
+        display : ExplanationDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        self.figure_, (self.ax_, *_) = axes_for(ax)
+        if self.column is not None:
+            self._dependence(self.column)
+        elif self.row is not None:
+            self._waterfall(self.row, max_columns)
+        else:
+            sizes = np.abs(self.explanation.values).mean(axis=0)
+            chosen = np.argsort(-sizes, kind="stable")[:max_columns][::-1]
+            self.ax_.barh([self.explanation.feature_names[k] for k in chosen], sizes[chosen], color=LOWER)
+            self.ax_.set(xlabel="mean size of the contribution")
+        return self
+
+    def _waterfall(self, row: int, max_columns: int) -> None:
+        """Draw the way from the base value to the prediction, the largest steps last."""
+        values, data = self.explanation.values[row], self.explanation.data[row]
+        base = float(self.explanation.base_values[row])
+        order = np.argsort(np.abs(values), kind="stable")
+        few, shown = order[: max(0, len(order) - max_columns)], order[max(0, len(order) - max_columns) :]
+        steps = ([values[few].sum()] if len(few) else []) + values[shown].tolist()
+        labels = [f"{len(few)} others"] * bool(len(few))
+        labels += [f"{self.explanation.feature_names[k]} = {_shown(data[k])}" for k in shown]
+        starts = base + np.concatenate([[0.0], np.cumsum(steps)[:-1]])
+        colors = [HIGHER if step > 0 else LOWER for step in steps]
+        self.ax_.barh(np.arange(len(steps)), steps, left=starts, color=colors)
+        self.ax_.set_yticks(np.arange(len(steps)), labels)
+        for k, (start, step) in enumerate(zip(starts, steps, strict=True)):
+            self.ax_.annotate(
+                f"{step:+.3g}", (start + max(step, 0.0), k), (3, 0), textcoords="offset points", va="center"
+            )
+        self.ax_.axvline(base, color="0.4", linewidth=0.8, linestyle=":")
+        self.ax_.use_sticky_edges = False  # bars would end at the edge of the picture
+        self.ax_.margins(x=0.15)
+        self.ax_.set(xlabel=f"from {base:.4g}, the mean prediction, to {base + values.sum():.4g}")
+
+    def _dependence(self, column: str) -> None:
+        """Draw the contributions by value: points by numbers, or by levels in the order of their mean contribution."""
+        k = self.explanation.feature_names.index(column)
+        data, values = self.explanation.data[:, k], self.explanation.values[:, k]
+        known = np.array([value is not None and value == value for value in data])
+        if all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in data[known]):
+            self.ax_.plot(data[known].astype(float), values[known], ".", markersize=4, color=LOWER)
+            if not known.all():
+                self.ax_.axhline(values[~known].mean(), color=HIGHER, linewidth=1, label="missing (mean)")
+                self.ax_.legend()
+        else:
+            levels: dict[str, list[float]] = {}
+            for value, contribution in zip(data, values.tolist(), strict=True):
+                levels.setdefault(_shown(value), []).append(contribution)
+            ordered = sorted(levels, key=lambda level: float(np.mean(levels[level])))
+            self.ax_.boxplot([levels[level] for level in ordered])
+            self.ax_.set_xticks(np.arange(1, len(ordered) + 1), ordered, rotation=30 if len(ordered) > 4 else 0)
+        self.ax_.axhline(0.0, color="0.4", linewidth=0.8, linestyle=":")
+        self.ax_.set(xlabel=column, ylabel=f"contribution of {column}")
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a short text."""
+    if value is None or value != value:
+        return "missing"
+    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)[:24]

@@ -1,0 +1,114 @@
+"""How much predictions need each column: the rise of their error on unseen rows where the column is permuted.
+
+Breiman (2001), section 10. Each row is predicted by the members that have not seen it, as for the out-of-fold score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine.members import Array
+from .features import Coded, Table
+from .features.blocks import KEY
+from .fitted import Fitted, Networks
+from .member_config import Members
+from .targets import Encoded
+
+MAX_ROWS, MIN_ROWS, MAX_PREDICTIONS = 4000, 250, 60_000
+"""Rows that a fit keeps: fewer for many columns, since each column is predicted anew."""
+
+
+@dataclass
+class RowSample:
+    """Coded rows of a fit, as those of a prediction, with their targets.
+
+    ``folds`` has the number of the fold of each, whose members have not seen it. Without folds all members predict it,
+    and only where these are ``unseen`` rows does their error say something.
+    """
+
+    coded: Array
+    encoded: Encoded
+    folds: NDArray[np.integer[Any]] | None
+    unseen: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        read: Callable[[NDArray[np.integer[Any]]], Array],
+        encoded: Encoded,
+        folds: NDArray[np.integer[Any]] | None,
+        table: Table,
+        *,
+        unseen: bool,
+    ) -> RowSample:
+        """Return a systematic sample, in which rows are as often as they count; ``read`` returns coded rows."""
+        size = min(MAX_ROWS, max(MIN_ROWS, MAX_PREDICTIONS // len(table.kinds)))
+        chosen = systematic(np.ones(len(encoded.Y)) if encoded.counts is None else encoded.counts, size)
+        coded = read(chosen)
+        coded[:, table.layout.block(KEY)] = 0.0
+        counted = replace(encoded.take(chosen), sample_weight=None)
+        return cls(coded, counted, None if folds is None else folds[chosen], unseen)
+
+    def background(self, size: int) -> Array:
+        """Return some of the rows."""
+        return self.coded[systematic(np.ones(len(self.coded)), size)]
+
+
+def systematic(counts: NDArray[np.float64], size: int) -> NDArray[np.intp]:
+    """Return the numbers of a systematic sample of rows, all where they are no more than ``size``."""
+    if len(counts) <= size:
+        return np.arange(len(counts))
+    ends = np.cumsum(counts)
+    places: NDArray[np.intp] = np.searchsorted(ends, (np.arange(size) + 0.5) / size * ends[-1], side="right")
+    return places.clip(max=len(counts) - 1)
+
+
+def importances(fitted: Fitted, sample: RowSample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the mean rise of the error of a row for each column, and its standard error over the rows.
+
+    The error is that of ``Targets.row_errors``.
+    """
+    table, targets, members = cast(Table, fitted.features), fitted.targets, list(_by_fold(fitted, sample))
+    order = np.random.default_rng(0).permutation(len(sample.coded))
+
+    def errors(coded: Array) -> NDArray[np.float64]:
+        parts = [(rows, member.predict(coded[rows])) for rows, member in members]
+        rows = np.concatenate([rows for rows, _ in parts])
+        return targets.row_errors(sample.encoded, np.concatenate([part for _, part in parts])[np.argsort(rows)])
+
+    before, rises = errors(sample.coded), np.zeros((len(table.kinds), len(sample.coded)))
+    for column in range(len(table.kinds)):
+        features = table.columns == column
+        if features.any():
+            permuted = sample.coded.copy()
+            permuted[:, features] = sample.coded[order][:, features]
+            rises[column] = errors(permuted) - before
+    return rises.mean(axis=1), rises.std(axis=1, ddof=1) / np.sqrt(len(before))
+
+
+def _by_fold(fitted: Fitted, sample: RowSample) -> Iterator[tuple[NDArray[np.intp], Fitted]]:
+    """Yield some of the rows, and what predicts them from coded rows."""
+    if sample.folds is None:
+        yield np.arange(len(sample.coded)), replace(fitted, features=Coded(fitted.features))
+        return
+    for fold in np.unique(sample.folds).tolist():
+        yield np.flatnonzero(sample.folds == fold), _of_member(fitted, fold)
+
+
+def _of_member(fitted: Fitted, k: int) -> Fitted:
+    """Return what the members of a fold predict, as the mixture over the settings."""
+    groups = []
+    for group in fitted.groups:
+        members = cast(Members, group.recipe)
+        m = k * group.n_members // fitted.n_members
+        arrays = {
+            name: [array[m] if group.n_members > 1 else array for array in of_layers]
+            for name, of_layers in group.arrays.items()
+        }
+        groups.append(Networks(Members(members.config, [members.left_out[m]]), arrays))
+    return replace(fitted, features=Coded(fitted.features), groups=groups, n_members=1)
