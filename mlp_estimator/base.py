@@ -30,6 +30,7 @@ from .fitting.reading import check_range, float_type, read_weights
 from .fitting.settings import Settings
 from .fitting.state import ESTIMATES, FitState, arrays_of, attributes_of, records_of, restored_on_error, warn_of
 from .fitting.targets import Encoded, Targets, read_targets
+from .hints import with_hints
 from .legacy import network_state
 from .parameters import Parameters
 from .persistence import restored
@@ -64,6 +65,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
     ) -> Targets:
         """Learn from validated targets, and choose the loss for them."""
 
+    @with_hints
     @fit_method_with_callbacks
     def fit(
         self,

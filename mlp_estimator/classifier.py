@@ -23,6 +23,7 @@ from .fitting.settings import Settings
 from .fitting.targets import Labels, Targets, learn_classes
 from .fitting.targets.labels import log_odds
 from .fitting.targets.numbers import squeeze_outputs
+from .hints import with_hints
 from .scores import ScoredClassifier
 
 
@@ -284,6 +285,7 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
         return targets.weighted(self.class_weight, y, sample_weight)
 
     @available_unless(MultilayerPerceptron._no_partial_fit)
+    @with_hints
     @fit_method
     def partial_fit(
         self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None, classes: ArrayLike | None = None

@@ -111,7 +111,7 @@ def tabular_state(state: Mapping[str, Any], restored: Callable[[Any], Any]) -> d
     if "_residuals" in state:
         parts = state["_residuals"]  # of rows that are not known: numbered fold by fold
         rows = np.split(np.arange(sum(map(len, parts))), np.cumsum([len(part) for part in parts])[:-1])
-        state["_residuals"] = [Residuals.of(np.concatenate(parts), None, of_fold) for of_fold in rows]
+        state["_residuals"] = [[Residuals.of(np.concatenate(parts), None, of_fold) for of_fold in rows]]
     return {**state, "_fitted": fitted}
 
 

@@ -20,6 +20,7 @@ from .fitting.settings import Settings
 from .fitting.state import per_member
 from .fitting.targets import Numbers, Targets
 from .fitting.targets.numbers import squeeze_outputs
+from .hints import with_hints
 from .scores import ScoredRegressor
 
 
@@ -281,6 +282,7 @@ class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
         return Numbers.learn(y, sample_weight, settings.loss(self.loss), standardise=False)
 
     @available_unless(MultilayerPerceptron._no_partial_fit)
+    @with_hints
     @fit_method
     def partial_fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Update the network with one pass over a chunk of data, in minibatches.

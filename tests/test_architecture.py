@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the bottom up. A room is a folder or, in a folder with several floors, a module; modules of one room may import
 # each other in one direction.
 HOUSE = [
-    "compat", "availability", "engine", "versions", "fitting", "scores", "callbacks", "legacy", "persistence",
+    "compat", "availability", "hints", "engine", "versions", "fitting", "scores", "callbacks", "legacy", "persistence",
     "parameters", "base", "classifier", "regressor", "search", "explanation", "tabular", "display", "onnx",
 ]  # fmt: skip
 ENGINE = [

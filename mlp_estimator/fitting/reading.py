@@ -132,6 +132,28 @@ def read_weights(sample_weight: Any, X: Any, dtype: np.dtype[Any]) -> NDArray[An
     return weight
 
 
+def read_groups(groups: Any, n_rows: int) -> NDArray[Any] | None:
+    """Return the group of each row.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many groups as rows, or some are missing.
+    """
+    if groups is None:
+        return None
+    groups = as_array("groups", groups)
+    if groups.shape != (n_rows,):
+        raise ValueError(f"groups has the shape {groups.shape}: give one for each of the {n_rows} rows.")
+    missing = missing_entries(groups.astype(object))
+    if missing.any():
+        raise ValueError(
+            f"groups has {missing.sum()} missing value(s), the first in row {int(missing.argmax())}: give each row a "
+            "group, such as one of its own."
+        )
+    return np.unique(groups.astype(str) if groups.dtype.kind == "O" else groups, return_inverse=True)[1]
+
+
 def row_counts(weight: NDArray[Any] | None) -> NDArray[np.float64] | None:
     """Return how often each row counts in statistics: whole weights are repeated rows, others have the mean 1."""
     if weight is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,6 +10,7 @@ from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 
 from ..engine.activations import ACTIVATIONS, Activation, glorot
 from ..engine.layers import Layer
@@ -61,6 +63,7 @@ class Settings:
         """
         solver = SOLVERS[parameters["solver"]]
         _check_combination(parameters, solver)
+        _check_scorer(parameters["scoring"])
         hidden = hidden_sizes(parameters["hidden_layer_sizes"])
         activations, output_bound = resolve_activations(parameters["activation"], len(hidden))
         max_time, alpha = parameters["max_time"], parameters["alpha"]
@@ -120,8 +123,11 @@ class Settings:
         Raises
         ------
         ValueError
-            If the loss lacks a method that the solver calls.
+            If the loss lacks a method that the solver calls, or there are levels of quantiles for another loss.
         """
+        if np.any(np.asarray(self.parameters.get("quantile", 0.5)) != 0.5) and loss != "quantile":
+            levels = self.parameters["quantile"]
+            raise ValueError(f"quantile={levels!r} is only used with loss='quantile': set it, or leave quantile out.")
         if not isinstance(loss, Loss):
             loss = LOSSES[loss](**{name: python_number(self.parameters[name]) for name in LOSSES[loss].reads})
         for method in self.solver.calls:
@@ -203,6 +209,17 @@ def _per_layer(name: str, value: Any, n_hidden: int, single: bool) -> tuple[Any,
 def python_number(value: Any) -> Any:
     """Return a Python number for a NumPy scalar: a NumPy float64 would promote float32 arrays."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _check_scorer(scoring: Any) -> None:
+    """Raise an error for the name of a scorer that there is not, with the nearest names."""
+    names = ["loss", *get_scorer_names()]
+    if isinstance(scoring, str) and scoring not in names:
+        near = ", ".join(map(repr, difflib.get_close_matches(scoring, names, 3)))
+        raise ValueError(
+            f"scoring={scoring!r} is no scorer{f': did you mean {near}?' if near else '.'} Give 'loss', a function, or "
+            "a name of sklearn.metrics.get_scorer_names()."
+        )
 
 
 def _check_combination(parameters: Mapping[str, Any], solver: Solver) -> None:

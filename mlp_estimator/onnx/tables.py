@@ -72,36 +72,52 @@ def _write_numbers(g: ModelGraph, model: Any, of_members: str, members: bool) ->
 def _write_sets(g: ModelGraph, model: Any, of_members: str, inputs: Inputs, coverage: float) -> None:
     """Write what ``label_set`` returns."""
     precise, below = g.in_type(np.float64), []
+    if len(model._residuals[0]) == 1:  # a validation set is one fold, of all members
+        of_members = g("Unsqueeze", _mean(precise, of_members), np.array([0]))
     probability = model._fitted.targets.calibrated_nodes(precise, of_members, model.temperature_)
     score = g("Unsqueeze", precise("Sub", 1.0, probability), np.array([-1]))  # (M, n, K, 1)
-    for k, of_fold in enumerate(model._residuals):
+    residuals = model._residuals[0]
+    for k, of_fold in enumerate(residuals):
         is_below = precise.cast(g("Less", precise.constant(of_fold.values), g("Gather", score, np.array(k))))
         below.append(precise("MatMul", is_below, np.diff(of_fold.cumulative)))
     n_below = g("Sum", *below)
-    belongs = g("Less", n_below, precise.constant(n_within(model._residuals, coverage)))
+    belongs = g("Less", n_below, precise.constant(n_within(residuals, coverage)))
     g.write("belongs", belongs, np.dtype(bool), ["n", len(model.classes_)])
 
 
 def _write_interval(g: ModelGraph, model: Any, of_members: str, inputs: Inputs, coverage: float) -> None:
     """Write what ``interval`` returns: order statistics of all ends."""
-    precise, residuals = g.in_type(np.float64), model._residuals
-    rank = n_outside(residuals, coverage)
+    precise, residuals, targets = g.in_type(np.float64), model._residuals, model._fitted.targets
+    rank = n_outside(residuals[0], coverage)
     if rank < 1:
         raise ValueError(f"coverage={coverage!r} gives infinite intervals: the fit has too few rows. Ask for less.")
-    if any((np.diff(of_fold.cumulative) != 1.0).any() for of_fold in residuals):
+    if any((np.diff(of_fold.cumulative) != 1.0).any() for of_fold in residuals[0]):
         raise NotImplementedError("Intervals in a graph need rows of equal weight: use predict_interval.")
+    if len(residuals[0]) == 1:  # a validation set is one fold, of all members
+        of_members = g("Unsqueeze", _mean(precise, of_members), np.array([0]))
     spread = getattr(model, "_spread", None)
     sizes = None if spread is None else _members(g, spread, inputs)
     for name, sign, largest in (("low", -1.0, 0), ("high", 1.0, 1)):
-        ends = []
-        for k, of_fold in enumerate(residuals):
-            reach = precise.constant(sign * of_fold.values)
-            if sizes is not None:
-                reach = g("Mul", g("Gather", sizes, np.array(k)), reach)  # (n, n_residuals)
-            ends.append(g("Add", g("Gather", g("Gather", of_members, np.array(k)), np.array([0]), axis=1), reach))
-        sorted_ends = g("TopK", g("Concat", *ends, axis=1), np.array([int(rank)]), n_outputs=2, largest=largest)
-        end = g("Gather", sorted_ends, np.array(int(rank) - 1), axis=1)
-        g.write(name, end, precise.dtype, ["n"])
+        of_targets = []
+        for k, of_target in enumerate(residuals):
+            ends = []
+            for m, of_fold in enumerate(of_target):
+                mean, size = (value and _entry(g, value, m, k) for value in (of_members, sizes))
+                reach = precise.constant(sign * of_fold.values)
+                ends.append(g("Add", mean, g("Mul", size, reach) if size else reach))  # (n, n_residuals)
+            sorted_ends = g("TopK", g("Concat", *ends, axis=1), np.array([int(rank)]), n_outputs=2, largest=largest)
+            of_targets.append(g("Gather", sorted_ends, np.array([int(rank) - 1]), axis=1))
+        end = g("Concat", *of_targets, axis=1)
+        if name == "low" and targets.loss.domain != "real":
+            end = precise("Max", end, 0.0)
+        single = len(residuals) == 1
+        shape = ["n"] if single else ["n", len(residuals)]
+        g.write(name, g("Squeeze", end, np.array([1])) if single else end, precise.dtype, shape)
+
+
+def _entry(g: ModelGraph, of_members: str, m: int, k: int) -> str:
+    """Return the values (n, 1) of a member and a target."""
+    return g("Gather", g("Gather", of_members, np.array(m)), np.array([k]), axis=1)
 
 
 def _mean(g: ModelGraph, of_members: str) -> str:

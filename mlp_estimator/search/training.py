@@ -195,7 +195,7 @@ def _train(fits: list[_Fit]) -> dict[Key, Finished]:
             for state in states:
                 state.run_state = None  # twice the size of the weights, and no training continues from it
             fit.network._assign(fit.data, fit.plan.join(states), states)
-            warn_of(states)
+            warn_of(states, stacklevel=6)
         except Exception as error:
             finished[fit.key].error = error
     return finished

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from numbers import Real
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..callbacks import fit_tasks
@@ -27,6 +28,7 @@ from ..fitting.chunks import Chunks, TableLike, read_chunks, values_of
 from ..fitting.contributions import N_BACKGROUND, contributions
 from ..fitting.data import FitData, HeldOut, Source
 from ..fitting.features import Coded, Features, Table
+from ..fitting.features.kinds import Category
 from ..fitting.features.kinds.category import UNKNOWN
 from ..fitting.fitted import Fitted
 from ..fitting.held_out import check_validation_set, held_out_set
@@ -36,11 +38,12 @@ from ..fitting.jobs import interrupts_are_raised
 from ..fitting.member_config import PRESETS, MemberConfig
 from ..fitting.plans import Folds, draw_seeds
 from ..fitting.plans.folds import Trained, fold_of_rows, in_blocks, make_folds
-from ..fitting.reading import read_weights
+from ..fitting.reading import read_groups, read_weights
 from ..fitting.settings import Settings
 from ..fitting.state import restored_on_error
 from ..fitting.store import StoredRows, zeros
 from ..fitting.targets import Encoded, Targets, read_targets
+from ..hints import with_hints
 from ..legacy import tabular_state
 from ..persistence import restored
 from .parameters import TabularParameters
@@ -48,6 +51,10 @@ from .parameters import TabularParameters
 ONE_GROUP = (
     "All rows are of one group, so that there are no folds: no epoch is chosen, and there are no out-of-fold "
     "predictions, scores and intervals. Leave groups out, or name smaller groups."
+)
+KEYS = (
+    "The column(s) {} have nearly as many levels as rows, as names and texts have: what a level has in training tells "
+    "nothing of new rows. Leave them out, or make features of them, for example with TfidfVectorizer."
 )
 OUT_OF_FOLD = ("oof_prediction_", "oof_target_", "oof_rows_", "oof_score_", "_residuals", "_codes", "_spread")
 NOT_COMPILED = (
@@ -62,7 +69,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     settings_: list[MemberConfig]
     mixture_weights_: NDArray[np.float64]
     _fitted: Fitted
-    _residuals: list[Residuals]
+    _residuals: list[list[Residuals]]  # by target and fold
     _sample: RowSample
     _importances: tuple[NDArray[np.float64], NDArray[np.float64]]
     _codes: NDArray[np.int32]
@@ -72,6 +79,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     def _learn_targets(self, settings: Settings, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> Targets:
         """Learn from validated targets, and choose the loss for them."""
 
+    @with_hints
     @fit_method_with_callbacks
     def fit(
         self,
@@ -144,10 +152,12 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                 if not trained or interrupts_are_raised():
                     raise
                 interrupted = True
-                warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=3)
+                warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=4)
             attributes = self._attributes(plan, trained)
             if "_residuals" in attributes:
-                codes = cast(Table, plan.data.features).codes(plan.data.X[plan.rows])
+                held_out = plan.data.held_out
+                coded = plan.data.X[plan.rows] if held_out is None else held_out.data.X
+                codes = cast(Table, plan.data.features).codes(coded)
                 attributes |= {"_codes": codes} | ({} if interrupted else self._learn_spread(plan, attributes))
             attributes["_sample"] = plan.sample()
             for name in (*OUT_OF_FOLD, "_importances"):
@@ -166,13 +176,17 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         configs = self._configs(preset)
         settings = self._engine_settings(len(configs) + (not self._has_labels))  # and what else is learned
         validated = check_validation_set(settings, *validation)
+        if validated and groups is not None:
+            raise ValueError(
+                "groups are kept together in folds, and X_val takes the place of folds: leave one of them out."
+            )
         targets = self._learn_targets(settings, y, weight)
         Y = targets.encode(y, dtype)
         encoded = Encoded(Y, targets.weigh(Y, weight), weight)
         n_members: Callable[[int], int] = (lambda n: 0) if validated else preset.n_members
         folds = make_folds(targets.strata(Y), n_rows, self.n_folds, groups, rng, n_members)
         if len(folds) == 1 and not validated and n_rows > 1:
-            warnings.warn(ONE_GROUP, UserWarning, stacklevel=4)
+            warnings.warn(ONE_GROUP, UserWarning, stacklevel=5)
         table = Table.learn(
             chunks,
             n_rows,
@@ -183,6 +197,9 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             n_targets=targets.n_columns,
             counts=encoded.counts,
         )
+        keys = [kind.name for kind in table.kinds if isinstance(kind, Category) and kind.is_key]
+        if keys:
+            warnings.warn(KEYS.format(keys), UserWarning, stacklevel=5)
         coded = stack.enter_context(zeros(table.shape(n_rows), table.dtype, self.cache_dir, self._max_bytes))
         numbers, places = fold_of_rows(folds), None
         if isinstance(coded, StoredRows):
@@ -217,9 +234,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         row_numbers = np.arange(y.shape[0])
         chunks = replace(chunks, n_read=len(row_numbers))
         weight = read_weights(sample_weight, np.empty((len(row_numbers), 1)), np.dtype(self.dtype))
-        if groups is not None:
-            groups = np.asarray(groups)
-            check_consistent_length(y, groups)
+        groups = read_groups(groups, len(row_numbers))
         if weight is None or weight.all():
             return chunks, row_numbers, y, weight, groups
         present = weight > 0
@@ -368,9 +383,9 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         return [kind.name for kind in cast(Table, self._fitted.features).kinds]
 
     def _with_residuals(
-        self, X: Any, coverage: float, by: Any, reduce: Callable[[Array, Array, list[Residuals]], NDArray[Any]]
+        self, X: Any, coverage: float, by: Any, reduce: Callable[[Array, Array, list[list[Residuals]]], NDArray[Any]]
     ) -> NDArray[Any]:
-        """Return what ``reduce`` makes of predictions (M, n, K) and spreads (M, n) of rows and of residuals.
+        """Return what ``reduce`` makes of predictions and spreads (M, n, K) of rows and of residuals.
 
         The residuals are those of all training rows, or of the rows with the level of the column ``by``.
         """
@@ -386,14 +401,16 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         parts = []
         for coded in features.pieces(features.read(X, self._validator())):
             members = fitted.predict(coded, members=True)
-            sizes = np.ones(members.shape[:2])
+            if len(self._residuals[0]) < len(members):  # a validation set is one fold, of all members
+                members = members.mean(axis=0, keepdims=True)
+            sizes = np.ones(members.shape)
             if spread is not None:
-                sizes = replace(spread, features=coded_rows).predict(coded, members=True)[..., 0]
+                sizes = replace(spread, features=coded_rows).predict(coded, members=True)
             of_levels = [
                 (chosen, reduce(members[:, chosen], sizes[:, chosen], residuals))
                 for chosen, residuals in self._residuals_by(coded, column)
             ]
-            result = np.empty((len(coded), of_levels[0][1].shape[1]), of_levels[0][1].dtype)
+            result = np.empty((len(coded), *of_levels[0][1].shape[1:]), of_levels[0][1].dtype)
             for chosen, part in of_levels:
                 result[chosen] = part
             parts.append(result)
@@ -402,15 +419,15 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     def _require_residuals(self, coverage: float) -> None:
         """Raise an error unless there are residuals, and a coverage that they can have."""
         check_is_fitted(self, "_fitted")
-        if not 0.0 < coverage < 1.0:
-            raise ValueError(f"coverage={coverage!r}: must be a number between 0 and 1, such as 0.9.")
+        if not (isinstance(coverage, Real) and 0.0 < coverage < 1.0):
+            raise ValueError(f"coverage={coverage!r}: must be one number between 0 and 1, such as 0.9.")
         if not hasattr(self, "_residuals"):
             raise ValueError(
-                "Intervals and sets need out-of-fold predictions of one target: fit without a validation set, on at "
-                "least two rows, with a loss that predicts one value."
+                "Intervals and sets need predictions of rows that members have not seen: fit on at least two rows that "
+                "are not all of one group, with labels that exclude each other or a loss that predicts one value."
             )
 
-    def _residuals_by(self, coded: Array, column: int | None) -> Iterator[tuple[Any, list[Residuals]]]:
+    def _residuals_by(self, coded: Array, column: int | None) -> Iterator[tuple[Any, list[list[Residuals]]]]:
         """Yield which rows have a level, and the residuals of the training rows with it, all if it is unknown."""
         if column is None:
             yield slice(None), self._residuals
@@ -418,8 +435,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         levels = cast(Table, self._fitted.features).codes(coded)[:, column]
         for level in np.unique(levels).tolist():
             alike = self._codes[:, column] == level
-            among = self._residuals if level == UNKNOWN else [of_fold.among(alike) for of_fold in self._residuals]
-            yield levels == level, among
+            chosen = alike if level != UNKNOWN else np.ones_like(alike)
+            yield levels == level, [[of_fold.among(chosen) for of_fold in of_target] for of_target in self._residuals]
 
     def __sklearn_tags__(self) -> Any:
         tags = cast(Any, super()).__sklearn_tags__()

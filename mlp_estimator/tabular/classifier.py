@@ -304,9 +304,9 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
             predictions.
         """
 
-        def sets(members: Array, spread: Array, residuals: list[Residuals]) -> NDArray[np.bool_]:
+        def sets(members: Array, spread: Array, residuals: list[list[Residuals]]) -> NDArray[np.bool_]:
             calibrated = self._fitted.targets.calibrated(members, self._fitted.temperature)
-            return label_set(calibrated.astype(np.float64), residuals, coverage)
+            return label_set(calibrated.astype(np.float64), residuals[0], coverage)
 
         return self._with_residuals(X, coverage, by, sets)
 

@@ -15,7 +15,7 @@ from ..compat import Interval, StrOptions
 from ..engine.losses import REGRESSION, Loss, LossName
 from ..engine.members import Array
 from ..fitting.chunks import TableLike
-from ..fitting.intervals import Residuals, interval
+from ..fitting.intervals import Residuals, interval, n_outside
 from ..fitting.jobs import interrupts_are_raised
 from ..fitting.plans import Folds
 from ..fitting.settings import Settings
@@ -24,6 +24,10 @@ from ..fitting.targets.numbers import squeeze_outputs
 from ..scores import ScoredRegressor
 from .base import TabularMLP
 
+INFINITE = (
+    "All intervals are infinite: coverage={:g} is asked for, and with {:g} residuals it can be at most {:.4g}. Ask for "
+    "less, or fit on more rows."
+)
 MIN_SPREAD_ROWS = 100
 """Rows from which on the size of residuals is learned."""
 
@@ -273,14 +277,17 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
 
         Returns
         -------
-        low, high : ndarray of shape (n_samples,)
-            Ends of the interval of each sample, by CV+ [1]_ with residuals in units of their expected size [2]_.
+        low, high : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Ends of the interval of each sample, by CV+ [1]_ with residuals in units of their expected size [2]_. Each
+            of several targets has its own intervals, with this coverage. Under a loss for positive or non-negative
+            targets none begins below 0. After a fit with a validation set, all have one width, by the residuals of
+            that set.
 
         Raises
         ------
         ValueError
-            If `coverage` is not in (0, 1), if `by` is no column of categories, or if there are no out-of-fold residuals
-            of a single target.
+            If `coverage` is not in (0, 1), if `by` is no column of categories, or if there are no residuals, such as
+            of several quantiles.
 
         References
         ----------
@@ -290,28 +297,46 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
            for regression", Journal of the American Statistical Association 113, 2018, section 5.2.
         """
 
-        def ends(members: Array, spread: Array, residuals: list[Residuals]) -> NDArray[Any]:
-            of_target, sizes = members[..., 0].astype(np.float64), spread.astype(np.float64)
-            return np.stack(interval(of_target, sizes, residuals, coverage), axis=1)
+        def reduce(members: Array, spread: Array, residuals: list[list[Residuals]]) -> NDArray[Any]:
+            means, sizes = self._numbers.means(members).astype(np.float64), spread.astype(np.float64)
+            return np.stack(
+                [
+                    np.stack(interval(means[..., k], sizes[..., k], of_target, coverage), axis=1)
+                    for k, of_target in enumerate(residuals)
+                ],
+                axis=2,
+            )
 
-        low, high = self._with_residuals(X, coverage, by, ends).T
-        return low, high
+        self._require_residuals(coverage)
+        n_rows = sum(of_fold.total for of_fold in self._residuals[0])
+        if n_outside(self._residuals[0], coverage) < 1.0:
+            warnings.warn(INFINITE.format(coverage, n_rows, n_rows / (n_rows + 1.0)), UserWarning, stacklevel=2)
+        low, high = np.moveaxis(self._with_residuals(X, coverage, by, reduce), 1, 0)
+        if self._numbers.loss.domain != "real":
+            low = np.maximum(low, 0.0)
+        ends: tuple[Any, Any] = squeeze_outputs(low), squeeze_outputs(high)
+        return ends
 
     def _learn_spread(self, plan: Folds, attributes: dict[str, Any]) -> dict[str, Any]:
         """Learn how large residuals are, and return them in units of their expected size."""
-        if plan.data.encoded.n_rows < MIN_SPREAD_ROWS:
+        if plan.data.encoded.n_rows < MIN_SPREAD_ROWS or not plan.folds:
             return {}
-        residuals = np.empty(len(plan.rows))
-        for of_fold in attributes["_residuals"]:
-            residuals[of_fold.rows] = of_fold.values
+        residuals = np.empty((len(plan.rows), len(attributes["_residuals"])))
+        for k, of_target in enumerate(attributes["_residuals"]):
+            for of_fold in of_target:
+                residuals[of_fold.rows, k] = of_fold.values
         try:
             spread, sizes = plan.learn_spread(residuals)
         except KeyboardInterrupt:
             if interrupts_are_raised():
                 raise
-            warnings.warn("Training interrupted by user. All intervals have one width.", UserWarning, stacklevel=4)
+            warnings.warn("Training interrupted by user. All intervals have one width.", UserWarning, stacklevel=5)
             return {}
-        return {"_spread": spread, "_residuals": [of_fold.over(sizes) for of_fold in attributes["_residuals"]]}
+        relative = [
+            [of_fold.over(of_target) for of_fold in residuals]
+            for residuals, of_target in zip(attributes["_residuals"], sizes.T, strict=True)
+        ]
+        return {"_spread": spread, "_residuals": relative}
 
     @property
     def _numbers(self) -> Numbers:

@@ -14,6 +14,11 @@ from ..reading import check_numeric, check_range, read_numbers
 from .blocks import TableLayout
 from .contract import Features, Validate
 
+MISSING = (
+    "TabularMLPClassifier and TabularMLPRegressor read missing values as they are. For this estimator, drop the rows, "
+    "or replace the values, for example with sklearn.impute.SimpleImputer in a pipeline."
+)
+
 
 @dataclass
 class Matrix(Features):
@@ -27,7 +32,12 @@ class Matrix(Features):
 
     def read(self, X: Any, validate: Validate, name: str = "X") -> Any:
         """Validate X, and return it in one block of memory."""
-        X = validate(read_numbers("X", X), **self.options)
+        try:
+            X = validate(read_numbers("X", X), **self.options)
+        except ValueError as error:
+            if str(error).startswith(f"Input {name} contains NaN."):
+                raise ValueError(f"Input {name} contains NaN. {MISSING}") from None
+            raise
         check_numeric("X", X)
         X = as_readable(X)
         if self.dtype:

@@ -203,12 +203,13 @@ class Folds:
     def learn_spread(self, residuals: NDArray[np.float64]) -> tuple[Fitted, NDArray[np.float64]]:
         """Return networks that expect the absolute residuals of rows, and what they expect of the training rows.
 
-        ``residuals`` are those of ``rows``. These train on the same folds, with the gamma loss: its minimum is the mean
-        of what cannot be negative.
+        ``residuals`` (n, n_targets) are those of ``rows``. These train on the same folds, with the gamma loss: its
+        minimum is the mean of what cannot be negative.
         """
         data, rows = self.data, self.rows
         encoded = data.encoded.take(rows)
-        sizes = residuals + SMALLEST_SPREAD * (np.average(residuals, weights=encoded.sample_weight) or 1.0)
+        mean = np.average(residuals, axis=0, weights=encoded.sample_weight)
+        sizes = residuals + SMALLEST_SPREAD * np.where(mean > 0.0, mean, 1.0)
         targets = Numbers.learn(sizes, encoded.sample_weight, GammaDeviance(), standardise=True)
         encoded = replace(encoded, Y=targets.encode(sizes, data.dtype))
         X = data.X if len(rows) == len(data.X) else np.asarray(data.X[rows])
@@ -225,7 +226,8 @@ class Folds:
         trained: list[Trained] = []
         plan.train(trained, None)
         fitted, attributes = plan.join(trained)
-        return fitted, attributes["oof_prediction_"]
+        expected: NDArray[np.float64] = attributes["oof_prediction_"].reshape(residuals.shape)
+        return fitted, expected
 
     def train_cycle(self, c: int, cycle: int, before: Trained | None) -> Trained:
         """Train a configuration on all folds, side by side, to the end of a cycle."""
@@ -338,6 +340,11 @@ class Folds:
         ]
         equal = np.full(len(trained), 1.0 / len(trained))
         fitted = Fitted(data.features, targets, groups, equal, n_members=len(self.folds or self.seeds[0]))
+        if data.held_out is not None:  # all members together predict its rows, as one fold
+            predicting = replace(fitted, features=Coded(data.features))
+            prediction, held_out = predicting.predict(data.held_out.data.X), self._of_held_out(data.held_out)
+            attributes = targets.out_of_fold(prediction, held_out, [np.arange(len(prediction))])
+            return fitted, {name: value for name, value in attributes.items() if name == "_residuals"}
         if not self.folds:
             return fitted, {}
         fitted.constant = targets.constant(encoded)
@@ -363,10 +370,13 @@ class Folds:
                 numbers[np.searchsorted(rows, fold.validation)] = k
             return make(lambda some: np.array(data.X[rows[some]]), data.encoded.take(rows), numbers, unseen=True)
         if held_out is not None:
-            X, Y, weight = held_out.data.X, held_out.data.Y, held_out.data.weight
-            encoded = Encoded(cast(Any, Y), weight, held_out.source().weight)
-            return make(lambda some: np.array(X[some]), encoded, None, unseen=True)
+            X = held_out.data.X
+            return make(lambda some: np.array(X[some]), self._of_held_out(held_out), None, unseen=True)
         return make(lambda some: np.array(data.X[some]), data.encoded, None, unseen=False)
+
+    @staticmethod
+    def _of_held_out(held_out: HeldOut) -> Encoded:
+        return Encoded(cast(Any, held_out.data.Y), held_out.data.weight, held_out.source().weight)
 
     @property
     def rows(self) -> Rows:

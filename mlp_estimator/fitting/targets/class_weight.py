@@ -46,6 +46,8 @@ def _weights_of_classes(
     class_weight: Any, classes: Any, codes: NDArray[Any], sample_weight: NDArray[Any] | None
 ) -> NDArray[Any]:
     """Return the weight of each class; with 'balanced' 0 for a class without any weighted sample."""
+    if isinstance(class_weight, dict):
+        _check_keys(class_weight, classes.tolist())
     present = np.unique(codes) if isinstance(class_weight, str) else np.arange(len(classes))
     weights, y = np.zeros(len(classes)), classes.take(codes, mode="clip")
     with np.errstate(divide="ignore"):
@@ -56,6 +58,17 @@ def _weights_of_classes(
         raise ValueError(f"class_weight={class_weight!r}: weights must be numbers of at least 0.")
     weights[np.isinf(weights)] = 0.0
     return weights
+
+
+def _check_keys(class_weight: dict[Any, Any], classes: list[Any]) -> None:
+    """Raise an error for a dict that names what is no class, and not all that are."""
+    unknown = [key for key in class_weight if key not in classes]
+    left_out = [label for label in classes if label not in class_weight]
+    if unknown and left_out:
+        raise ValueError(
+            f"class_weight has the key(s) {unknown}, which are no classes, and none for the classes {left_out}: its "
+            f"keys must be among {classes}."
+        )
 
 
 def codes_of(Y: NDArray[Any]) -> NDArray[Any]:

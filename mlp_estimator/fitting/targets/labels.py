@@ -144,7 +144,7 @@ class Labels(Targets):
             "oof_prediction_": prediction,
             "oof_target_": codes.astype(np.min_scalar_type(len(self.classes))),
             "oof_score_": self.metric(encoded.Y, prediction, encoded.sample_weight),
-            "_residuals": [Residuals.of(scores, counts, rows) for rows in folds],
+            "_residuals": [[Residuals.of(scores, counts, rows) for rows in folds]],
         }
 
     def weighted(self, class_weight: Any, y: NDArray[Any], sample_weight: Weight) -> Self:

@@ -219,7 +219,7 @@ class Numbers(Targets):
     def out_of_fold(
         self, prediction: Array, encoded: Encoded, folds: Sequence[NDArray[np.integer[Any]]]
     ) -> Mapping[str, Any]:
-        """Return predictions, targets, score, and the absolute residuals of a single target by fold."""
+        """Return predictions, targets, score, and the absolute residuals of each target by fold."""
         y = encoded.Y if self.unit is None else self.unit.restored(encoded.Y)
         attributes: dict[str, Any] = {
             "oof_prediction_": squeeze_outputs(prediction),
@@ -228,9 +228,11 @@ class Numbers(Targets):
         }
         if len(y) > 1 and (not self._has_levels or isinstance(self.loss, Quantile)):
             attributes["oof_score_"] = self.metric(y, prediction, encoded.sample_weight)
-        if len(y) > 1 and self.n_targets == 1 and not self._has_levels:
-            residuals, counts = np.abs(y[:, 0] - prediction[:, 0]), encoded.counts
-            attributes["_residuals"] = [Residuals.of(residuals, counts, rows) for rows in folds]
+        if len(y) > 1 and not self._has_levels:
+            residuals, counts = np.abs(y - self.means(prediction)), encoded.counts
+            attributes["_residuals"] = [
+                [Residuals.of(of_target, counts, rows) for rows in folds] for of_target in residuals.T
+            ]
         return attributes
 
 

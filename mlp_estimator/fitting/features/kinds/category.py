@@ -24,6 +24,9 @@ NUMERAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
 
 UNKNOWN = -1
 
+MIN_KEY_ROWS, KEY_SHARE = 50, 0.95
+"""Rows, and levels for each of them, from which on a column is taken for a key or free text."""
+
 Level = int | float | str
 
 
@@ -37,7 +40,7 @@ class Category(Kind):
     def __init__(self, name: str):
         super().__init__(name)
         self.counts: dict[Level, float] = {}
-        self.n_missing = 0.0
+        self.n_missing = self.n_known = 0.0  # rows
         self.codes: dict[Level, int] = {}  # by level
         self.missing_code = UNKNOWN
         self.n_levels = 0  # missing included
@@ -88,8 +91,14 @@ class Category(Kind):
         ordered += [level for level in levels if level in rare]
         codes = {level: code for code, level in enumerate(ordered)}
         self.codes = {level: codes[level] for level in levels}
+        self.n_known = sum(self.counts.values())
         self.missing_code = codes.get(None, UNKNOWN)
         self.counts = {}
+
+    @property
+    def is_key(self) -> bool:
+        """Whether nearly each row has a level of its own, which new rows do not have."""
+        return self.n_known >= MIN_KEY_ROWS and len(self.codes) > KEY_SHARE * self.n_known
 
     @property
     def categories(self) -> NDArray[Any]:

@@ -1,0 +1,76 @@
+"""Names of other libraries: what to use in their place."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable, Collection, Iterable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_EPOCHS = "max_iter limits the epochs"
+_NETWORKS = "n_folds, settings and preset of the tabular estimators, or n_members of the others, say how many networks"
+_STOPPING = "a tabular fit ends by itself; the other estimators have early_stopping and n_iter_no_change"
+_VALIDATION = "give X_val and y_val to fit"
+OTHER_NAMES = {
+    **dict.fromkeys(("n_estimators", "num_trees", "n_models"), _NETWORKS),
+    **dict.fromkeys(("iterations", "num_boost_round", "num_iterations", "epochs", "n_epochs", "max_epochs"), _EPOCHS),
+    **dict.fromkeys(("early_stopping_rounds", "patience", "early_stopping", "n_iter_no_change"), _STOPPING),
+    **dict.fromkeys(("eval_set", "valid_sets", "eval_data", "validation_data", "validation_fraction"), _VALIDATION),
+    **dict.fromkeys(("cat_features", "categorical_feature", "cat_idxs", "cat_cols"), "use categorical_features"),
+    **dict.fromkeys(("learning_rate", "eta", "lr"), "use learning_rate_init"),
+    **dict.fromkeys(("thread_count", "nthread", "num_threads", "n_threads"), "use n_jobs"),
+    **dict.fromkeys(("random_seed", "seed"), "use random_state"),
+    **dict.fromkeys(("class_weights", "scale_pos_weight", "is_unbalance"), "use class_weight"),
+    **dict.fromkeys(("loss_function", "objective", "criterion"), "use loss"),
+    **dict.fromkeys(("eval_metric", "metric"), "use scoring"),
+    **dict.fromkeys(("silent", "verbosity", "logging_level"), "use verbose"),
+    **dict.fromkeys(("l2_leaf_reg", "reg_lambda", "lambda_l2", "l2"), "use weight_decay, or alpha of the networks"),
+    **dict.fromkeys(("hidden_sizes", "layers", "hidden_layers"), "use hidden_layer_sizes"),
+    **dict.fromkeys(("weight", "weights", "weight_column"), "give sample_weight to fit"),
+    **dict.fromkeys(("group_id", "group"), "give groups to fit"),
+    "device": "the computation is on the CPU",
+}
+"""For names of LightGBM, XGBoost, CatBoost, Keras, PyTorch and scikit-learn's MLP the nearest thing here."""
+
+
+def refuse_unknown(owner: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Raise an error for a name that is not known: with a hint where it is one of other libraries, or nearly known.
+
+    Raises
+    ------
+    TypeError
+        If a name is not known.
+    """
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            choices = f"it takes {', '.join(known)}"
+            hint = OTHER_NAMES.get(name, f"did you mean {near[0]}?" if near else choices)
+            raise TypeError(f"{owner} got an unexpected keyword argument {name!r}: {hint}")
+
+
+def with_hints(method: Callable[P, R]) -> Callable[P, R]:
+    """Return a method of an estimator that refuses unknown arguments with a hint."""
+    known = list(inspect.signature(method).parameters)[1:]
+
+    @wraps(method)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        if not kwargs.keys() <= set(known):
+            refuse_unknown(f"{type(args[0]).__name__}.{method.__name__}()", kwargs, known)
+        return method(*args, **kwargs)
+
+    return called
+
+
+class Hinting:
+    """An estimator whose constructor refuses unknown parameters with a hint."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return an object of the class, if its parameters are known."""
+        if kwargs:
+            refuse_unknown(cls.__name__, kwargs, list(inspect.signature(cls.__init__).parameters)[1:])
+        return super().__new__(cls)
