@@ -1,14 +1,19 @@
 """The tabular estimators beside trees and networks, with the defaults of all.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/tabular.py [--tables a,b] [--seeds 1] [--rows 5000]
-        [--presets]
+        [--presets] [--folder FOLDER --target NAME] [--picture FILE]
 
-One split of each table (80/20, stratified for classes), at most ``--rows`` training rows. The peers are scikit-learn's
-HistGradientBoosting and its MLP behind imputation, scaling and one-hot encoding, and LightGBM, CatBoost and RealMLP-TD
-(pytabkit) where they are installed (extra ``bench``). Prints error and log-loss, or RMSE / std(y), of each, and at the
-end the mean ranks and the seconds of CPU. ``--presets`` compares the presets of ours instead. The tables are those
-bundled with scikit-learn, three simulated functions,
-and those of the folder ``MLP_TABLES``.
+Random splits of each table (80/20, stratified for classes), at most ``--rows`` training rows. The peers are
+scikit-learn's HistGradientBoosting and its MLP behind imputation, scaling and one-hot encoding, and LightGBM, CatBoost
+and RealMLP-TD (pytabkit) where they are installed (extra ``bench``). Prints error and log-loss, or RMSE / std(y), of
+each split, and at the end the means with their standard errors over the splits, the mean ranks over the tables, the
+difference of ranks from which on two methods differ (Nemenyi's test at 0.05; Demsar, "Statistical comparisons of
+classifiers over multiple data sets", JMLR 7, 2006), and the seconds of CPU. ``--picture`` draws the ranks.
+``--presets`` compares the presets of ours instead.
+
+The tables are those bundled with scikit-learn, three simulated functions, and those of the folder ``MLP_TABLES``.
+``--folder`` takes all Parquet and CSV files of a folder of yours in their place, with the column ``--target`` to
+predict.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata, studentized_range
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.datasets import (
     load_breast_cancer,
@@ -75,6 +81,34 @@ def tables():
             if name not in ("mnist", "fars"):
                 found[name] = lambda name=name: _frame(*module.load(name)[:2], module.load(name)[3])
     return found
+
+
+def read_table(path, target):
+    """Return the features and the targets of a file of Parquet or CSV; rows without a target are left out."""
+    path = str(path)
+    frame = pd.read_parquet(path) if path.endswith((".parquet", ".pq")) else pd.read_csv(path)
+    if target not in frame:
+        raise SystemExit(f"{path} has no column {target!r}: it has {list(frame)}.")
+    frame = frame[frame[target].notna()].reset_index(drop=True)
+    return frame.drop(columns=target), frame[target]
+
+
+def is_regression(y):
+    """Tell whether targets are numbers: floats that are not whole, or more than 20 integers."""
+    y = np.asarray(y)
+    return y.dtype.kind in "iuf" and (len(np.unique(y)) > 20 or bool((y != np.round(y)).any()))
+
+
+def tables_of(folder, target):
+    """By name of the file a function that returns a frame and the targets."""
+    paths = [path for end in ("parquet", "pq", "csv", "csv.gz") for path in sorted(Path(folder).glob(f"*.{end}"))]
+    if not paths:
+        raise SystemExit(f"{folder} has no files that end in .parquet, .pq, .csv or .csv.gz.")
+    return {path.name.split(".")[0]: lambda path=path: _own(*read_table(path, target)) for path in paths}
+
+
+def _own(X, y):
+    return _frame(X, y.to_numpy(dtype=float if is_regression(y) else None), {})
 
 
 def _frame(X, y, meta):
@@ -142,15 +176,45 @@ def evaluate(estimator, X, X_test, y, y_test, regression):
     return error, float(log_loss(y_test, probability, labels=estimator.classes_)), seconds
 
 
+def critical_difference(n_methods, n_tables):
+    """Return the difference of mean ranks from which on two methods differ."""
+    q = studentized_range.ppf(0.95, n_methods, np.inf) / np.sqrt(2.0)
+    return q * np.sqrt(n_methods * (n_methods + 1) / (6.0 * n_tables))
+
+
+def draw(ranks, difference, path):
+    """Draw the mean ranks, and bars over methods that do not differ."""
+    import matplotlib.pyplot as plt
+
+    names = sorted(ranks, key=ranks.get)
+    figure, ax = plt.subplots(figsize=(7.5, 0.5 + 0.35 * len(names)), layout="constrained")
+    for k, name in enumerate(names):
+        ax.plot([1, ranks[name]], [k, k], color="0.85", linewidth=1, zorder=0)
+        ax.plot(ranks[name], k, "o", color="#c4523b" if name == "ours" else "#3b6fb0")
+        alike = [ranks[other] for other in names if 0 <= ranks[other] - ranks[name] < difference]
+        ax.plot([ranks[name], max(alike)], [k, k], color="0.3", linewidth=3, alpha=0.5)
+    ax.set_yticks(range(len(names)), names)
+    ax.margins(y=0.15)
+    ax.invert_yaxis()
+    ax.set(xlabel=f"mean rank; bars reach methods that do not differ (by {difference:.2f} ranks)")
+    figure.savefig(path, dpi=110)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tables")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--rows", type=int, default=5000)
     parser.add_argument("--presets", action="store_true")
+    parser.add_argument("--folder")
+    parser.add_argument("--target")
+    parser.add_argument("--picture")
     options = parser.parse_args()
+    if (options.folder is None) != (options.target is None):
+        parser.error("--folder and --target go together")
     warnings.simplefilter("ignore")
-    found, ranks, seconds = tables(), {"error or RMSE": [], "log-loss or RMSE": []}, {}
+    found = tables_of(options.folder, options.target) if options.folder else tables()
+    titles, results, seconds = ("error or RMSE", "log-loss or RMSE"), {}, {}
     for name in options.tables.split(",") if options.tables else found:
         X, y = found[name]()
         regression = np.asarray(y).dtype.kind == "f"
@@ -160,18 +224,36 @@ def main():
                 X, y, test_size=0.2, stratify=stratify, random_state=seed
             )
             X_train, y_train = X_train[: options.rows], y_train[: options.rows]
-            results = {}
+            shown = []
             for peer, estimator in (presets if options.presets else peers)(regression, seed).items():
-                results[peer] = evaluate(estimator, X_train, X_test, y_train, y_test, regression)
-                seconds[peer] = seconds.get(peer, 0.0) + results[peer][2]
-            for k, title in enumerate(ranks):
-                ranks[title].append(np.argsort(np.argsort([result[k] for result in results.values()])) + 1)
-            shown = ("{}: {:.4f} {:.4f} ({:.1f} s)".format(peer, *result) for peer, result in results.items())
+                *losses, taken = evaluate(estimator, X_train, X_test, y_train, y_test, regression)
+                results.setdefault(name, {}).setdefault(peer, []).append(losses)
+                seconds[peer] = seconds.get(peer, 0.0) + taken
+                shown.append(f"{peer}: {losses[0]:.4f} {losses[1]:.4f} ({taken:.1f} s)")
             print(f"{name:<24}", ", ".join(shown), flush=True)
-    for title, of_tables in ranks.items():
-        means = dict(zip(results, np.mean(of_tables, axis=0).round(2).tolist(), strict=True))
-        print(f"mean rank by {title}: {means}")
+    summarise(results, titles, options)
     print("seconds of CPU:", {peer: round(value) for peer, value in seconds.items()})
+
+
+def summarise(results, titles, options):
+    """Print means with standard errors, and ranks; ``results`` are by table, method, split and loss."""
+    if options.seeds > 1:
+        for name, of_table in results.items():
+            shown = []
+            for peer, losses in of_table.items():
+                mean, error = np.mean(losses, axis=0), np.std(losses, axis=0, ddof=1) / np.sqrt(len(losses))
+                shown.append(f"{peer}: " + " ".join(f"{m:.4f}+-{e:.4f}" for m, e in zip(mean, error, strict=True)))
+            print(f"mean of {name:<16}", ", ".join(shown))
+    methods = list(next(iter(results.values())))
+    for k, title in enumerate(titles):
+        of_tables = np.array(
+            [[np.mean(of_table[peer], axis=0)[k] for peer in methods] for of_table in results.values()]
+        )
+        ranks = dict(zip(methods, rankdata(of_tables, axis=1).mean(axis=0).round(2).tolist(), strict=True))
+        difference = critical_difference(len(methods), len(of_tables))
+        print(f"mean rank by {title}: {ranks}; methods differ from {difference:.2f} on")
+        if options.picture and k:
+            draw(ranks, difference, options.picture)
 
 
 if __name__ == "__main__":

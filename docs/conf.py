@@ -30,6 +30,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "formulas",
+    "linked_names",
     "built_pages",
 ]
 html_math_renderer = "mathml"
@@ -108,7 +109,8 @@ html_show_sourcelink = False
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
+    "logo": {"text": f"mlp_estimator {version}"},
     "navbar_align": "left",
     "show_toc_level": 1,
     # The tree of modules needs the width.

@@ -116,7 +116,8 @@ def test_the_first_bash_blocks_are_the_two_commands():
 def test_quickstart_scores_are_scikit_learns():
     example = ROOT / "examples" / "quickstart.py"
     printed = subprocess.run([sys.executable, example], capture_output=True, text=True, check=True).stdout
-    rows = re.findall(r"(-?\d\.\d{4}) +(-?\d\.\d{4}) +\d+\.\d", printed)
+    assert "R2 of rows that the networks have not seen: 0." in printed
+    rows = re.findall(r"(-?\d\.\d{4}) +(-?\d\.\d{4}) +\d+\.\d +\d+\.\d +\d+\.\d", printed)
     assert len(rows) == 4
     for theirs, ours in rows:
         assert abs(float(theirs) - float(ours)) < 0.005

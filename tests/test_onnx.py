@@ -294,5 +294,5 @@ def test_what_cannot_be_converted_says_so(model, sentence, to_onnx):
 
 def test_without_skl2onnx(monkeypatch):
     monkeypatch.setitem(sys.modules, "skl2onnx", None)
-    with pytest.raises(ImportError, match=r"install it with pip install 'mlp-estimator\[onnx\]'"):
+    with pytest.raises(ImportError, match=r"pip install skl2onnx"):
         mlp_estimator.onnx.register()

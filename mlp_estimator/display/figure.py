@@ -17,6 +17,6 @@ def axes_for(ax: Any, n: int = 1) -> tuple[Any, list[Any]]:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError("Pictures need matplotlib: pip install 'mlp-estimator[plot]'.") from error
+        raise ImportError("Pictures need matplotlib: pip install matplotlib.") from error
     figure, grid = plt.subplots(n, sharex=True, squeeze=False, layout="constrained")
     return figure, list(grid.flat)

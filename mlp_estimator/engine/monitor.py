@@ -100,6 +100,7 @@ class Monitor:
     tol: float
     n_iter_no_change: float
     verbose: bool = False
+    name: str = ""  # what printed lines begin with, of one run among several
     max_time: float = math.inf  # seconds
     tolerance: float = 0.0  # of ``kept``
     validate: Callable[[Array], Sequence[float]] | None = None
@@ -169,7 +170,7 @@ class Monitor:
         self.loss = loss
         self.loss_curve.append(loss)
         if self.verbose:
-            print(f"Iteration {self.n_iter}, loss = {loss:.8f}")
+            print(f"{self.name}Iteration {self.n_iter}, loss = {loss:.8f}")
         if scores is None:
             improved = loss <= self.best_loss - self.tol
             self.best_loss = min(loss, self.best_loss)
@@ -201,7 +202,7 @@ class Monitor:
         score = scores[0]
         self.validation_scores.append(score)
         if self.verbose:
-            print(f"Validation score: {score:f}")
+            print(f"{self.name}Validation score: {score:f}")
         improved = score >= self.best_score + self.tol
         self.keep(scores, theta)
         return improved
@@ -236,6 +237,6 @@ class Monitor:
         if self.verbose:
             what = "Training loss" if self.validate is None else "Validation score"
             print(
-                f"{what} did not improve more than tol={self.tol:f} for "
+                f"{self.name}{what} did not improve more than tol={self.tol:f} for "
                 f"{self.n_iter_no_change} consecutive epochs. {verdict}"
             )

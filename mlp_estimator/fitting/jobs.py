@@ -98,6 +98,9 @@ def fit_jobs(
     or the first ones of jobs that have not begun; without it the interrupt is raised.
     """
     prepared = _prepare(jobs)
+    for k, one in enumerate(prepared):
+        if isinstance(one, Run) and len(prepared) > 1:
+            one.monitor.name = f"Network {k + 1}: "
     runs: list[Run] = []
     solvers: dict[str, list[Run]] = {}
     for job, result in zip(jobs, prepared, strict=True):

@@ -51,7 +51,7 @@ def register() -> None:
     try:
         from skl2onnx import update_registered_converter
     except ImportError as error:
-        raise ImportError("ONNX needs skl2onnx: install it with pip install 'mlp-estimator[onnx]'.") from error
+        raise ImportError("ONNX needs skl2onnx: pip install skl2onnx.") from error
     flags = {name: [False, True] for name in ("output_class_labels", "nocl", "raw_scores")}
     options = {"zipmap": [True, False, "columns"], **flags}
     # Aliases of its own: the converter of scikit-learn's MLP would not sort quantiles, nor average members.

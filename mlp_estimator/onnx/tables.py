@@ -33,7 +33,7 @@ def table_model(model: Any, X: Any, coverage: float | None, members: bool) -> An
     try:
         import onnx  # noqa: F401
     except ImportError as error:
-        raise ImportError("ONNX needs onnx: install it with pip install 'mlp-estimator[onnx]'.") from error
+        raise ImportError("ONNX needs onnx: pip install onnx.") from error
     fitted, table = model._fitted, model._fitted.features
     g = ModelGraph(fitted.dtype)
     inputs = Inputs.read(g, table, table.read(X, model._validator()).first().columns)

@@ -57,9 +57,7 @@ KEYS = (
     "nothing of new rows. Leave them out, or make features of them, for example with TfidfVectorizer."
 )
 OUT_OF_FOLD = ("oof_prediction_", "oof_target_", "oof_rows_", "oof_score_", "_residuals", "_codes", "_spread")
-NOT_COMPILED = (
-    "This fit is not compiled. With Numba (pip install 'mlp-estimator[fast]') it takes about half of the time."
-)
+NOT_COMPILED = "This fit is not compiled. With Numba (pip install numba) it takes about half of the time."
 INTERRUPTED = "Training interrupted by user. The fit keeps what {} setting(s) have reached."
 
 

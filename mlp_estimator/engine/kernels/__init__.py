@@ -50,7 +50,7 @@ def form_of_process() -> str:
             f"{VARIABLE}={form!r}: must be 'numpy' or 'numba'. Unset it to use Numba where it is installed."
         )
     if form == "numba" and not importlib.util.find_spec("numba"):
-        raise ImportError(f"{VARIABLE}='numba', but Numba is not installed: pip install 'mlp-estimator[fast]'.")
+        raise ImportError(f"{VARIABLE}='numba', but Numba is not installed: pip install numba.")
     return form
 
 

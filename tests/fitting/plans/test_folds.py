@@ -664,7 +664,7 @@ def test_a_fast_fit_trains_members_for_half_of_the_folds(Estimator, X, y, n_left
     assert len(attributes["oof_prediction_"]) == len(rows)
     members = fitted.predict(fitted.features.read(X[present], lambda X, **options: X), members=True)
     assert len(members) == 4
-    for fold, residuals in zip(plan.folds, attributes["_residuals"], strict=True):
+    for fold, residuals in zip(plan.folds, attributes["_residuals"][0], strict=True):
         np.testing.assert_array_equal(np.sort(rows[residuals.rows]), np.sort(fold.validation))
     for one, n_folds in zip(trained, (1, n_left_out), strict=True):
         for fold, state in zip(module._merged(plan.folds, n_folds), one.states, strict=True):
@@ -779,7 +779,7 @@ def test_the_mixture_of_numbers_follows_from_their_out_of_fold_predictions(weigh
         in_unit = mixed * targets.unit.scale + targets.unit.center
         prediction[fold.validation] = np.clip(in_unit, Y_DIAB.min(), Y_DIAB.max())
     np.testing.assert_allclose(attributes["oof_prediction_"], prediction)
-    for fold, residuals in zip(plan.folds, attributes["_residuals"], strict=True):
+    for fold, residuals in zip(plan.folds, attributes["_residuals"][0], strict=True):
         np.testing.assert_allclose(residuals.values, np.sort(np.abs(Y_DIAB - prediction)[fold.validation]), atol=1e-9)
     assert fitted.temperature == 1.0
 
@@ -812,7 +812,7 @@ def test_the_temperature_of_labels_follows_from_the_mixed_out_of_fold_probabilit
         expected = sharpen(mixed(weights, fold.validation), temperature)
         np.testing.assert_allclose(attributes["oof_prediction_"][fold.validation], expected, rtol=1e-4)
     scores = 1 - attributes["oof_prediction_"][np.arange(150), Y_IRIS]
-    for fold, residuals in zip(plan.folds, attributes["_residuals"], strict=True):
+    for fold, residuals in zip(plan.folds, attributes["_residuals"][0], strict=True):
         np.testing.assert_allclose(residuals.values, np.sort(scores[fold.validation]))
 
 

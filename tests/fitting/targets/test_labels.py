@@ -122,8 +122,8 @@ def test_scores_of_out_of_fold_predictions_count_the_users_weights_only():
     attributes = targets.out_of_fold(p, Encoded(Y, 9.0 * weight[::-1], weight), [np.array([0, 3]), np.array([1, 2])])
     assert attributes["oof_score_"] == pytest.approx(0.4)
     assert attributes["oof_target_"].tolist() == [1, 2, 0, 1]
-    np.testing.assert_allclose(attributes["_residuals"][0].values, [0.4 / 3, 1 - 0.2 / 3])
-    assert [residuals.total for residuals in attributes["_residuals"]] == [5.0, 5.0]
+    np.testing.assert_allclose(attributes["_residuals"][0][0].values, [0.4 / 3, 1 - 0.2 / 3])
+    assert [residuals.total for residuals in attributes["_residuals"][0]] == [5.0, 5.0]
 
 
 @pytest.mark.parametrize("scale", [1.0, 30.0, 1000.0])

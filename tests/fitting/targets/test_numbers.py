@@ -194,7 +194,7 @@ def test_out_of_fold_attributes_are_in_the_unit_of_the_user(weight):
     np.testing.assert_array_equal(attributes["oof_prediction_"], prediction[:, 0])
     np.testing.assert_allclose(attributes["oof_target_"], Y)
     assert attributes["oof_score_"] == pytest.approx(r2_score(Y, prediction, sample_weight=weight))
-    for rows, residuals in zip(FOLDS, attributes["_residuals"], strict=True):
+    for rows, residuals in zip(FOLDS, attributes["_residuals"][0], strict=True):
         np.testing.assert_allclose(residuals.values, np.sort(np.abs(Y[rows] - prediction[rows, 0])))
         assert residuals.total == (25 if weight is None else weight[rows].sum())
 
@@ -202,7 +202,7 @@ def test_out_of_fold_attributes_are_in_the_unit_of_the_user(weight):
 @pytest.mark.parametrize(
     ("targets", "y", "n_columns", "has_residuals", "has_score"),
     [
-        (learned(PAIRS), PAIRS, 2, False, True),
+        (learned(PAIRS), PAIRS, 2, True, True),
         (learned(loss="gaussian_nll"), Y, 2, True, True),
         (learned(loss="quantile", quantile=(0.1, 0.9)), Y, 2, False, True),
         (Numbers.learn(Y, None, Expectiles(), standardise=True), Y, 2, False, False),
@@ -210,10 +210,15 @@ def test_out_of_fold_attributes_are_in_the_unit_of_the_user(weight):
     ],
     ids=["two targets", "variances", "quantiles", "expectiles", "one row"],
 )
-def test_residuals_are_those_of_one_number(targets, y, n_columns, has_residuals, has_score):
+def test_residuals_are_those_of_means(targets, y, n_columns, has_residuals, has_score):
     prediction = targets.in_unit(RNG.uniform(0.1, 1.0, (len(y), n_columns)))
     attributes = targets.out_of_fold(prediction, Encoded(targets.encode(y, F8), None, None), [np.arange(len(y))])
     assert ("_residuals" in attributes) == has_residuals
+    if has_residuals:
+        means = targets.means(prediction)
+        assert len(attributes["_residuals"]) == means.shape[1]
+        for k, (of_target,) in enumerate(attributes["_residuals"]):
+            np.testing.assert_allclose(of_target.values, np.sort(np.abs(y.reshape(len(y), -1)[:, k] - means[:, k])))
     assert np.isfinite(attributes["oof_score_"]) == has_score
 
 

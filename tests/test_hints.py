@@ -1,0 +1,61 @@
+"""Names of other libraries are refused with the name to use here."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
+from mlp_estimator.hints import OTHER_NAMES
+
+X, Y = np.zeros((4, 1)), [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor])
+def test_names_of_other_libraries(cls):
+    known = inspect.signature(cls).parameters
+    for name in set(OTHER_NAMES) - set(known):
+        with pytest.raises(TypeError, match=f"^{cls.__name__} got an unexpected keyword argument '{name}': "):
+            cls(**{name: 1})
+    in_fit = inspect.signature(cls.fit).parameters
+    for name in set(OTHER_NAMES) - set(in_fit):
+        with pytest.raises(TypeError, match=rf"^{cls.__name__}\.fit\(\) got an unexpected keyword argument '{name}': "):
+            cls().fit(X, Y, **{name: 1})
+
+
+@pytest.mark.parametrize(
+    ("call", "hint"),
+    [
+        (lambda: TabularMLPClassifier(cat_features=["a"]), "use categorical_features$"),
+        (lambda: TabularMLPClassifier(n_fold=3), r"did you mean n_folds\?$"),
+        (lambda: MLPClassifier(foo=3), "it takes hidden_layer_sizes, activation, solver"),
+        (lambda: MLPClassifier().fit(X, Y, eval_set=[(X, Y)]), "give X_val and y_val to fit$"),
+        (lambda: MLPClassifier().fit(X, Y, sample_weights=Y), r"did you mean sample_weight\?$"),
+        (lambda: MLPRegressor().partial_fit(X, Y, sample_weights=Y), r"did you mean sample_weight\?$"),
+        (lambda: TabularMLPRegressor().fit(X, Y, xval=X), r"did you mean X_val\?$"),
+    ],
+)
+def test_hints(call, hint):
+    with pytest.raises(TypeError, match=hint):
+        call()
+
+
+def test_what_a_hint_recommends_is_there():
+    parameters = {name for cls in (MLPClassifier, TabularMLPRegressor) for name in inspect.signature(cls).parameters}
+    parameters |= set(inspect.signature(TabularMLPRegressor.fit).parameters) | {"class_weight"}
+    words = {word.strip(",;:") for hint in OTHER_NAMES.values() for word in hint.split() if "_" in word}
+    assert words <= parameters
+
+
+def test_a_subclass_has_parameters_of_its_own():
+    class Mine(MLPClassifier):
+        def __init__(self, eta=0.1):
+            super().__init__(learning_rate_init=eta)
+            self.eta = eta
+
+    assert clone(Mine(eta=0.2)).eta == 0.2
+    with pytest.raises(TypeError, match="Mine got an unexpected keyword argument 'lr': use learning_rate_init"):
+        Mine(lr=0.1)
