@@ -4,7 +4,7 @@
 
 FOLDER holds the tables with a ``load.py`` whose ``load(name)`` returns X, y, splits and a dict of facts. X and y are
 standardised; networks have one hidden layer of 20 tanh units. Set OPENBLAS_NUM_THREADS=1.
-``examples/solvers.py`` draws the training losses.
+``examples/networks/solvers.py`` draws the training losses.
 """
 
 from __future__ import annotations

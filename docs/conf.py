@@ -85,6 +85,9 @@ sphinx_gallery_conf = {
     "gallery_dirs": "gallery",
     "filename_pattern": "/",  # every example runs
     "abort_on_example_error": True,
+    "subsection_order": [
+        f"../examples/{part}" for part in ("tables", "networks", "tools")
+    ],
     "within_subsection_order": "FileNameSortKey",
     "download_all_examples": False,
     "remove_config_comments": True,

@@ -32,7 +32,7 @@ def test_python_blocks_run(page, capsys):
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         made = re.sub(r"^gallery/index.rst$", "../examples/README.rst", target)  # by the site's build
-        made = re.sub(r"^gallery/(\w+).rst$", r"../examples/\1.py", made)
+        made = re.sub(r"^gallery/([\w/]+).rst$", r"../examples/\1.py", made)
         assert (page.parent / made).exists(), target
 
 

@@ -6,7 +6,7 @@ Two uses of training networks side by side, on bundled real tables: a grid searc
 candidates and folds share each step, and an ensemble whose spread measures the
 uncertainty of its predictions.
 
-Needs matplotlib (extra ``plot``). ``python examples/populations.py FOLDER`` saves the
+Needs matplotlib (extra ``plot``). ``python examples/networks/populations.py FOLDER`` saves the
 two figures to a folder.
 """
 

@@ -5,7 +5,7 @@ Choosing a solver
 Training loss against time for the solvers of the regressor. For small tables and smooth
 activations, the solvers that use all data at once are much faster than minibatches.
 
-``python examples/solvers.py FOLDER`` saves the first figure to a folder.
+``python examples/networks/solvers.py FOLDER`` saves the first figure to a folder.
 """
 
 from __future__ import annotations
