@@ -140,7 +140,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
             plan = Ensemble(settings, data, vars(self) if resume else None, partial=partial)
             states = completed(fit_jobs(plan.jobs(), tasks, keep_interrupted=True))
             self._assign(data, plan.join(states), states)
-            warn_of(states, partial)
+            warn_of(states, partial, stacklevel=6 if partial else 7)
         return self
 
     def _read(

@@ -35,7 +35,7 @@ def test_names_of_other_libraries(cls):
         (lambda: MLPClassifier().fit(X, Y, eval_set=[(X, Y)]), "give X_val and y_val to fit$"),
         (lambda: MLPClassifier().fit(X, Y, sample_weights=Y), r"did you mean sample_weight\?$"),
         (lambda: MLPRegressor().partial_fit(X, Y, sample_weights=Y), r"did you mean sample_weight\?$"),
-        (lambda: TabularMLPRegressor().fit(X, Y, xval=X), r"did you mean X_val\?$"),
+        (lambda: TabularMLPRegressor().fit(X, Y, X_valid=X), r"did you mean X_val\?$"),
     ],
 )
 def test_hints(call, hint):

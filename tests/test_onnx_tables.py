@@ -180,15 +180,32 @@ def test_fits_with_a_validation_set_and_with_weights():
         to_onnx(model, rows(), coverage=0.8)
     model = TabularMLPRegressor(**SMALL).fit(rows()[:200], POSITIVE[:200], X_val=rows()[200:], y_val=POSITIVE[200:])
     agree(run(to_onnx(model, rows()), NEW)["prediction"], model.predict(NEW), POSITIVE.std())
-    with pytest.raises(ValueError, match="need out-of-fold predictions of one target"):
-        to_onnx(model, rows(), coverage=0.8)
+    found = run(to_onnx(model, rows(), coverage=0.8), NEW)
+    for end, expected in zip(("low", "high"), model.predict_interval(NEW, 0.8), strict=True):
+        agree(found[end], expected, POSITIVE.std())
+    validation = {"X_val": rows()[200:], "y_val": CODES[200:]}
+    classifier = TabularMLPClassifier(**SMALL).fit(rows()[:200], CODES[:200], **validation)
+    found = run(to_onnx(classifier, rows(), coverage=0.8), NEW)
+    np.testing.assert_array_equal(found["belongs"], classifier.predict_set(NEW, 0.8))
+
+
+def test_intervals_of_several_and_of_positive_targets():
+    both = np.column_stack([POSITIVE, 1e6 - 20.0 * POSITIVE])
+    for model, y in (
+        (TabularMLPRegressor(**SMALL).fit(rows(), both), both),
+        (TabularMLPRegressor(**SMALL, loss="gamma").fit(rows(), POSITIVE), POSITIVE),
+    ):
+        found = run(to_onnx(model, rows(), coverage=0.9), NEW)
+        for end, expected in zip(("low", "high"), model.predict_interval(NEW, 0.9), strict=True):
+            agree(found[end], expected, y.std(axis=0))
+    assert found["low"].min() == 0.0
 
 
 def test_what_cannot_be_a_graph():
     model = TabularMLPRegressor(**SMALL).fit(X_DIAB[:8], Y_DIAB[:8])
     with pytest.raises(ValueError, match=r"coverage=0\.95 gives infinite intervals"):
         to_onnx(model, X_DIAB, coverage=0.95)
-    with pytest.raises(ValueError, match="coverage=2: must be a number between 0 and 1"):
+    with pytest.raises(ValueError, match="coverage=2: must be one number between 0 and 1"):
         to_onnx(model, X_DIAB, coverage=2)
     nothing = TabularMLPRegressor(**SMALL).fit(np.ones((8, 2)), Y_DIAB[:8])
     with pytest.raises(NotImplementedError, match="All columns of the training table were constant"):

@@ -53,7 +53,7 @@ def test_a_table_has_the_d2_of_its_out_of_fold_quantiles():
     model.fit(X_DIAB, Y_DIAB)
     assert model.oof_score_ == pytest.approx(d2(Y_DIAB, model.oof_prediction_), rel=1e-5)
     assert model.score(X_DIAB, Y_DIAB) == pytest.approx(d2(Y_DIAB, model.predict(X_DIAB)))
-    with pytest.raises(ValueError, match="with a loss that predicts one value"):
+    with pytest.raises(ValueError, match="or a loss that predicts one value"):
         model.predict_interval(X_DIAB)
 
 

@@ -178,7 +178,7 @@ def restored_on_error(attributes: dict[str, Any]) -> Iterator[None]:
         raise
 
 
-def warn_of(states: Sequence[FitState], partial: bool = False, stacklevel: int = 7) -> None:
+def warn_of(states: Sequence[FitState], partial: bool = False, *, stacklevel: int) -> None:
     """Warn once per distinct outcome; a ``partial`` fit is not meant to converge."""
     for message in dict.fromkeys(state.warning for state in states if state.warning):
         warnings.warn(message, UserWarning, stacklevel=stacklevel)

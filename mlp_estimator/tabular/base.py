@@ -108,10 +108,12 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             Non-negative weights of the samples, or the name of their column. A sample of weight 0 is left out.
 
         groups : str or array-like of shape (n_samples,), default=None
-            Group of each sample, or the name of their column, which is no feature then. No group is in two folds.
+            Group of each sample, or the name of their column, which is no feature then. No group is in two folds. With
+            `X_val`, groups are kept together where means of the target by category are learned.
 
         X_val : {DataFrame, array-like} of shape (n_val, n_features), default=None
-            A validation set. All members then train on all of `X` and watch this set; no folds are made.
+            A validation set. All members then train on all of `X` and watch this set, whose residuals make intervals
+            and sets. There are no out-of-fold predictions.
 
         y_val : str or array-like of shape (n_val,) or (n_val, n_outputs), default=None
             Targets of the validation set, or the name of their column in `X_val`.
@@ -150,7 +152,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                 if not trained or interrupts_are_raised():
                     raise
                 interrupted = True
-                warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=4)
+                warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=5)
             attributes = self._attributes(plan, trained)
             if "_residuals" in attributes:
                 held_out = plan.data.held_out
@@ -174,17 +176,13 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         configs = self._configs(preset)
         settings = self._engine_settings(len(configs) + (not self._has_labels))  # and what else is learned
         validated = check_validation_set(settings, *validation)
-        if validated and groups is not None:
-            raise ValueError(
-                "groups are kept together in folds, and X_val takes the place of folds: leave one of them out."
-            )
         targets = self._learn_targets(settings, y, weight)
         Y = targets.encode(y, dtype)
         encoded = Encoded(Y, targets.weigh(Y, weight), weight)
         n_members: Callable[[int], int] = (lambda n: 0) if validated else preset.n_members
         folds = make_folds(targets.strata(Y), n_rows, self.n_folds, groups, rng, n_members)
         if len(folds) == 1 and not validated and n_rows > 1:
-            warnings.warn(ONE_GROUP, UserWarning, stacklevel=5)
+            warnings.warn(ONE_GROUP, UserWarning, stacklevel=6)
         table = Table.learn(
             chunks,
             n_rows,
@@ -197,7 +195,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         )
         keys = [kind.name for kind in table.kinds if isinstance(kind, Category) and kind.is_key]
         if keys:
-            warnings.warn(KEYS.format(keys), UserWarning, stacklevel=5)
+            warnings.warn(KEYS.format(keys), UserWarning, stacklevel=6)
         coded = stack.enter_context(zeros(table.shape(n_rows), table.dtype, self.cache_dir, self._max_bytes))
         numbers, places = fold_of_rows(folds), None
         if isinstance(coded, StoredRows):

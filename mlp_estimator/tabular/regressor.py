@@ -330,7 +330,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         except KeyboardInterrupt:
             if interrupts_are_raised():
                 raise
-            warnings.warn("Training interrupted by user. All intervals have one width.", UserWarning, stacklevel=5)
+            warnings.warn("Training interrupted by user. All intervals have one width.", UserWarning, stacklevel=6)
             return {}
         relative = [
             [of_fold.over(of_target) for of_fold in residuals]

@@ -88,7 +88,7 @@ CASES = {
         X,
         Y,
         None,
-        "'scoring' parameter.*Got 'accurate'",
+        "scoring='accurate' is no scorer: did you mean 'accuracy'",
     ),
     "scoring alone": (BOTH, {"scoring": "loss"}, X, Y, None, "scoring is only used with early_stopping=True"),
     "label_smoothing": (CLASSIFIER, {"label_smoothing": 1.0}, X, Y, None, "'label_smoothing' parameter"),
@@ -107,7 +107,7 @@ CASES = {
         X,
         Y,
         None,
-        r"classes, \[0, 1, 2\], are not in class_weight",
+        r"class_weight has the key\(s\) \['a'\], which are no classes, and none for the classes \[0, 1, 2\]",
     ),
     "negative class weight": (CLASSIFIER, {"class_weight": {0: -1.0}}, X, Y, None, "must be numbers of at least 0"),
     "no class weight": (

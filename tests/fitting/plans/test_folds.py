@@ -838,7 +838,10 @@ def test_without_folds_configurations_have_equal_weights():
     plan = plan_of(TabularMLPRegressor(**TWO), validation=(X_DIAB[:20], Y_DIAB[:20], None))
     fitted, attributes = plan.join(trained_with(plan, [None, None]))
     assert fitted.mixture.tolist() == [0.5, 0.5]
-    assert attributes == {}
+    (((residuals,),),) = attributes.values()  # of the validation set, by the mean of all members
+    prediction = fitted.predict(fitted.features.read(X_DIAB[:20], lambda X, **options: X))[:, 0]
+    np.testing.assert_allclose(residuals.values, np.sort(np.abs(Y_DIAB[:20] - prediction)), rtol=1e-4, atol=1e-3)
+    assert attributes.keys() == {"_residuals"}
 
 
 def test_a_network_outside_of_several_folds_stands_for_several_members():
