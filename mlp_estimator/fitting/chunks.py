@@ -47,6 +47,7 @@ class Chunks:
     left_out: tuple[str, ...] = ()  # columns
     chosen: NDArray[np.bool_] | None = None  # rows
     arrange: Callable[[Frame], Frame] | None = None  # of the columns of a chunk
+    report: Callable[[int], object] | None = None  # is told how many rows of a pass are read
     _totals: list[NDArray[np.float64]] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -65,6 +66,8 @@ class Chunks:
                 if self.chosen is not None and frame.n_rows:
                     frame = frame.where(self.chosen[start:stop])
             start = stop
+            if self.report is not None and place:
+                self.report(stop)
             if frame.n_rows:
                 yield frame
         if not start:

@@ -8,7 +8,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from numbers import Real
 from typing import Any, ClassVar, Self, cast
@@ -57,8 +57,22 @@ KEYS = (
     "nothing of new rows. Leave them out, or make features of them, for example with TfidfVectorizer."
 )
 OUT_OF_FOLD = ("oof_prediction_", "oof_target_", "oof_rows_", "oof_score_", "_residuals", "_codes", "_spread")
+SECONDS_BETWEEN_LINES = 5.0
 NOT_COMPILED = "This fit is not compiled. With Numba (pip install numba) it takes about half of the time."
 INTERRUPTED = "Training interrupted by user. The fit keeps what {} setting(s) have reached."
+
+
+@dataclass
+class _Reading:
+    """Prints how far a source has been read, every few seconds."""
+
+    n_rows: int
+    last: float = field(default_factory=time.perf_counter)
+
+    def __call__(self, n_read: int) -> None:
+        if time.perf_counter() - self.last > SECONDS_BETWEEN_LINES:
+            print(f"{n_read:,} of {self.n_rows:,} rows read in this pass", flush=True)
+            self.last = time.perf_counter()
 
 
 class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
@@ -171,6 +185,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         """Read the data; return the networks to train on them. Rows in a file are there until the stack ends."""
         begun, rng, dtype = time.perf_counter(), check_random_state(self.random_state), np.dtype(self.dtype)
         chunks, row_numbers, y, weight, groups = self._read_rows(X, y, sample_weight, groups)
+        if self.verbose:
+            chunks = replace(chunks, report=_Reading(len(row_numbers)))
         n_rows = len(row_numbers)
         preset = PRESETS[self.preset].for_rows(n_rows)
         configs = self._configs(preset)
@@ -212,8 +228,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         n_seeds = preset.n_members(self.n_folds if validated else len(folds))
         seeds = draw_seeds(rng, (len(configs) + 1, n_seeds))
         watched = [] if len(folds) == 1 else folds[: n_members(len(folds))]
+        seconds = time.perf_counter() - begun
+        # The networks of a setting end in time for those of the others; what is read has taken its part.
+        settings = replace(settings, max_time=settings.max_time * max(0.0, 1.0 - seconds / (self.max_time or np.inf)))
         if self.verbose:
-            seconds = time.perf_counter() - begun
             print(f"{n_rows:,} rows of {len(table.kinds)} columns read and coded in {seconds:.1f} s")
         return Folds(settings, data, configs, watched, seeds, self.batch_size, row_numbers, preset, bool(self.verbose))
 

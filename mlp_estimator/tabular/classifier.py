@@ -83,7 +83,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         scorer of scikit-learn, whose `X` is the table as the networks read it.
 
     max_time : float or None, default=None
-        Maximum time of training in seconds; the best weights so far are kept.
+        Maximum time of a fit in seconds, reading included; the best weights so far are kept.
 
     dtype : {'float32', 'float64'}, default='float32'
         Type of the computation, the weights and the predictions.
@@ -102,8 +102,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         Folder for this file, which is removed at the end of the fit. None is that of temporary files.
 
     verbose : bool or int, default=False
-        1 prints a line for each cycle of each setting, with the out-of-fold loss so far and the time; 2 also the loss
-        of each epoch of each member.
+        1 prints a line for each cycle of each setting, with the out-of-fold loss so far and the time, and how far a
+        source in chunks has been read; 2 also the loss of each epoch of each member.
 
     class_weight : 'balanced', dict, list of dict or None, default=None
         Weights of the classes in the loss, multiplied by the sample weights. A dict maps labels to weights. For label

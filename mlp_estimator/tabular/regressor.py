@@ -93,7 +93,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         scorer of scikit-learn, whose `X` is the table as the networks read it.
 
     max_time : float or None, default=None
-        Maximum time of training in seconds; the best weights so far are kept.
+        Maximum time of a fit in seconds, reading included; the best weights so far are kept.
 
     dtype : {'float32', 'float64'}, default='float32'
         Type of the computation and the weights. Predictions are float64.
@@ -112,8 +112,8 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         Folder for this file, which is removed at the end of the fit. None is that of temporary files.
 
     verbose : bool or int, default=False
-        1 prints a line for each cycle of each setting, with the out-of-fold loss so far and the time; 2 also the loss
-        of each epoch of each member.
+        1 prints a line for each cycle of each setting, with the out-of-fold loss so far and the time, and how far a
+        source in chunks has been read; 2 also the loss of each epoch of each member.
 
     loss : {'squared_error', 'absolute_error', 'huber', 'quantile', 'gaussian_nll', 'poisson', 'gamma'} or Loss, \
             default='squared_error'

@@ -169,3 +169,11 @@ def test_the_global_generator_is_left_alone():
     before = np.random.get_state()[1].copy()  # noqa: NPY002
     MLPClassifier((5,), random_state=0, max_iter=3, early_stopping=True).fit(X_IRIS, Y_IRIS).predict(X_IRIS)
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+
+
+def test_lines_of_networks_that_train_together_name_them(capsys):
+    MLPRegressor((2,), max_iter=2, verbose=True, random_state=0, n_members=2).fit(X_DIAB, Y_DIAB)
+    lines = [line.split(",")[0] for line in capsys.readouterr().out.splitlines()]
+    assert sorted(lines) == [f"Network {m}: Iteration {k}" for m in (1, 2) for k in (1, 2)]
+    MLPRegressor((2,), max_iter=1, verbose=True, random_state=0).fit(X_DIAB, Y_DIAB)
+    assert capsys.readouterr().out.startswith("Iteration 1, loss = ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import time
 import warnings
 from datetime import date
 
@@ -27,6 +28,7 @@ from mlp_estimator.fitting.intervals import Residuals, label_set
 from mlp_estimator.fitting.member_config import PRESETS
 from mlp_estimator.fitting.mixture import sharpen
 from mlp_estimator.fitting.plans import folds
+from mlp_estimator.tabular import base
 
 FAST = {"settings": [{"hidden_layer_sizes": (16,)}], "n_folds": 3, "max_iter": 16}
 X_DIAB, Y_DIAB = load_diabetes(return_X_y=True)
@@ -677,6 +679,28 @@ def test_the_time_is_bounded():
     model = TabularMLPRegressor(max_time=0.2, random_state=0).fit(X, X[:, 0])
     assert model.n_iter_ <= 10
     assert np.isfinite(model.predict(X)).all()
+
+
+def test_reading_takes_its_part_of_the_time_and_says_how_far_it_is(monkeypatch, capsys):
+    monkeypatch.setattr(base, "SECONDS_BETWEEN_LINES", 0.0)
+    limits, train = [], folds.Folds.train
+
+    def source():
+        for start in (0, 40):
+            time.sleep(0.05)
+            yield pd.DataFrame(X_DIAB[start : start + 40]).add_prefix("f")
+
+    def recorded(plan, *arguments):
+        limits.append(plan.settings.max_time)
+        return train(plan, *arguments)
+
+    monkeypatch.setattr(folds.Folds, "train", recorded)
+    model = TabularMLPRegressor(**FAST, random_state=0, max_time=10.0, verbose=1).fit(source, Y_DIAB[:80])
+    assert 0.0 < limits[0] < 5.0 * (1.0 - 0.02)  # one setting, and the spread; two passes of 0.1 s
+    printed = capsys.readouterr().out
+    assert "40 of 80 rows read in this pass\n80 of 80 rows read in this pass\n" in printed
+    model.set_params(max_time=1e-3, verbose=0).fit(source, Y_DIAB[:80])
+    assert model.n_iter_ <= 2
 
 
 def test_degenerate_targets():
