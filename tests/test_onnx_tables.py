@@ -135,6 +135,11 @@ def test_regressors(case):
                 agree(found[end], expected, unit)
 
 
+def test_rare_levels_share_an_indicator():
+    model = TabularMLPRegressor(**SMALL, max_categories=5).fit(rows(), POSITIVE)
+    agree(run(to_onnx(model, rows()), NEW)["prediction"], model.predict(NEW), POSITIVE.std())
+
+
 def test_types_of_inputs():
     model = TabularMLPClassifier(**SMALL).fit(rows(), CODES)
     types = {c.name: c.type.tensor_type.elem_type for c in to_onnx(model, rows()[:30]).graph.input}

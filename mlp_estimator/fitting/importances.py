@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from ..engine.members import Array
 from .features import Coded, Table
-from .features.blocks import KEY
 from .fitted import Fitted, Networks
 from .member_config import Members
 from .targets import Encoded
@@ -25,7 +24,7 @@ MAX_ROWS, MIN_ROWS, MAX_PREDICTIONS = 4000, 250, 60_000
 
 @dataclass
 class RowSample:
-    """Coded rows of a fit, as those of a prediction, with their targets.
+    """Coded rows of a fit with their targets.
 
     ``folds`` has the number of the fold of each, whose members have not seen it. Without folds all members predict it,
     and only where these are ``unseen`` rows does their error say something.
@@ -49,10 +48,8 @@ class RowSample:
         """Return a systematic sample, in which rows are as often as they count; ``read`` returns coded rows."""
         size = min(MAX_ROWS, max(MIN_ROWS, MAX_PREDICTIONS // len(table.kinds)))
         chosen = systematic(np.ones(len(encoded.Y)) if encoded.counts is None else encoded.counts, size)
-        coded = read(chosen)
-        coded[:, table.layout.block(KEY)] = 0.0
         counted = replace(encoded.take(chosen), sample_weight=None)
-        return cls(coded, counted, None if folds is None else folds[chosen], unseen)
+        return cls(read(chosen), counted, None if folds is None else folds[chosen], unseen)
 
     def background(self, size: int) -> Array:
         """Return some of the rows."""
