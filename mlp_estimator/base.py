@@ -212,6 +212,10 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         check_is_fitted(self, "coefs_")
         return self._fitted.holding(arrays_of(vars(self), self._fitted.groups[0].arrays))
 
+    def _taken_out(self, X: Any, **arguments: Any) -> tuple[Any, list[Any]]:
+        """Return X and arguments of ``score`` as they are: a matrix has no columns to name."""
+        return X, list(arguments.values())
+
     def _predict(self, X: Any, reduce: Any = None, **options: Any) -> NDArray[Any]:
         """Return predictions by ``Fitted.predict``."""
         fitted = self._networks()

@@ -23,10 +23,11 @@ from .fitting.settings import Settings
 from .fitting.targets import Labels, Targets, learn_classes
 from .fitting.targets.labels import log_odds
 from .fitting.targets.numbers import squeeze_outputs
-from .hints import with_hints
+from .hints import hinting, with_hints
 from .scores import ScoredClassifier
 
 
+@hinting
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
 class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
     """Multilayer perceptron classifier, trained on the cross-entropy of its class probabilities.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -88,7 +90,7 @@ class Explanation:
         return Explanation(self.values[:, :, k], self.base_values[:, k], self.data, self.feature_names)
 
     def to_shap(self) -> Any:
-        """Return it as SHAP's plots take it.
+        """Return it as SHAP's plots take it: dates as days since 1970, missing numbers as NaN, other ones as text.
 
         Returns
         -------
@@ -107,7 +109,20 @@ class Explanation:
         return ShapExplanation(
             self.values,
             base_values=self.base_values,
-            data=self.data,
+            data=np.stack([_plotted(column) for column in self.data.T], axis=1),
             feature_names=self.feature_names,
             output_names=self.output_names,
         )
+
+
+def _plotted(column: NDArray[Any]) -> NDArray[Any]:
+    """Return values that can be sorted, as objects: numbers or text."""
+    known = np.array([value is not None and value == value for value in column], bool)
+    values = np.full(len(column), np.nan, object)
+    if all(isinstance(value, date | np.datetime64) for value in column[known]):
+        values[known] = np.array(column[known].tolist(), "datetime64[us]").astype(float) / 86_400e6
+    elif all(isinstance(value, Real | np.bool_) for value in column[known]):
+        values[known] = column[known].astype(float)
+    else:
+        values[:] = [str(value) if there else "missing" for value, there in zip(column, known, strict=True)]
+    return values

@@ -6,10 +6,11 @@ import difflib
 import inspect
 from collections.abc import Callable, Collection, Iterable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 _EPOCHS = "max_iter limits the epochs"
 _NETWORKS = "n_folds, settings and preset of the tabular estimators, or n_members of the others, say how many networks"
@@ -33,23 +34,31 @@ OTHER_NAMES = {
     **dict.fromkeys(("weight", "weights", "weight_column"), "give sample_weight to fit"),
     **dict.fromkeys(("group_id", "group"), "give groups to fit"),
     "device": "the computation is on the CPU",
+    **dict.fromkeys(("confidence", "confidence_level", "level"), "use coverage, such as 0.9"),
+    "alpha": "of quantiles it is quantile, of intervals coverage (1 - alpha), of a penalty weight_decay",
 }
 """For names of LightGBM, XGBoost, CatBoost, Keras, PyTorch and scikit-learn's MLP the nearest thing here."""
 
 
-def refuse_unknown(owner: str, given: Iterable[str], known: Collection[str]) -> None:
+def refuse_unknown(owner: str, given: Iterable[str], known: Collection[str], constructor: type | None = None) -> None:
     """Raise an error for a name that is not known: with a hint where it is one of other libraries, or nearly known.
+
+    ``constructor`` is the class of which names may be parameters instead.
 
     Raises
     ------
     TypeError
         If a name is not known.
     """
+    created = [] if constructor is None else [*inspect.signature(constructor).parameters]
     for name in given:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            choices = f"it takes {', '.join(known)}"
-            hint = OTHER_NAMES.get(name, f"did you mean {near[0]}?" if near else choices)
+            hint = OTHER_NAMES.get(name, f"did you mean {near[0]}?" if near else f"it takes {', '.join(known)}")
+            if constructor is not None and name in created:
+                hint = f"it is a parameter of {constructor.__name__}(...)"
+            elif constructor is not None and any(word in created for word in hint.split()):
+                hint += f", a parameter of {constructor.__name__}(...)"
             raise TypeError(f"{owner} got an unexpected keyword argument {name!r}: {hint}")
 
 
@@ -60,17 +69,23 @@ def with_hints(method: Callable[P, R]) -> Callable[P, R]:
     @wraps(method)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
         if not kwargs.keys() <= set(known):
-            refuse_unknown(f"{type(args[0]).__name__}.{method.__name__}()", kwargs, known)
+            cls = type(args[0])
+            refuse_unknown(f"{cls.__name__}.{method.__name__}()", kwargs, known, cls)
         return method(*args, **kwargs)
 
     return called
 
 
-class Hinting:
-    """An estimator whose constructor refuses unknown parameters with a hint."""
+def hinting(cls: type[T]) -> type[T]:
+    """Decorate an estimator whose constructor refuses unknown parameters with a hint."""
+    create: Any = vars(cls)["__init__"]
+    known = list(inspect.signature(create).parameters)[1:]
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Return an object of the class, if its parameters are known."""
-        if kwargs:
-            refuse_unknown(cls.__name__, kwargs, list(inspect.signature(cls.__init__).parameters)[1:])
-        return super().__new__(cls)
+    @wraps(create)
+    def created(self: Any, *args: Any, **kwargs: Any) -> None:
+        if not kwargs.keys() <= set(known):
+            refuse_unknown(type(self).__name__, kwargs, known)
+        create(self, *args, **kwargs)
+
+    cast(Any, cls).__init__ = created
+    return cls

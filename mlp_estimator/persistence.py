@@ -25,7 +25,6 @@ from .fitting.importances import RowSample
 from .fitting.intervals import Residuals
 from .fitting.member_config import MemberConfig, Members
 from .fitting.targets import TARGETS, Encoded, Unit
-from .hints import Hinting
 from .legacy import CLASS
 
 VERSION = "_mlp_estimator_version"
@@ -53,7 +52,7 @@ class OtherVersionWarning(InconsistentVersionWarning):
         )
 
 
-class Persistent(Hinting, BaseEstimator):
+class Persistent(BaseEstimator):
     """An estimator whose saved state has no objects of this package: a user's own objects stay what they are."""
 
     def __getstate__(self) -> dict[str, Any]:

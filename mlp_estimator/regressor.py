@@ -20,10 +20,11 @@ from .fitting.settings import Settings
 from .fitting.state import per_member
 from .fitting.targets import Numbers, Targets
 from .fitting.targets.numbers import squeeze_outputs
-from .hints import with_hints
+from .hints import hinting, with_hints
 from .scores import ScoredRegressor
 
 
+@hinting
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
 class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
     """Multilayer perceptron regressor, trained on squared error or another loss.

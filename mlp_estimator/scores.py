@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .fitting.chunks import values_of
-from .fitting.features import MatrixLike
+from .fitting.chunks import TableLike
 from .fitting.fitted import Fitted
 from .fitting.reading import read_labels, read_numbers
 from .fitting.targets.numbers import regression_score
@@ -18,16 +18,19 @@ from .fitting.targets.numbers import regression_score
 class ScoredClassifier(ClassifierMixin):
     """scikit-learn's mixin, which reads y as ``fit`` does."""
 
-    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    _taken_out: Callable[..., tuple[Any, list[Any]]]
+
+    def score(self, X: TableLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy of the predicted labels.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Samples, as `fit` reads them.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            True labels. Of multilabel targets all labels of a sample must be right.
+            True labels, for tabular estimators also the name of their column in `X`. Of multilabel targets all labels
+            of a sample must be right.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
@@ -37,7 +40,7 @@ class ScoredClassifier(ClassifierMixin):
         score : float
             The accuracy.
         """
-        y, sample_weight = values_of(X, y=y, sample_weight=sample_weight)
+        X, (y, sample_weight) = self._taken_out(X, y=y, sample_weight=sample_weight)
         weight = read_numbers("sample_weight", sample_weight)
         return float(cast(Any, super()).score(X, read_labels("y", y), sample_weight=weight))
 
@@ -46,19 +49,20 @@ class ScoredRegressor(RegressorMixin):
     """scikit-learn's mixin, which reads y as ``fit`` does and scores several quantiles."""
 
     _fitted: Fitted
+    _taken_out: Callable[..., tuple[Any, list[Any]]]
 
-    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def score(self, X: TableLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return R2 of the predictions; for several quantiles the mean of their D2 pinball scores.
 
         Both are 1 for perfect predictions, and 0 for a constant prediction of the mean or the quantile of `y`.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Samples, as `fit` reads them.
 
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            True target values.
+            True target values, for tabular estimators also the name of their column in `X`.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples.
@@ -69,7 +73,7 @@ class ScoredRegressor(RegressorMixin):
             The score, at most 1.
         """
         check_is_fitted(self)
-        y, sample_weight = values_of(X, y=y, sample_weight=sample_weight)
+        X, (y, sample_weight) = self._taken_out(X, y=y, sample_weight=sample_weight)
         prediction = self.predict(X)  # type: ignore[attr-defined]
         weight = read_numbers("sample_weight", sample_weight)
         return regression_score(self._fitted.targets.loss, read_numbers("y", y), prediction, weight)

@@ -232,6 +232,17 @@ def test_shap_takes_it():
         plt.close("all")
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered")  # SHAP compares NaN
+def test_shap_gets_values_that_can_be_sorted():
+    shap = pytest.importorskip("shap")
+    data = np.array([[1.0, "a", pd.Timestamp("1970-01-03")], [None, None, None], [2, "b", pd.Timestamp("1970-01-02")]])
+    found = Explanation(np.zeros((3, 3)), np.zeros(3), data, ["x", "town", "when"]).to_shap().data
+    assert [list(column) for column in found[[0, 2]].T] == [[1.0, 2.0], ["a", "b"], [2.0, 1.0]]
+    assert np.isnan([found[1, 0], found[1, 2]]).all()
+    assert found[1, 1] == "missing"
+    shap.plots.scatter(Explanation(np.zeros((3, 1)), np.zeros(3), data[:, :1], ["x"]).to_shap()[:, "x"], show=False)
+
+
 def test_without_shap(monkeypatch):
     monkeypatch.setitem(sys.modules, "shap", None)
     with pytest.raises(ImportError, match="to_shap needs SHAP: pip install shap"):

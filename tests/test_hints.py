@@ -30,6 +30,16 @@ def test_names_of_other_libraries(cls):
     ("call", "hint"),
     [
         (lambda: TabularMLPClassifier(cat_features=["a"]), "use categorical_features$"),
+        (
+            lambda: TabularMLPClassifier().fit(X, Y, cat_features=[0]),
+            r"categorical_features, a parameter of TabularMLPC",
+        ),
+        (
+            lambda: TabularMLPClassifier().fit(X, Y, class_weight=None),
+            r"it is a parameter of TabularMLPClassifier\(\.\.\.\)$",
+        ),
+        (lambda: TabularMLPRegressor().predict_interval(X, alpha=0.1), "of intervals coverage"),
+        (lambda: TabularMLPClassifier().predict_set(X, alpha=0.1), "of intervals coverage"),
         (lambda: TabularMLPClassifier(n_fold=3), r"did you mean n_folds\?$"),
         (lambda: MLPClassifier(foo=3), "it takes hidden_layer_sizes, activation, solver"),
         (lambda: MLPClassifier().fit(X, Y, eval_set=[(X, Y)]), "give X_val and y_val to fit$"),
@@ -57,5 +67,11 @@ def test_a_subclass_has_parameters_of_its_own():
             self.eta = eta
 
     assert clone(Mine(eta=0.2)).eta == 0.2
-    with pytest.raises(TypeError, match="Mine got an unexpected keyword argument 'lr': use learning_rate_init"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'lr'"):
         Mine(lr=0.1)
+
+
+def test_the_signature_is_that_of_the_parameters():
+    for cls in (MLPClassifier, TabularMLPRegressor):
+        assert [*inspect.signature(cls).parameters] == [*inspect.signature(cls.__init__).parameters][1:]
+        assert "random_state" in inspect.signature(cls).parameters

@@ -77,7 +77,8 @@ def inputs(graph, X):
         if name in strings:
             values = np.array(["" if pd.isna(value) else str(value) for value in column], dtype=object)
         elif column.dtype.kind == "M" or hasattr(column.dtype, "tz"):
-            values = (column - pd.Timestamp(0, tz="UTC").tz_convert(column.dt.tz)).dt.total_seconds()
+            utc = column if column.dt.tz is not None else column.dt.tz_localize("UTC")
+            values = (utc - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
         elif column.dtype.kind == "m":
             values = column.dt.total_seconds()
         else:
@@ -133,6 +134,15 @@ def test_regressors(case):
         if single:
             for end, expected in zip(("low", "high"), model.predict_interval(X, 0.8), strict=True):
                 agree(found[end], expected, unit)
+
+
+def test_days_without_a_time():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"when": pd.Timestamp("2019-01-01") + pd.to_timedelta(rng.integers(0, 900, 400), unit="D")})
+    y = X["when"].dt.day_of_week + rng.normal(size=400)
+    model = TabularMLPRegressor(**SMALL).fit(X, y)
+    new = pd.DataFrame({"when": pd.Timestamp("2018-01-01") + pd.to_timedelta(np.arange(2000), unit="D")})
+    agree(run(to_onnx(model, X), new)["prediction"], model.predict(new), y.std())
 
 
 def test_rare_levels_share_an_indicator():

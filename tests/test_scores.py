@@ -97,6 +97,9 @@ def test_labels_are_read_as_by_fit(y):
         def predict(self, X):
             return np.full(len(X), "b")
 
+        def _taken_out(self, X, **arguments):
+            return X, list(arguments.values())
+
     assert Constant().score(np.zeros((3, 1)), y) == pytest.approx(2 / 3)
     assert Constant().score(np.zeros((3, 1)), y, [2.0, 1.0, 1.0]) == 0.5
     with pytest.raises(ValueError, match="missing label"):

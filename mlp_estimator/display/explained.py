@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from ..explanation import Explanation
 from .figure import axes_for
+
+MAX_LEVELS = 20
+"""Levels of a category that are shown, the most frequent ones."""
 
 HIGHER, LOWER = "#c4523b", "#3b6fb0"
 """Colours of contributions above and below 0."""
@@ -33,6 +39,9 @@ class ImportanceDisplay:
 
     name : str, default=None
         What is above the picture.
+
+    error : str, default='the error'
+        What rises.
 
     Attributes
     ----------
@@ -61,8 +70,10 @@ class ImportanceDisplay:
         errors: NDArray[np.float64],
         feature_names: list[str],
         name: str | None = None,
+        error: str = "the error",
     ):
-        self.importances, self.errors, self.feature_names, self.name = importances, errors, feature_names, name
+        self.importances, self.errors, self.feature_names = importances, errors, feature_names
+        self.name, self.error = name, error
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, max_columns: int = 15, name: str | None = None, ax: Any = None) -> Self:
@@ -96,12 +107,16 @@ class ImportanceDisplay:
         """
         check_is_fitted(estimator)
         importances, names = estimator.feature_importances_, estimator.column_names_
+        error = "the log-loss" if is_classifier(estimator) else "1 - R2"
+        if getattr(estimator, "loss", None) == "quantile":
+            error = "the pinball loss"
         chosen = np.argsort(-importances, kind="stable")[:max_columns]
         return cls(
             importances=importances[chosen],
             errors=estimator.feature_importances_error_[chosen],
             feature_names=[names[k] for k in chosen],
             name=type(estimator).__name__ if name is None else name,
+            error=error,
         ).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
@@ -126,7 +141,7 @@ class ImportanceDisplay:
         places = np.arange(len(self.importances))[::-1]
         self.bars_ = self.ax_.barh(places, self.importances, color=LOWER, xerr=2.0 * self.errors, ecolor="0.4")
         self.ax_.set_yticks(places, self.feature_names)
-        self.ax_.set(xlabel="rise of the error where the column is permuted", title=self.name)
+        self.ax_.set(xlabel=f"rise of {self.error} where the column is permuted", title=self.name)
         self.ax_.axvline(0.0, color="0.4", linewidth=0.8)
         return self
 
@@ -147,6 +162,9 @@ class ExplanationDisplay:
     column : str, default=None
         The column whose contributions are shown by its values.
 
+    output : str, default=None
+        Name of the output.
+
     Attributes
     ----------
     figure_ : matplotlib.figure.Figure
@@ -165,8 +183,15 @@ class ExplanationDisplay:
     >>> ExplanationDisplay.from_explanation(explanation, row=0, output="2")  # doctest: +SKIP
     """
 
-    def __init__(self, *, explanation: Explanation, row: int | None = None, column: str | None = None):
-        self.explanation, self.row, self.column = explanation, row, column
+    def __init__(
+        self,
+        *,
+        explanation: Explanation,
+        row: int | None = None,
+        column: str | None = None,
+        output: str | None = None,
+    ):
+        self.explanation, self.row, self.column, self.output = explanation, row, column, output
 
     @classmethod
     def from_explanation(
@@ -210,16 +235,22 @@ class ExplanationDisplay:
         ------
         ValueError
             If both `row` and `column` are given, or there is no such row, column or output.
+        TypeError
+            If the explanation is something else, such as an estimator.
         ImportError
             If matplotlib is not installed.
         """
+        if not isinstance(explanation, Explanation):
+            raise TypeError(f"explanation is a {type(explanation).__name__}: give what model.explain(X) returns.")
         if row is not None and column is not None:
             raise ValueError("Give a row or a column, not both: each is a picture of its own.")
         if column is not None and column not in explanation.feature_names:
             raise ValueError(f"column={column!r} is none of {explanation.feature_names}.")
         if row is not None and not -len(explanation) <= row < len(explanation):
             raise ValueError(f"row={row}: the explanation has {len(explanation)} rows.")
-        return cls(explanation=explanation.of_output(output), row=row, column=column).plot(max_columns, ax=ax)
+        chosen, names = explanation.of_output(output), explanation.output_names
+        name = None if names is None else output if isinstance(output, str) else names[output]
+        return cls(explanation=chosen, row=row, column=column, output=name).plot(max_columns, ax=ax)
 
     def plot(self, max_columns: int = 10, ax: Any = None) -> Self:
         """Plot the contributions.
@@ -273,16 +304,21 @@ class ExplanationDisplay:
             )
         self.ax_.axvline(base, color="0.4", linewidth=0.8, linestyle=":")
         self.ax_.use_sticky_edges = False  # bars would end at the edge of the picture
-        self.ax_.margins(x=0.15)
-        self.ax_.set(xlabel=f"from {base:.4g}, the mean prediction, to {base + values.sum():.4g}")
+        self.ax_.axvline(base + values.sum(), color="0.4", linewidth=0.8)
+        self.ax_.margins(x=0.25)
+        of_class = f" of {self.output}" if self.output else ""
+        what = f"from {_number(base)}, the mean prediction{of_class}, to {_number(base + values.sum())}"
+        self.ax_.set(xlabel=what, title=f"row {row}: up in red, down in blue")
 
     def _dependence(self, column: str) -> None:
         """Draw the contributions by value: points by numbers, or by levels in the order of their mean contribution."""
         k = self.explanation.feature_names.index(column)
         data, values = self.explanation.data[:, k], self.explanation.values[:, k]
         known = np.array([value is not None and value == value for value in data])
-        if all(isinstance(value, int | float | np.number) and not isinstance(value, bool) for value in data[known]):
-            self.ax_.plot(data[known].astype(float), values[known], ".", markersize=4, color=LOWER)
+        is_date = all(isinstance(value, date | np.datetime64) for value in data[known])
+        if is_date or all(isinstance(value, Real) and not isinstance(value, bool) for value in data[known]):
+            numbers = np.array(data[known].tolist(), "datetime64[us]" if is_date else float)
+            self.ax_.plot(numbers, values[known], ".", markersize=4, color=LOWER)
             if not known.all():
                 self.ax_.axhline(values[~known].mean(), color=HIGHER, linewidth=1, label="missing (mean)")
                 self.ax_.legend()
@@ -290,9 +326,10 @@ class ExplanationDisplay:
             levels: dict[str, list[float]] = {}
             for value, contribution in zip(data, values.tolist(), strict=True):
                 levels.setdefault(_shown(value), []).append(contribution)
-            ordered = sorted(levels, key=lambda level: float(np.mean(levels[level])))
+            frequent = sorted(levels, key=lambda level: -len(levels[level]))[:MAX_LEVELS]
+            ordered = sorted(frequent, key=lambda level: float(np.mean(levels[level])))
             self.ax_.boxplot([levels[level] for level in ordered])
-            self.ax_.set_xticks(np.arange(1, len(ordered) + 1), ordered, rotation=30 if len(ordered) > 4 else 0)
+            self.ax_.set_xticks(np.arange(1, len(ordered) + 1), ordered, rotation=60 if len(ordered) > 4 else 0)
         self.ax_.axhline(0.0, color="0.4", linewidth=0.8, linestyle=":")
         self.ax_.set(xlabel=column, ylabel=f"contribution of {column}")
 
@@ -301,4 +338,11 @@ def _shown(value: Any) -> str:
     """Return a value as a short text."""
     if value is None or value != value:
         return "missing"
-    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)[:24]
+    if isinstance(value, datetime) and value.time() == time():
+        value = value.date()
+    return _number(value) if isinstance(value, Real) and not isinstance(value, bool | np.bool_) else str(value)[:24]
+
+
+def _number(value: Any, sign: str = "") -> str:
+    """Return a number with four digits, but whole ones as they are."""
+    return f"{value:{sign},.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:{sign}.4g}"

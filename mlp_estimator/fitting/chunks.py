@@ -152,6 +152,8 @@ def read_chunks(X: Any) -> Chunks:
     ValueError, TypeError
         If X is neither a table of two dimensions nor a source of such tables.
     """
+    if isinstance(X, Chunks):
+        return X
     if isinstance(X, str | os.PathLike):
         return _of_dataset(_files(os.fspath(X)))
     if callable(X):
@@ -168,10 +170,10 @@ def read_chunks(X: Any) -> Chunks:
     return Chunks(lambda columns: iter([("", frame)]), frame.names, frame.n_rows)
 
 
-def values_of(X: Any, **arguments: Any) -> list[Any]:
-    """Return the arguments, with the values of the columns of X that they name."""
+def taken_out(X: Any, **arguments: Any) -> tuple[Any, list[Any]]:
+    """Return a table without the columns that arguments name, and the arguments, with the values of these."""
     is_named = any(isinstance(value, str) for value in arguments.values())
-    return read_chunks(X).take_out(**arguments)[1] if is_named else list(arguments.values())
+    return read_chunks(X).take_out(**arguments) if is_named else (X, list(arguments.values()))
 
 
 def _numbered(tables: Any) -> Pieces:

@@ -356,7 +356,8 @@ def _array(table: Any) -> NDArray[Any]:
         X = as_array("X", table)
     if X.ndim != 2:
         raise ValueError(
-            f"Expected 2D array, got {X.ndim}D array instead. Reshape your data to (n_samples, n_features)."
+            f"Expected 2D array, got {X.ndim}D array instead. Reshape your data to (n_samples, n_features): of a "
+            "frame, one row is frame.iloc[[0]], and one column frame[['name']]; of a dict, pandas.DataFrame([row])."
         )
     if X.dtype.kind == "c":
         raise ValueError("Complex data not supported.")

@@ -24,7 +24,7 @@ from ..engine.kernels import form_of_process
 from ..engine.members import Array
 from ..engine.schedules import N_CYCLES
 from ..explanation import Explanation
-from ..fitting.chunks import Chunks, TableLike, read_chunks, values_of
+from ..fitting.chunks import Chunks, TableLike, read_chunks, taken_out
 from ..fitting.contributions import N_BACKGROUND, contributions
 from ..fitting.data import FitData, HeldOut, Source
 from ..fitting.features import Coded, Features, Table
@@ -51,10 +51,6 @@ from .parameters import TabularParameters
 ONE_GROUP = (
     "All rows are of one group, so that there are no folds: no epoch is chosen, and there are no out-of-fold "
     "predictions, scores and intervals. Leave groups out, or name smaller groups."
-)
-KEYS = (
-    "The column(s) {} have nearly as many levels as rows, as names and texts have: what a level has in training tells "
-    "nothing of new rows. Leave them out, or make features of them, for example with TfidfVectorizer."
 )
 OUT_OF_FOLD = ("oof_prediction_", "oof_target_", "oof_rows_", "oof_score_", "_residuals", "_codes", "_spread")
 SECONDS_BETWEEN_LINES = 5.0
@@ -130,7 +126,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             and sets. There are no out-of-fold predictions.
 
         y_val : str or array-like of shape (n_val,) or (n_val, n_outputs), default=None
-            Targets of the validation set, or the name of their column in `X_val`.
+            Targets of the validation set, or the name of their column in `X_val`; None is that of `y` if it is a name.
 
         sample_weight_val : str or array-like of shape (n_val,), default=None
             Weights of the validation set, or the name of their column.
@@ -155,6 +151,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             fit_tasks(self, "cycle", N_CYCLES, X, y, sample_weight, lambda attributes: attributes) as tasks,
             ExitStack() as stack,
         ):
+            if X_val is not None and y_val is None and isinstance(y, str):
+                y_val = y
             plan = self._plan(X, y, sample_weight, groups, (X_val, y_val, sample_weight_val), stack)
             trained: list[Trained] = []
             interrupted = False
@@ -209,9 +207,9 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             n_targets=targets.n_columns,
             counts=encoded.counts,
         )
-        keys = [kind.name for kind in table.kinds if isinstance(kind, Category) and kind.is_key]
-        if keys:
-            warnings.warn(KEYS.format(keys), UserWarning, stacklevel=6)
+        advice = " ".join(filter(None, (kind.advice for kind in table.kinds if isinstance(kind, Category))))
+        if advice:
+            warnings.warn(advice, UserWarning, stacklevel=6)
         coded = stack.enter_context(zeros(table.shape(n_rows), table.dtype, self.cache_dir, self._max_bytes))
         numbers, places = fold_of_rows(folds), None
         if isinstance(coded, StoredRows):
@@ -257,11 +255,15 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
     def _read_held_out(self, data: FitData, table: Table, X: Any, y: Any, sample_weight: Any) -> HeldOut:
         """Read a validation set of the user."""
-        y, sample_weight = values_of(X, y_val=y, sample_weight_val=sample_weight)
+        X, (y, sample_weight) = taken_out(X, y_val=y, sample_weight_val=sample_weight)
         coded = np.concatenate(list(table.pieces(table.read(X, self._validator()))))
         y = read_targets("y", y, len(coded), as_labels=self._has_labels)
         weight = read_weights(sample_weight, coded, data.dtype)
         return held_out_set(data, coded, y, weight, lambda: Source(coded, y, weight))
+
+    def _taken_out(self, X: Any, **arguments: Any) -> tuple[Any, list[Any]]:
+        """Return X without the columns that arguments of ``score`` name, and the arguments."""
+        return taken_out(X, **arguments)
 
     def _validator(self) -> Callable[..., Any]:
         return partial(validate_data, self, reset=False)

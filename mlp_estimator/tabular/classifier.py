@@ -18,10 +18,12 @@ from ..fitting.settings import Settings
 from ..fitting.targets import Labels, Targets, learn_classes
 from ..fitting.targets.labels import log_odds
 from ..fitting.targets.numbers import squeeze_outputs
+from ..hints import hinting, with_hints
 from ..scores import ScoredClassifier
 from .base import TabularMLP
 
 
+@hinting
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
 class TabularMLPClassifier(ScoredClassifier, TabularMLP):
     """Classifier for raw tables: an ensemble over folds and settings, with calibrated probabilities.
@@ -276,6 +278,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         """
         return self._predict_decoded(X)
 
+    @with_hints
     def predict_set(self, X: TableLike, coverage: float = 0.9, *, by: str | int | None = None) -> NDArray[np.bool_]:
         """Predict sets of labels that contain the true label with a given frequency.
 

@@ -21,6 +21,7 @@ from ..fitting.plans import Folds
 from ..fitting.settings import Settings
 from ..fitting.targets import Numbers, Targets
 from ..fitting.targets.numbers import squeeze_outputs
+from ..hints import hinting, with_hints
 from ..scores import ScoredRegressor
 from .base import TabularMLP
 
@@ -32,6 +33,7 @@ MIN_SPREAD_ROWS = 100
 """Rows from which on the size of residuals is learned."""
 
 
+@hinting
 @dataclass(eq=False, repr=False, match_args=False, kw_only=True)
 class TabularMLPRegressor(ScoredRegressor, TabularMLP):
     """Regressor for raw tables: an ensemble over folds and settings, with intervals from the same fit.
@@ -255,6 +257,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         members = self._predict(X, members=True)
         return squeeze_outputs(self._numbers.means(members))
 
+    @with_hints
     def predict_interval(
         self, X: TableLike, coverage: float = 0.9, *, by: str | int | None = None
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -310,7 +313,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         self._require_residuals(coverage)
         n_rows = sum(of_fold.total for of_fold in self._residuals[0])
         if n_outside(self._residuals[0], coverage) < 1.0:
-            warnings.warn(INFINITE.format(coverage, n_rows, n_rows / (n_rows + 1.0)), UserWarning, stacklevel=2)
+            warnings.warn(INFINITE.format(coverage, n_rows, n_rows / (n_rows + 1.0)), UserWarning, stacklevel=3)
         low, high = np.moveaxis(self._with_residuals(X, coverage, by, reduce), 1, 0)
         if self._numbers.loss.domain != "real":
             low = np.maximum(low, 0.0)

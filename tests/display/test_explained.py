@@ -42,7 +42,7 @@ def test_a_row_from_its_base_value_to_its_prediction():
     assert labels(display.ax_.yaxis) == ["1 others", "age = 20", "town = Bonn"]
     np.testing.assert_allclose([bar.get_width() for bar in display.ax_.patches], [0.05, 0.1, -0.2])
     np.testing.assert_allclose([bar.get_x() for bar in display.ax_.patches], [0.5, 0.55, 0.65])
-    assert display.ax_.get_xlabel() == "from 0.5, the mean prediction, to 0.45"
+    assert display.ax_.get_xlabel() == "from 0.5, the mean prediction of yes, to 0.45"
     missing = ExplanationDisplay.from_explanation(EXPLANATION, row=1)
     assert labels(missing.ax_.yaxis)[-1] == "age = missing"
 
@@ -54,6 +54,19 @@ def test_a_column_by_its_values():
     display = ExplanationDisplay.from_explanation(EXPLANATION, column="town")
     assert labels(display.ax_.xaxis) == ["Bonn", "Cork", "missing"]
     assert labels(ExplanationDisplay.from_explanation(EXPLANATION, column="on").ax_.xaxis) == ["False", "True"]
+
+
+def test_dates_are_an_axis_and_many_levels_are_limited():
+    when = [pd.Timestamp("2020-01-03"), None, pd.Timestamp("2020-02-01 10:30")]
+    dated = Explanation(VALUES[:, :1], np.full(3, 0.5), np.array(when, object)[:, None], ["when"])
+    display = ExplanationDisplay.from_explanation(dated, column="when")
+    assert display.ax_.lines[0].get_xdata()[0] == np.datetime64("2020-01-03")
+    assert labels(ExplanationDisplay.from_explanation(dated, row=0).ax_.yaxis) == ["when = 2020-01-03"]
+    levels = np.array([f"level {k % 50 + 50 * (k > 199)}" for k in range(230)], object)[:, None]
+    many = Explanation(np.arange(230.0)[:, None], np.zeros(230), levels, ["level"])
+    assert len(labels(ExplanationDisplay.from_explanation(many, column="level").ax_.xaxis)) == 20
+    with pytest.raises(TypeError, match=r"explanation is a ndarray: give what model\.explain\(X\) returns"):
+        ExplanationDisplay.from_explanation(VALUES)
 
 
 @pytest.mark.parametrize(

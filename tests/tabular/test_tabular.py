@@ -6,7 +6,7 @@ import itertools
 import pickle
 import time
 import warnings
-from datetime import date
+from datetime import date, timedelta
 
 import joblib
 import numpy as np
@@ -400,14 +400,30 @@ def test_groups_that_are_none(groups, sentence):
         TabularMLPRegressor(**FAST).fit(X_DIAB[:60], Y_DIAB[:60], groups=groups)
 
 
-def test_columns_that_are_keys_are_named_once():
+@pytest.mark.parametrize(
+    ("column", "advice"),
+    [
+        ([f"id {k}" for k in range(200)], "nearly as many levels as rows"),
+        ([f"text {k}" for k in range(199)] + [None], "nearly as many levels as rows"),
+        ([f"town {k % 100}" for k in range(200)], None),
+        ([str(date(2020, 1, 1) + timedelta(k % 40)) for k in range(200)], "dates written as text: .*to_datetime"),
+        ([f"2012-{1 + k % 12:02}" for k in range(200)], None),  # twelve months may be categories
+        ([f"{1 + k % 28}.{1 + k % 12}.2012" for k in range(200)], "dates written as text"),
+        ([f"{1 + k % 28}/{1 + k % 12}/12 10:30" for k in range(200)], "dates written as text"),
+        ([str(7 * k % 1500 / 8) if k % 5 else "unknown" for k in range(200)], "numbers written as text: .*to_numeric"),
+        ([f"{k % 40 / 8}" for k in range(200)], "numbers written as text"),
+        ([str(53 * k % 100) for k in range(200)], None),  # codes, not quantities
+        ([str(k % 12) for k in range(200)], None),
+    ],
+)
+def test_columns_that_had_better_be_something_else_are_named(column, advice):
     X, y = noisy_frame(200)
-    few = X.assign(town=[f"town {k % 100}" for k in range(200)])
-    model = TabularMLPRegressor(**FAST, random_state=0).fit(few, y)  # without a warning
-    with pytest.warns(
-        UserWarning, match=r"The column\(s\) \['id', 'note'\] have nearly as many levels as rows"
-    ) as caught:
-        model.fit(X.assign(id=[f"id {k}" for k in range(200)], note=[f"text {k}" for k in range(199)] + [None]), y)
+    model, X = TabularMLPRegressor(**FAST, random_state=0), X.assign(other=column)
+    if advice is None:
+        model.fit(X, y)  # without a warning
+        return
+    with pytest.warns(UserWarning, match=rf"^Column 'other' has {advice}") as caught:
+        model.fit(X, y)
     assert len(caught) == 1
     assert caught[0].filename == __file__
 
@@ -672,6 +688,16 @@ def test_searches_and_cross_validation():
     theirs = GridSearchCV(model, grid, cv=2).fit(X_IRIS, Y_IRIS)
     np.testing.assert_array_equal(ours.cv_results_["mean_test_score"], theirs.cv_results_["mean_test_score"])
     assert cross_val_score(model, X_IRIS, Y_IRIS, cv=3).mean() > 0.9
+
+
+def test_a_validation_set_with_the_target_among_its_columns():
+    frame = pd.DataFrame(X_DIAB[:120]).add_prefix("f").assign(y=Y_DIAB[:120])
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(frame[:80], "y", X_val=frame[80:])
+    other = clone(model).fit(
+        frame[:80].drop(columns="y"), Y_DIAB[:80], X_val=frame[80:].drop(columns="y"), y_val=Y_DIAB[80:120]
+    )
+    np.testing.assert_array_equal(model.predict(frame), other.predict(frame.drop(columns="y")))
+    assert model.score(frame, "y") == other.score(frame, "y")  # whose fit knew no column of the name
 
 
 def test_the_time_is_bounded():

@@ -200,7 +200,9 @@ class Table(Features):
 
     def read(self, X: Any, validate: Validate) -> Chunks:
         """Read a table with the columns of ``fit``: by name if both have names, in any order, otherwise by position."""
-        return replace(read_chunks(X), left_out=self.left_out, arrange=partial(self._arranged, validate))
+        chunks = read_chunks(X)
+        left_out = (*chunks.left_out, *self.left_out)
+        return replace(chunks, left_out=left_out, arrange=partial(self._arranged, validate))
 
     def _arranged(self, validate: Validate, frame: Frame) -> Frame:
         if frame.names is None or self.names is None or set(frame.names) != set(self.names):
@@ -309,7 +311,9 @@ def named_columns(frame: Frame, chosen: Any) -> set[int]:
     for name in chosen.tolist():
         if isinstance(name, str):
             if name not in place:
-                raise ValueError(f"categorical_features has an item value '{name}' which is not a feature name of X.")
+                raise ValueError(
+                    f"categorical_features has an item value '{name}' which is not a feature name of X: {list(place)}."
+                )
             found.add(place[name])
         elif isinstance(name, int) and 0 <= name < len(frame):
             found.add(name)

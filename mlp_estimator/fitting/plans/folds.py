@@ -187,7 +187,11 @@ class Folds:
                 weights = self.out_of_fold(trained).fit()[0]
                 going = [c for c in going if weights[c] >= self.preset.least_weight]
             if (observer is not None and observer.end()) or not going:
-                return
+                break
+        if self.verbose:
+            print(
+                f"Trained in {time.perf_counter() - begun:.0f} s: further cycles would gain little, or there are none."
+            )
 
     def _progress(self, c: int, cycle: int, trained: Sequence[Trained], seconds: float) -> str:
         """Return a line about the end of a cycle of a configuration.
@@ -196,7 +200,8 @@ class Folds:
         """
         n_configs = len(self.configs)
         done = (2**cycle * (1.0 + (c + 1) / n_configs) - 1.0) / (2**N_CYCLES - 1)
-        loss = f"out-of-fold loss {self.out_of_fold(trained).loss():.4g}, " if self.folds else ""
+        unit = "log-loss" if self.data.targets.has_labels else "loss of standardised y"
+        loss = f"out-of-fold {unit} {self.out_of_fold(trained).loss():.4g}, " if self.folds else ""
         left = f"{seconds:.0f} s, at most {seconds * (1.0 / done - 1.0):.0f} s more"
         return f"Setting {c + 1} of {n_configs}, cycle {cycle + 1} of {N_CYCLES} (at most): {loss}{left}"
 

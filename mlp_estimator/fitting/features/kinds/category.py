@@ -27,6 +27,12 @@ UNKNOWN = -1
 MIN_KEY_ROWS, KEY_SHARE = 50, 0.95
 """Rows, and levels for each of them, from which on a column is taken for a key or free text."""
 
+MIN_WRITTEN = 20
+"""Levels from which on a column of written dates or numbers is named."""
+
+_DAY = r"\d{4}-\d{1,2}-\d{1,2}|\d{4}/\d{1,2}/\d{1,2}|\d{1,2}\.\d{1,2}\.\d{2,4}|\d{1,2}/\d{1,2}/\d{2,4}"
+WRITTEN_DATE = re.compile(rf"({_DAY})([ T]\d.*)?|\d{{4}}-\d{{1,2}}")
+
 Level = int | float | str
 
 
@@ -41,6 +47,7 @@ class Category(Kind):
         super().__init__(name)
         self.counts: dict[Level, float] = {}
         self.n_missing = self.n_known = 0.0  # rows
+        self.has_text = False
         self.codes: dict[Level, int] = {}  # by level
         self.missing_code = UNKNOWN
         self.n_levels = 0  # missing included
@@ -56,6 +63,7 @@ class Category(Kind):
     def learn(self, column: Column, counts: Counts) -> None:
         """Learn from rows of the training table."""
         values = _hashable(column)
+        self.has_text |= any(isinstance(value, str) for value in values)
         found: dict[Any, float] = dict(Counter(values))
         if counts is not None:
             found = dict.fromkeys(values, 0.0)
@@ -67,6 +75,7 @@ class Category(Kind):
     def merge(self, other: Self) -> None:
         """Take over what another object learned from other rows."""
         self.n_missing += other.n_missing
+        self.has_text |= other.has_text
         for level, count in other.counts.items():
             self._count(level, count)
 
@@ -96,9 +105,24 @@ class Category(Kind):
         self.counts = {}
 
     @property
-    def is_key(self) -> bool:
-        """Whether nearly each row has a level of its own, which new rows do not have."""
-        return self.n_known >= MIN_KEY_ROWS and len(self.codes) > KEY_SHARE * self.n_known
+    def advice(self) -> str:
+        """What is better done to the column before, an empty string if nothing is known."""
+        texts = [level for level in self.codes if isinstance(level, str)]
+        n_dates = sum(WRITTEN_DATE.fullmatch(level.strip()) is not None for level in texts)
+        n_decimals = sum(isinstance(level, float) for level in self.codes)
+        if n_dates >= MIN_WRITTEN and n_dates > 0.9 * len(self.codes):
+            return f"Column {self.name!r} has dates written as text: make it dates, as pandas.to_datetime does."
+        if self.has_text and n_decimals > max(MIN_WRITTEN, len(self.codes) / 2):  # whole numbers may be codes
+            return (
+                f"Column {self.name!r} has numbers written as text: make it numbers, as pandas.to_numeric(column, "
+                "errors='coerce') does."
+            )
+        if self.n_known >= MIN_KEY_ROWS and len(self.codes) > KEY_SHARE * self.n_known:
+            return (
+                f"Column {self.name!r} has nearly as many levels as rows, as names and texts have: what a level has in "
+                "training tells nothing of new rows. Leave it out, or make features of it."
+            )
+        return ""
 
     @property
     def categories(self) -> NDArray[Any]:

@@ -18,6 +18,10 @@ DAY = np.timedelta64(86_400_000_000, "us")
 PERIODS = {"year": 365.2425, "week": 7.0, "day": 1.0}
 """Lengths in days. The phase of a period is a feature where the dates of ``fit`` span it."""
 
+SHIFTS = {"sine": 0.0, "cosine": np.pi / 2.0}
+DECIMALS = 6
+"""Of sines and cosines: equal phases of days are equal numbers then, whatever computes them, and not two edges."""
+
 
 class Date(Kind):
     """A column of dates: days, and sine and cosine of the phase of year, week and day.
@@ -105,7 +109,9 @@ class Date(Kind):
         for name, period in PERIODS.items():
             turns = g("Div", days, period)
             angle = g("Mul", g("Sub", turns, g("Floor", turns)), 2.0 * np.pi)
-            values |= {f"sine of the {name}": g("Sin", angle), f"cosine of the {name}": g("Cos", angle)}
+            for what, shift in SHIFTS.items():
+                scaled = g("Round", g("Mul", g("Sin", g("Add", angle, shift)), 10.0**DECIMALS))
+                values[f"{what} of the {name}"] = g("Div", scaled, 10.0**DECIMALS)
         return g("Concat", *(values[what] for what in self.numbers), axis=1)
 
     def _read(self, column: Column) -> dict[str, NDArray[np.float64]]:
@@ -120,8 +126,9 @@ class Date(Kind):
                 f"Column {column.name!r} held {held} in fit, and now has an entry that is no {kind}: {entry}. Convert "
                 f"it, for example with pandas.to_{'timedelta' if self.durations else 'datetime'}."
             ) from None
-        numbers = {"days": days}
+        numbers: dict[str, NDArray[Any]] = {"days": days}
         for name, period in PERIODS.items():
             angle = 2.0 * np.pi * np.mod(days, period) / period
-            numbers |= {f"sine of the {name}": np.sin(angle), f"cosine of the {name}": np.cos(angle)}
+            for what, shift in SHIFTS.items():
+                numbers[f"{what} of the {name}"] = np.round(np.sin(angle + shift), DECIMALS)
         return numbers

@@ -119,3 +119,15 @@ def test_dates_and_durations_do_not_mix(holds, takes):
 def test_an_entry_of_another_kind_is_refused_with_its_column(values, entry, message):
     with pytest.raises(ValueError, match=message):
         learned(values).code(column([entry]))
+
+
+def test_days_of_a_period_are_equal_numbers_whatever_the_week():
+    # Phases that differ in the last bit would be two edges with a bin between them.
+    kind = learned([date(2020, 1, 1) + timedelta(days=k) for k in range(900)])
+    for what in ("sine", "cosine"):
+        assert len(np.unique(kind.numbers[f"{what} of the week"].edges)) <= 7 - 3 * (what == "cosine")
+    midnight = datetime(2021, 5, 8, tzinfo=UTC)  # a Saturday
+    moments = [learned_value for second in (0, 1) for learned_value in [midnight + timedelta(seconds=second)]]
+    daily = learned(dates(900, timedelta(days=1)))
+    before, after = (np.array(values) for values in zip(*daily.code(column(moments)), strict=True))
+    np.testing.assert_allclose(before, after, atol=1e-3)
