@@ -240,7 +240,8 @@ class Bounded(Expectiles):
 
 def test_networks_go_the_same_way():
     pytest.importorskip("skl2onnx")
-    for model in (MLPClassifier((4,), solver="lbfgs", alpha=1.0), MLPRegressor((4,), solver="lbfgs", alpha=1.0)):
+    options = {"solver": "lbfgs", "alpha": 1.0, "max_iter": 5000}
+    for model in (MLPClassifier((4,), **options), MLPRegressor((4,), **options)):
         graph = to_onnx(model.fit(X_IRIS, Y_IRIS), X_IRIS)
         session = runtime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
         found = session.run(None, {"X": X_IRIS})[-1]

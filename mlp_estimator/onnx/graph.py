@@ -86,7 +86,7 @@ class ModelGraph(NamedGraph):
             name: from_array(value) if isinstance(value, np.ndarray) else value for name, value in attributes.items()
         }
         domain = "ai.onnx.ml" if op == "LabelEncoder" else ""
-        self.nodes.append(make_node(op, inputs, outputs, domain=domain, **attributes))
+        self.nodes.append(make_node(op, inputs, outputs, name=self.name_for(f"{op} node"), domain=domain, **attributes))
 
     def keep(self, name: str, array: NDArray[Any]) -> None:
         """Add a constant."""

@@ -108,7 +108,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         source in chunks has been read; 2 also the loss of each epoch of each member.
 
     class_weight : 'balanced', dict, list of dict or None, default=None
-        Weights of the classes in the loss, multiplied by the sample weights. A dict maps labels to weights. For label
+        Weights of the classes in the loss, multiplied by the sample weights; probabilities are those of classes that
+        are as frequent as weighted. A dict maps labels to weights. For label
         indicators, a list of one dict per label.
 
     Attributes
@@ -140,6 +141,12 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
 
     validation_scores_ : list of list of list of float
         For each setting and member, the negative loss on its fold after each epoch, or the score by `scoring`.
+
+    feature_importances_, feature_importances_error_ : ndarray of shape (n_columns,)
+        Rise of the log-loss where a column is permuted, and its standard error; computed at the first look.
+
+    column_names_ : list of str
+        Names of the columns that are features.
 
     categories_ : list of ndarray
         Levels of the categorical columns, numbers before text, and None for missing; booleans are 0 and 1.

@@ -139,7 +139,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         Numbers of the rows of `X` with out-of-fold predictions: those with a weight above 0 in folds that have members.
 
     oof_score_ : float
-        R2 of the out-of-fold predictions; for several quantiles their mean D2 pinball score.
+        Without a validation set: R2 of the out-of-fold predictions; for several quantiles their mean D2 pinball score.
 
     settings_ : list of MemberConfig
         The settings of the portfolio.
@@ -150,6 +150,12 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
 
     validation_scores_ : list of list of list of float
         For each setting and member, the negative loss on its fold after each epoch, or the score by `scoring`.
+
+    feature_importances_, feature_importances_error_ : ndarray of shape (n_columns,)
+        Rise of 1 - R2 where a column is permuted, and its standard error; computed at the first look.
+
+    column_names_ : list of str
+        Names of the columns that are features.
 
     categories_ : list of ndarray
         Levels of the categorical columns, numbers before text, and None for missing; booleans are 0 and 1.
