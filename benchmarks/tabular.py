@@ -43,7 +43,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
 
@@ -135,7 +135,13 @@ def presets(regression, seed):
     return {preset: Estimator(preset=preset, random_state=seed) for preset in ("fast", "default", "best")}
 
 
-def peers(regression, seed):
+def text_categories(X):
+    """Return the frame with categories as text, as CatBoost reads them: a missing one is a level."""
+    categories = X.select_dtypes("category")
+    return X.assign(**{name: column.astype(object).fillna("missing") for name, column in categories.items()})
+
+
+def peers(regression, seed, X):
     made = {
         "ours": presets(regression, seed)["default"],
         "HistGB": (HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier)(random_state=seed),
@@ -150,9 +156,12 @@ def peers(regression, seed):
     if importlib.util.find_spec("catboost"):
         import catboost
 
-        made["CatBoost"] = (catboost.CatBoostRegressor if regression else catboost.CatBoostClassifier)(
-            random_seed=seed, thread_count=1, verbose=False
+        of_kind = catboost.CatBoostRegressor if regression else catboost.CatBoostClassifier
+        categories = list(X.select_dtypes("category"))
+        trees = of_kind(
+            random_seed=seed, thread_count=1, verbose=False, cat_features=categories, allow_writing_files=False
         )
+        made["CatBoost"] = make_pipeline(FunctionTransformer(text_categories), trees)
     if importlib.util.find_spec("pytabkit"):
         import pytabkit
 
@@ -225,7 +234,8 @@ def main():
             )
             X_train, y_train = X_train[: options.rows], y_train[: options.rows]
             shown = []
-            for peer, estimator in (presets if options.presets else peers)(regression, seed).items():
+            methods = presets(regression, seed) if options.presets else peers(regression, seed, X)
+            for peer, estimator in methods.items():
                 *losses, taken = evaluate(estimator, X_train, X_test, y_train, y_test, regression)
                 results.setdefault(name, {}).setdefault(peer, []).append(losses)
                 seconds[peer] = seconds.get(peer, 0.0) + taken

@@ -38,15 +38,15 @@ STEP = 1e-7
 Values = NDArray[np.float64]
 
 
-def contributions(fitted: Fitted, coded: Array, background: Array, n_columns: int) -> tuple[Values, Values]:
+def contributions(fitted: Fitted, coded: Array, background: Array) -> tuple[Values, Values]:
     """Return the contributions (n, n_columns, K) to predictions of coded rows, and the base values (K,).
 
-    Rows are those of predictions, so that their key is 0. The base values are the mean predictions of the background.
+    The base values are the mean predictions of the background.
     """
     head, targets = Head(fitted), fitted.targets
     # Of probabilities that sum to 1 the last contributions follow from the others.
     n_outputs = head.n_outputs - (1 if targets.loss.codes else 0)
-    groups = [Around.of(group, cast(Table, fitted.features), background, n_columns) for _, group in fitted.weighted]
+    groups = [Around.of(group, cast(Table, fitted.features), background) for _, group in fitted.weighted]
     # The fractional parts of multiples of the golden ratio cover [0, 1] evenly, also those of some background rows.
     points = np.modf(np.arange(len(background)) * (np.sqrt(5.0) - 1.0) / 2.0 + 0.5)[0].tolist()
     parts = []
@@ -79,7 +79,7 @@ def _completed(values: Values, change: Values) -> Values:
 
 
 class Head:
-    """What makes predictions of raw outputs, and its derivatives, those of links by central differences."""
+    """What makes predictions of raw outputs, and its derivatives, those of links by differences."""
 
     def __init__(self, fitted: Fitted):
         self.fitted, self.weights = fitted, [weight for weight, _ in fitted.weighted]
@@ -138,7 +138,7 @@ class Around:
     background: list[Array] = field(default_factory=list)  # z of each background row by column (M, width, n_columns)
 
     @classmethod
-    def of(cls, group: Networks, table: Table, background: Array, n_columns: int) -> Around:
+    def of(cls, group: Networks, table: Table, background: Array) -> Around:
         """Return the networks of a group."""
         network = group.recipe.fitted_network(table, group.arrays, sparse=False)
         params = network.params(typed(group.arrays, group.dtype))
@@ -148,7 +148,8 @@ class Around:
         for layer in encoders.layers:
             sources = cast(Encoding, layer).sources(sources)
         places = np.flatnonzero(sources >= 0)
-        columns = sparse.csr_array((np.ones(len(places), W.dtype), (sources[places], places)), (n_columns, W.shape[1]))
+        shape = (len(table.kinds), W.shape[1])
+        columns = sparse.csr_array((np.ones(len(places), W.dtype), (sources[places], places)), shape)
         around = cls(encoders, upper, above, s * W, b, columns)
         for row in background:
             encoded = around.encoded(row[None])[:, :, 0]

@@ -345,7 +345,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             compared = np.concatenate(list(table.pieces(table.read(background, validate))))
         values, base, data = [], np.empty(0), []
         for frame in table.read(X, validate):
-            of_rows, base = contributions(self._fitted, table.code(frame), compared, len(table.kinds))
+            of_rows, base = contributions(self._fitted, table.code(frame), compared)
             values.append(of_rows)
             data.append(frame.objects())
         all_values = np.concatenate(values)
