@@ -1,6 +1,11 @@
-"""Public names in code style, such as `MLPClassifier` or `MLPClassifier.fit`, link to their page of the reference."""
+"""Public names in code style, such as `MLPClassifier` or `MLPClassifier.fit`, link to their page of the reference.
+
+Pages that docstrings name, such as `docs/tabular.md`, are links, too.
+"""
 
 from __future__ import annotations
+
+import re
 
 from docutils import nodes
 from sphinx import addnodes
@@ -10,6 +15,8 @@ import mlp_estimator
 NAMES = {
     name for name in mlp_estimator.__all__ if callable(getattr(mlp_estimator, name))
 }
+
+PAGE = re.compile(r"docs/(\w+)\.md")
 
 
 def target_of(text: str) -> str | None:
@@ -27,18 +34,20 @@ def target_of(text: str) -> str | None:
 def link_names(app, doctree):
     """Replace names by references, where they are in none."""
     for literal in list(doctree.findall(nodes.literal)):
-        target = target_of(literal.astext())
+        name, page = target_of(literal.astext()), PAGE.fullmatch(literal.astext())
         inside = (nodes.reference, addnodes.pending_xref, nodes.title)
-        if target is None or isinstance(literal.parent, inside):
+        if (name is None and page is None) or isinstance(literal.parent, inside):
             continue
+        where = {"refdomain": "py", "reftype": "obj", "reftarget": name}
+        if page is not None:
+            where = {"refdomain": "std", "reftype": "doc", "reftarget": f"/{page[1]}"}
         link = addnodes.pending_xref(
             "",
             literal.deepcopy(),
-            refdomain="py",
-            reftype="obj",
-            reftarget=target,
+            **where,
+            refexplicit=True,
             refdoc=app.env.docname,
-            refwarn=False,
+            refwarn=page is not None,
         )
         literal.replace_self(link)
 
