@@ -726,9 +726,11 @@ def test_a_verbose_fit_prints_a_line_for_each_cycle(Estimator, X, y, capsys, mon
     monkeypatch.setenv("MLP_ESTIMATOR_KERNELS", "numpy")
     options = {**TWO, "max_iter": 15, "preset": "best"}
     model = Estimator(**options, verbose=1).fit(X, y)
-    _, read, *lines = capsys.readouterr().out.splitlines()
+    _, read, *lines, end = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"Trained in \d+ s: further cycles would gain little, or there are none\.", end)
     assert re.fullmatch(rf"{len(y)} rows of {X.shape[1]} columns read and coded in \d+\.\d s", read)
-    pattern = r"Setting (\d) of 2, cycle (\d) of 4 \(at most\): out-of-fold loss (\S+), \d+ s, at most \d+ s more"
+    unit = "log-loss" if Estimator is TabularMLPClassifier else "loss of standardised y"
+    pattern = rf"Setting (\d) of 2, cycle (\d) of 4 \(at most\): out-of-fold {unit} (\S+), \d+ s, at most \d+ s more"
     found = [re.fullmatch(pattern, line).groups() for line in lines]
     assert [(setting, cycle) for setting, cycle, _ in found][:4] == [("1", "1"), ("2", "1"), ("1", "2"), ("2", "2")]
     assert len({loss for *_, loss in found}) > 2
