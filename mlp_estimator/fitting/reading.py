@@ -123,6 +123,17 @@ def read_labels(name: str, y: Any) -> Any:
     )
 
 
+def check_no_missing(name: str, values: Any) -> None:
+    """Raise an error for numbers of which some are missing."""
+    array = np.asarray(values)
+    if array.ndim and array.dtype.kind == "f" and np.isnan(array).any():
+        missing = np.isnan(array).reshape(len(array), -1).any(axis=1)
+        raise ValueError(
+            f"Input {name} contains NaN: {missing.sum()} missing value(s), the first in row {int(missing.argmax())}. "
+            "Remove these rows, or find the values."
+        )
+
+
 def read_weights(sample_weight: Any, X: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
     """Return validated weights of rows in the type of the computation, None where there are none."""
     weight = check_sample_weight(read_numbers("sample_weight", sample_weight), X)

@@ -127,7 +127,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         Numbers of the rows of `X` with out-of-fold predictions: those with a weight above 0 in folds that have members.
 
     oof_score_ : float
-        Accuracy of the out-of-fold predictions, weighted by the sample weights as in `score`.
+        Without a validation set: accuracy of the out-of-fold predictions, weighted by the sample weights as in `score`.
 
     temperature_ : float
         Temperature of the probabilities; above 1 the members were too confident.

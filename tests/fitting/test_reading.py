@@ -292,7 +292,7 @@ def test_missing_values_are_named(missing):
     values = Y_REAL.astype(object)
     values[3] = missing
     for container in (np.asarray, list, lambda v: pd.Series(v, dtype=object)):
-        with pytest.raises(ValueError, match="Input y contains NaN"):
+        with pytest.raises(ValueError, match=r"Input y contains NaN: \d+ missing value\(s\), the first in row \d+"):
             made(MLPRegressor).fit(X, container(values))
     words, codes = SPECIES[::3].astype(object), Y.astype(object)
     for labels in (words, codes):

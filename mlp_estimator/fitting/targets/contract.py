@@ -17,7 +17,7 @@ from ...engine.graph import Graph
 from ...engine.losses import Loss
 from ...engine.members import Array
 from ..mixture import mixture_weights
-from ..reading import read_labels, read_numbers, row_counts
+from ..reading import check_no_missing, read_labels, read_numbers, row_counts
 
 Weight = NDArray[Any] | None
 
@@ -177,7 +177,10 @@ def read_targets(name: str, y: Any, n_rows: int | None, *, as_labels: bool) -> N
     """
     if not as_labels and sparse.issparse(y):
         raise ValueError(f"{name} is sparse, which only multilabel classification accepts: use {name}.toarray().")
-    validated = check_targets((read_labels if as_labels else read_numbers)(name, y), numeric=not as_labels)
+    values = (read_labels if as_labels else read_numbers)(name, y)
+    if not as_labels:
+        check_no_missing(name, values)
+    validated = check_targets(values, numeric=not as_labels)
     if n_rows is not None:  # it is not known of a table that is read in chunks
         check_consistent_length(range(n_rows), validated)
     if validated.ndim == 2 and validated.shape[1] == 1:
