@@ -770,6 +770,7 @@ def hostile_table(rng):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Column '.*' has nearly as many levels as rows")
 def test_hostile_tables_give_a_result_or_one_sentence():
     rng = np.random.default_rng(0)
     settings = {"settings": [{"hidden_layer_sizes": (4,)}], "n_folds": 2, "max_iter": 2, "batch_size": 1000}
