@@ -73,7 +73,7 @@ def test_contributions_add_up_and_their_integral_converges(case, monkeypatch):
     expected = predictions(model, new)
     assert found.values.shape == (40, 8, *expected.shape[1:])
     assert found.base_values.shape == expected.shape
-    np.testing.assert_allclose(found.base_values + found.values.sum(axis=1), expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found.base_values + found.values.sum(axis=1), expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(found.values[:, 6], 0.0)  # of a constant
     # Against one background row the integral on 300 points, of which nothing is left to share.
     unit = expected.std(axis=0)
@@ -83,7 +83,7 @@ def test_contributions_add_up_and_their_integral_converges(case, monkeypatch):
     total = exact.base_values + exact.values.sum(axis=1)
     np.testing.assert_allclose(total / unit, expected / unit, atol=0.05)
     base = np.broadcast_to(predictions(model, rows[:1]), expected.shape)
-    np.testing.assert_allclose(exact.base_values, base, rtol=1e-6)
+    np.testing.assert_allclose(exact.base_values, base, rtol=1e-5)
 
 
 def test_contributions_to_a_sum_are_its_terms():
