@@ -35,7 +35,7 @@ def raw_table():
     model.fit(frame, y)
     low, high = model.predict_interval(frame[:1], coverage=0.9)
     best = frame.columns[model.feature_importances_.argsort()[::-1][:3]]
-    print("TabularMLPRegressor on the diabetes table, as it is:")
+    print("TabularMLPRegressor on the raw diabetes table:")
     print(f"  R2 of rows that the networks have not seen: {model.oof_score_:.2f}")
     print(f"  interval of 90 % of the first patient: {low[0]:.0f} to {high[0]:.0f}")
     print(f"  the most important columns: {', '.join(best)}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .fitting.frames import ArrayColumn, is_missing
 
 
 @dataclass(eq=False)
@@ -117,12 +117,10 @@ class Explanation:
 
 def _plotted(column: NDArray[Any]) -> NDArray[Any]:
     """Return values that can be sorted, as objects: numbers or text."""
-    known = np.array([value is not None and value == value for value in column], bool)
-    values = np.full(len(column), np.nan, object)
-    if all(isinstance(value, date | np.datetime64) for value in column[known]):
-        values[known] = np.array(column[known].tolist(), "datetime64[us]").astype(float) / 86_400e6
-    elif all(isinstance(value, Real | np.bool_) for value in column[known]):
-        values[known] = column[known].astype(float)
-    else:
-        values[:] = [str(value) if there else "missing" for value, there in zip(column, known, strict=True)]
-    return values
+    read = ArrayColumn("", column)
+    holds = read.holds()
+    if holds == {"date"}:
+        return ((read.instants() - np.datetime64(0, "us")) / np.timedelta64(1, "D")).astype(object)
+    if holds <= {"number", "boolean"}:
+        return read.numbers().astype(object)
+    return np.array(["missing" if is_missing(value) else str(value) for value in column], object)

@@ -64,11 +64,11 @@ def refuse_unknown(owner: str, given: Iterable[str], known: Collection[str], con
 
 def with_hints(method: Callable[P, R]) -> Callable[P, R]:
     """Return a method of an estimator that refuses unknown arguments with a hint."""
-    known = list(inspect.signature(method).parameters)[1:]
+    known = dict.fromkeys([*inspect.signature(method).parameters][1:])
 
     @wraps(method)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not kwargs.keys() <= set(known):
+        if not kwargs.keys() <= known.keys():
             cls = type(args[0])
             refuse_unknown(f"{cls.__name__}.{method.__name__}()", kwargs, known, cls)
         return method(*args, **kwargs)
@@ -79,11 +79,11 @@ def with_hints(method: Callable[P, R]) -> Callable[P, R]:
 def hinting(cls: type[T]) -> type[T]:
     """Decorate an estimator whose constructor refuses unknown parameters with a hint."""
     create: Any = vars(cls)["__init__"]
-    known = list(inspect.signature(create).parameters)[1:]
+    known = dict.fromkeys([*inspect.signature(create).parameters][1:])
 
     @wraps(create)
     def created(self: Any, *args: Any, **kwargs: Any) -> None:
-        if not kwargs.keys() <= set(known):
+        if not kwargs.keys() <= known.keys():
             refuse_unknown(type(self).__name__, kwargs, known)
         create(self, *args, **kwargs)
 

@@ -86,6 +86,21 @@ def test_contributions_add_up_and_their_integral_converges(case, monkeypatch):
     np.testing.assert_allclose(exact.base_values, base, rtol=1e-5)
 
 
+def test_contributions_are_means_over_background_rows(monkeypatch):
+    # Each line starts at its own row: with many points on each, against two rows as against each of them.
+    monkeypatch.setattr(contributions, "_completed", lambda values, change: values)
+    y = 3.0 * np.abs(X["number"]).to_numpy()
+    settings = [{"hidden_layer_sizes": (12,)}]
+    model = TabularMLPRegressor(**{**SMALL, "settings": settings, "max_iter": 24}).fit(X[["number"]], y)
+    low, high = X["number"].argmin(), X["number"].argmax()
+    both, *each = (
+        model.explain(X[["number"]][:20], background=X[["number"]].iloc[rows])
+        for rows in ([low, high] * 150, [low] * 300, [high] * 300)
+    )
+    np.testing.assert_allclose(both.values, (each[0].values + each[1].values) / 2, atol=0.05 * y.std())
+    np.testing.assert_allclose(both.base_values, (each[0].base_values + each[1].base_values) / 2, rtol=1e-5)
+
+
 def test_contributions_to_a_sum_are_its_terms():
     # Without hidden layers a prediction is a sum over columns, whose contributions are known without any integral.
     model = TabularMLPRegressor(**{**SMALL, "settings": [{"hidden_layer_sizes": ()}]}).fit(X, Y)
@@ -236,7 +251,8 @@ def test_shap_takes_it():
 @pytest.mark.filterwarnings("ignore:invalid value encountered")  # SHAP compares NaN
 def test_shap_gets_values_that_can_be_sorted():
     shap = pytest.importorskip("shap")
-    data = np.array([[1.0, "a", pd.Timestamp("1970-01-03")], [None, None, None], [2, "b", pd.Timestamp("1970-01-02")]])
+    later = pd.Timestamp("1970-01-03 09:00", tz="Asia/Tokyo")
+    data = np.array([[1.0, "a", later], [pd.NA, None, None], [2, "b", pd.Timestamp("1970-01-02", tz="UTC")]])
     found = Explanation(np.zeros((3, 3)), np.zeros(3), data, ["x", "town", "when"]).to_shap().data
     assert [list(column) for column in found[[0, 2]].T] == [[1.0, 2.0], ["a", "b"], [2.0, 1.0]]
     assert np.isnan([found[1, 0], found[1, 2]]).all()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 from numbers import Real
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from ..explanation import Explanation
+from ..fitting.frames import ArrayColumn, is_missing, missing_entries
 from .figure import axes_for
 
 MAX_LEVELS = 20
@@ -314,13 +315,13 @@ class ExplanationDisplay:
         """Draw the contributions by value: points by numbers, or by levels in the order of their mean contribution."""
         k = self.explanation.feature_names.index(column)
         data, values = self.explanation.data[:, k], self.explanation.values[:, k]
-        known = np.array([value is not None and value == value for value in data])
-        is_date = all(isinstance(value, date | np.datetime64) for value in data[known])
-        if is_date or all(isinstance(value, Real) and not isinstance(value, bool) for value in data[known]):
-            numbers = np.array(data[known].tolist(), "datetime64[us]" if is_date else float)
-            self.ax_.plot(numbers, values[known], ".", markersize=4, color=LOWER)
-            if not known.all():
-                self.ax_.axhline(values[~known].mean(), color=HIGHER, linewidth=1, label="missing (mean)")
+        read, missing = ArrayColumn(column, data), missing_entries(data)
+        holds = read.holds()
+        if holds <= {"number"} or holds == {"date"}:
+            places = (read.instants() if "date" in holds else read.numbers())[~missing]
+            self.ax_.plot(places, values[~missing], ".", markersize=4, color=LOWER)
+            if missing.any():
+                self.ax_.axhline(values[missing].mean(), color=HIGHER, linewidth=1, label="missing (mean)")
                 self.ax_.legend()
         else:
             levels: dict[str, list[float]] = {}
@@ -336,13 +337,13 @@ class ExplanationDisplay:
 
 def _shown(value: Any) -> str:
     """Return a value as a short text."""
-    if value is None or value != value:
+    if is_missing(value):
         return "missing"
     if isinstance(value, datetime) and value.time() == time():
         value = value.date()
     return _number(value) if isinstance(value, Real) and not isinstance(value, bool | np.bool_) else str(value)[:24]
 
 
-def _number(value: Any, sign: str = "") -> str:
-    """Return a number with four digits, but whole ones as they are."""
-    return f"{value:{sign},.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:{sign}.4g}"
+def _number(value: Any) -> str:
+    """Return a number with four digits, but whole ones with all of theirs."""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:.4g}"

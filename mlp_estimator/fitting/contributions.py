@@ -38,35 +38,47 @@ STEP = 1e-7
 Values = NDArray[np.float64]
 
 
-def contributions(fitted: Fitted, coded: Array, background: Array) -> tuple[Values, Values]:
-    """Return the contributions (n, n_columns, K) to predictions of coded rows, and the base values (K,).
+class Contributions:
+    """Contributions of columns to predictions, against background rows.
 
-    The base values are the mean predictions of the background.
+    ``base`` (K,) is the mean prediction of these.
     """
-    head, targets = Head(fitted), fitted.targets
-    # Of probabilities that sum to 1 the last contributions follow from the others.
-    n_outputs = head.n_outputs - (1 if targets.loss.codes else 0)
-    groups = [Around.of(group, cast(Table, fitted.features), background) for _, group in fitted.weighted]
-    # The fractional parts of multiples of the golden ratio cover [0, 1] evenly, also those of some background rows.
-    points = np.modf(np.arange(len(background)) * (np.sqrt(5.0) - 1.0) / 2.0 + 0.5)[0].tolist()
-    parts = []
-    for start in range(0, len(coded), CHUNK_ROWS):
-        lines = [Lines(group, coded[start : start + CHUNK_ROWS], n_outputs) for group in groups]
-        for b, point in enumerate(points):
-            slopes = head.slopes([one.forward(b, point) for one in lines])
+
+    def __init__(self, fitted: Fitted, background: Array):
+        table = cast(Table, fitted.features)
+        self._head, self._predicting = Head(fitted), replace(fitted, features=Coded(table))
+        self._groups = [Around.of(group, table, background) for _, group in fitted.weighted]
+        # The fractional parts of multiples of the golden ratio cover [0, 1] evenly, also those of some background rows.
+        places = np.arange(len(background)) * (np.sqrt(5.0) - 1.0) / 2.0 + 0.5
+        self._points: list[float] = np.modf(places)[0].tolist()
+        self.base = self._predictions(background).mean(axis=0)
+
+    def of(self, coded: Array) -> Values:
+        """Return the contributions (n, n_columns, K) to predictions of coded rows."""
+        # Of probabilities that sum to 1 the last contributions follow from the others.
+        sum_to_1 = self._head.fitted.targets.loss.codes
+        n_outputs = len(self.base) - sum_to_1
+        parts = [
+            self._integrals(coded[start : start + CHUNK_ROWS], n_outputs) for start in range(0, len(coded), CHUNK_ROWS)
+        ]
+        change = (self._predictions(coded) - self.base)[:, None, :n_outputs]
+        values = _completed(np.concatenate(parts), change)
+        return np.concatenate([values, -values.sum(axis=2, keepdims=True)], axis=2) if sum_to_1 else values
+
+    def _integrals(self, coded: Array, n_outputs: int) -> Values:
+        lines = [Lines(group, coded, n_outputs) for group in self._groups]
+        for b, point in enumerate(self._points):
+            slopes = self._head.slopes([one.forward(b, point) for one in lines])
             for k in range(n_outputs):
                 for one, d_raw in zip(lines, slopes(k), strict=True):
-                    one.backward(k, b, d_raw / len(background))
-        parts.append(sum(one.values() for one in lines))
-    predicting = replace(fitted, features=Coded(fitted.features))
-    prediction, of_background = (
-        predicting.predict(rows, head.public).astype(np.float64) for rows in (coded, background)
-    )
-    base = of_background.mean(axis=0)
-    values = _completed(np.concatenate(parts), (prediction - base)[:, None, :n_outputs])
-    if targets.loss.codes:
-        values = np.concatenate([values, -values.sum(axis=2, keepdims=True)], axis=2)
-    return values, base
+                    one.backward(k, b, d_raw / len(self._points))
+        values: Values = np.sum([one.values() for one in lines], axis=0)
+        return values
+
+    def _predictions(self, coded: Array) -> Values:
+        """Return predictions (n, K), without variances."""
+        n = self._head.fitted.targets.n_predicted
+        return self._predicting.predict(coded, lambda prediction: prediction[..., :n]).astype(np.float64)
 
 
 def _completed(values: Values, change: Values) -> Values:
@@ -83,12 +95,6 @@ class Head:
 
     def __init__(self, fitted: Fitted):
         self.fitted, self.weights = fitted, [weight for weight, _ in fitted.weighted]
-        loss, n = fitted.targets.loss, fitted.targets.n_outputs
-        self.n_outputs = n // 2 if loss.gives_variance else n
-
-    def public(self, prediction: Array) -> Array:
-        """Return predictions (..., K) without variances."""
-        return prediction[..., : self.n_outputs]
 
     def slopes(self, raws: Sequence[Array]) -> Callable[[int], list[Array]]:
         """Return a function that returns for a prediction its gradients (M, K, B) with respect to the raw outputs."""
@@ -136,6 +142,7 @@ class Around:
     b: Array  # (M, width, 1)
     columns: Any  # sparse (n_columns, n_inputs): which inputs are of a column
     background: list[Array] = field(default_factory=list)  # z of each background row by column (M, width, n_columns)
+    starts: list[Array] = field(default_factory=list)  # z of each background row (M, width, 1)
 
     @classmethod
     def of(cls, group: Networks, table: Table, background: Array) -> Around:
@@ -157,7 +164,9 @@ class Around:
                 around.columns @ (e[:, None] * V)
                 for e, V in zip(np.broadcast_to(encoded, W.shape[:2]), around.V, strict=True)
             ]
-            around.background.append(np.stack(products).swapaxes(1, 2))
+            by_column = np.stack(products).swapaxes(1, 2)
+            around.background.append(by_column)
+            around.starts.append(by_column.sum(axis=2, keepdims=True) + b)
         return around
 
     def encoded(self, coded: Array) -> Array:
@@ -186,9 +195,8 @@ class Lines:
 
     def forward(self, b: int, point: float) -> Array:
         """Return the raw output (M, K, B) at a point of the lines from a background row."""
-        start = self.around.background[b].sum(axis=2, keepdims=True) + self.around.b
         np.multiply(self._end, point, out=self._z)
-        np.add(self._z, (1.0 - point) * start, out=self._z)
+        np.add(self._z, (1.0 - point) * self.around.starts[b], out=self._z)
         if self._sweeps is None:
             return self._z
         self._sweeps.forward()

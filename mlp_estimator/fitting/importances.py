@@ -79,11 +79,12 @@ def importances(fitted: Fitted, sample: RowSample) -> tuple[NDArray[np.float64],
         return targets.row_errors(sample.encoded, np.concatenate([part for _, part in parts])[np.argsort(rows)])
 
     before, rises = errors(sample.coded), np.zeros((len(table.kinds), len(sample.coded)))
+    columns, others = table.columns, sample.coded[order]
     for column in range(len(table.kinds)):
-        features = table.columns == column
+        features = columns == column
         if features.any():
             permuted = sample.coded.copy()
-            permuted[:, features] = sample.coded[order][:, features]
+            permuted[:, features] = others[:, features]
             rises[column] = errors(permuted) - before
     return rises.mean(axis=1), rises.std(axis=1, ddof=1) / np.sqrt(len(before))
 

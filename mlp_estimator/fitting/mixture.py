@@ -49,32 +49,41 @@ def mixture_weights(
     return (best if objective(best) <= objective(equal) else equal)[:-1]
 
 
+def log_losses(probability: Array, codes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Return the log-loss (n,) of each row of probabilities (n, K)."""
+    p = np.maximum(probability[np.arange(len(codes)), codes].astype(np.float64), 1e-15)
+    losses: NDArray[np.float64] = -np.log(p)
+    return losses
+
+
+def binary_log_losses(probability: Array, Y: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return for each row the sum (n,) of the log-losses of labels Y (n, K)."""
+    p = np.clip(probability.astype(np.float64), 1e-15, 1.0 - 1e-15)
+    losses: NDArray[np.float64] = -(Y * np.log(p) + (1.0 - Y) * np.log1p(-p)).sum(axis=1)
+    return losses
+
+
+def logarithm(probability: Array) -> Array:
+    """Return logarithms, of the smallest normal number where a probability is 0."""
+    logarithms: Array = np.log(np.maximum(probability, np.finfo(probability.dtype).tiny))
+    return logarithms
+
+
 def log_loss_of(codes: NDArray[np.integer], weight: NDArray[np.floating] | None) -> Callable[[Array], float]:
     """Return the mean log-loss as a function of probabilities (n, K)."""
-    rows = np.arange(len(codes))
-
-    def loss(probability: Array) -> float:
-        p = np.maximum(probability[rows, codes].astype(np.float64), 1e-15)
-        return -float(np.average(np.log(p), weights=weight))
-
-    return loss
+    return lambda probability: float(np.average(log_losses(probability, codes), weights=weight))
 
 
 def binary_log_loss_of(Y: NDArray[np.floating], weight: NDArray[np.floating] | None) -> Callable[[Array], float]:
     """Return the mean over rows of the summed log-losses of labels Y (n, K), as a function of their probabilities."""
-
-    def loss(probability: Array) -> float:
-        p = np.clip(probability.astype(np.float64), 1e-15, 1.0 - 1e-15)
-        return -float(np.average((Y * np.log(p) + (1.0 - Y) * np.log1p(-p)).sum(axis=1), weights=weight))
-
-    return loss
+    return lambda probability: float(np.average(binary_log_losses(probability, Y), weights=weight))
 
 
 def sharpen(probability: Array, temperature: float) -> Array:
     """Return probabilities proportional to p^(1 / temperature)."""
     if temperature == 1.0:
         return probability
-    z = np.log(np.maximum(probability, np.finfo(probability.dtype).tiny)) / temperature
+    z = logarithm(probability) / temperature
     z = np.exp(z - z.max(axis=-1, keepdims=True))
     sharpened: Array = (z / z.sum(axis=-1, keepdims=True)).astype(probability.dtype)
     return sharpened

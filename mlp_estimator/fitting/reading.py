@@ -156,7 +156,7 @@ def read_groups(groups: Any, n_rows: int) -> NDArray[Any] | None:
     groups = as_array("groups", groups)
     if groups.shape != (n_rows,):
         raise ValueError(f"groups has the shape {groups.shape}: give one for each of the {n_rows} rows.")
-    missing = missing_entries(groups.astype(object))
+    missing = missing_entries(groups) if groups.dtype.kind == "O" else groups != groups  # as NaN and NaT are
     if missing.any():
         raise ValueError(
             f"groups has {missing.sum()} missing value(s), the first in row {int(missing.argmax())}: give each row a "

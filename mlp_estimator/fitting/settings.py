@@ -125,8 +125,8 @@ class Settings:
         ValueError
             If the loss lacks a method that the solver calls, or there are levels of quantiles for another loss.
         """
-        if np.any(np.asarray(self.parameters.get("quantile", 0.5)) != 0.5) and loss != "quantile":
-            levels = self.parameters["quantile"]
+        levels = self.parameters.get("quantile", 0.5)
+        if loss != "quantile" and np.any(np.asarray(levels) != 0.5):
             raise ValueError(f"quantile={levels!r} is only used with loss='quantile': set it, or leave quantile out.")
         if not isinstance(loss, Loss):
             loss = LOSSES[loss](**{name: python_number(self.parameters[name]) for name in LOSSES[loss].reads})
@@ -213,8 +213,7 @@ def python_number(value: Any) -> Any:
 
 def _check_scorer(scoring: Any) -> None:
     """Raise an error for the name of a scorer that there is not, with the nearest names."""
-    names = ["loss", *get_scorer_names()]
-    if isinstance(scoring, str) and scoring not in names:
+    if isinstance(scoring, str) and scoring not in (names := ["loss", *get_scorer_names()]):
         near = ", ".join(map(repr, difflib.get_close_matches(scoring, names, 3)))
         raise ValueError(
             f"scoring={scoring!r} is no scorer{f': did you mean {near}?' if near else '.'} Give 'loss', a function, or "

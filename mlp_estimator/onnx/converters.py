@@ -163,21 +163,16 @@ def _linked(g: Graph, fitted: Fitted, raw: str) -> str:
     return prediction
 
 
-def _n_columns(fitted: Fitted) -> int:
-    """Return the number of predicted columns of a regressor."""
-    return fitted.targets.n_outputs // (2 if fitted.targets.loss.gives_variance else 1)
-
-
 def _regressor_shapes(operator: Any) -> None:
     fitted = operator.raw_operator._networks()
-    operator.outputs[0].type.shape = [operator.inputs[0].get_first_dimension(), _n_columns(fitted)]
+    operator.outputs[0].type.shape = [operator.inputs[0].get_first_dimension(), fitted.targets.n_predicted]
 
 
 def _convert_regressor(scope: Any, operator: Any, container: Any) -> None:
     fitted, g = operator.raw_operator._networks(), OnnxGraph(scope, container, operator)
     prediction = _linked(g, fitted, _raw(g, fitted))
     if fitted.targets.loss.gives_variance:
-        prediction = g("Gather", prediction, np.arange(_n_columns(fitted)), axis=-1)
+        prediction = g("Gather", prediction, np.arange(fitted.targets.n_predicted), axis=-1)
     g.set_outputs(prediction)
 
 

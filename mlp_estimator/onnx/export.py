@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.utils.validation import check_is_fitted
-
 from ..tabular import TabularMLPClassifier, TabularMLPRegressor
 from .converters import register
 from .tables import table_model
@@ -65,8 +63,7 @@ def to_onnx(model: Any, X: Any, *, coverage: float | None = None, members: bool 
     ['age', 'sex']
     """
     if isinstance(model, TabularMLPClassifier | TabularMLPRegressor):
-        check_is_fitted(model)
-        return table_model(model, X, coverage, members)
+        return table_model(type(model).__name__, model._converted(X, coverage), coverage, members)
     if coverage is not None or members:
         raise ValueError("coverage and members are for tabular estimators: a network has neither intervals nor folds.")
     register()

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 OPSET, ML_OPSET, IR_VERSION = 18, 4, 9
 """Versions of ONNX's operators, of those of ``ai.onnx.ml``, and of the file."""
 
-INT64_MAX = 2**63 - 1  # "to the end" in a slice
-
 
 class NamedGraph(ABC):
     """A graph whose call adds a node and returns its first output; arrays become constants.
@@ -78,7 +76,7 @@ class ModelGraph(NamedGraph):
         return f"{what}:{self._n_names[what]}"
 
     def add(self, op: str, inputs: Sequence[str], outputs: Sequence[str], attributes: dict[str, Any]) -> None:
-        """Add a node; those of trees and encoders of labels are of another domain."""
+        """Add a node; an encoder of labels is of another domain."""
         from onnx.helper import make_node
         from onnx.numpy_helper import from_array
 

@@ -18,9 +18,10 @@ from ..fitting.features.blocks import CODES, KEY, MISSING, TableLayout
 from ..fitting.features.kinds import Category, Number
 from ..fitting.fitted import Fitted, Networks
 from ..fitting.frames import Column
-from ..fitting.intervals import n_outside, n_within
+from ..fitting.intervals import Residuals, n_outside, n_within
 from ..fitting.member_config import Members
 from ..fitting.targets import Labels
+from ..tabular.base import Converted
 from .graph import ModelGraph
 from .networks import activation_nodes, label_nodes, link_nodes
 
@@ -28,29 +29,33 @@ FEW_ROWS = 16
 """Rows up to which the first layer looks up: beyond, a product is faster, and needs less memory."""
 
 
-def table_model(model: Any, X: Any, coverage: float | None, members: bool) -> Any:
-    """Return a tabular estimator as a model of ONNX."""
+def table_model(name: str, source: Converted, coverage: float | None, members: bool) -> Any:
+    """Return a tabular fit as a model of ONNX; ``coverage`` asks for intervals or sets."""
     try:
         import onnx  # noqa: F401
     except ImportError as error:
         raise ImportError("ONNX needs onnx: pip install onnx.") from error
-    fitted, table = model._fitted, model._fitted.features
+    fitted = source.fitted
     g = ModelGraph(fitted.dtype)
-    inputs = Inputs.read(g, table, table.read(X, model._validator()).first().columns)
+    inputs = Inputs.read(g, cast(Table, fitted.features), source.columns)
     of_members = _members(g, fitted, inputs)
-    write = _write_labels if fitted.targets.has_labels else _write_numbers
-    write(g, model, of_members, members)
+    has_labels = fitted.targets.has_labels
+    (_write_labels if has_labels else _write_numbers)(g, fitted, of_members, members)
     if coverage is not None:
-        model._require_residuals(coverage)
-        ends = _write_sets if fitted.targets.has_labels else _write_interval
-        ends(g, model, of_members, inputs, coverage)
-    return g.model(f"{type(model).__name__} of mlp_estimator")
+        if len(source.residuals[0]) == 1:  # a validation set is one fold, of all members
+            of_members = g("Unsqueeze", _mean(g, of_members), np.array([0]))
+        if has_labels:
+            _write_sets(g, fitted, of_members, source.residuals[0], coverage)
+        else:
+            sizes = None if source.spread is None else _members(g, source.spread, inputs)
+            _write_interval(g, fitted, of_members, sizes, source.residuals, coverage)
+    return g.model(f"{name} of mlp_estimator")
 
 
-def _write_labels(g: ModelGraph, model: Any, of_members: str, members: bool) -> None:
-    targets, precise = cast(Labels, model._fitted.targets), g.in_type(np.float64)
-    classes, shape = model.classes_, ["n", len(model.classes_)]
-    probability = targets.calibrated_nodes(precise, _mean(precise, of_members), model.temperature_)
+def _write_labels(g: ModelGraph, fitted: Fitted, of_members: str, members: bool) -> None:
+    targets, precise = cast(Labels, fitted.targets), g.in_type(np.float64)
+    classes, shape = targets.classes, ["n", len(targets.classes)]
+    probability = targets.calibrated_nodes(precise, _mean(precise, of_members), fitted.temperature)
     labels = classes.astype(np.str_) if classes.dtype.kind == "O" else classes
     of_label = (np.dtype(np.int64), shape) if targets.multilabel else (labels.dtype, shape[:1])
     g.write("label", label_nodes(precise, targets, labels, probability), *of_label)
@@ -59,44 +64,41 @@ def _write_labels(g: ModelGraph, model: Any, of_members: str, members: bool) -> 
         g.write("members", g.cast(of_members), g.dtype, ["n_folds", *shape])
 
 
-def _write_numbers(g: ModelGraph, model: Any, of_members: str, members: bool) -> None:
-    targets, precise = model._fitted.targets, g.in_type(np.float64)
-    n = targets.n_outputs // (2 if targets.loss.gives_variance else 1)
-    means = g("Gather", of_members, np.arange(n), axis=-1) if targets.loss.gives_variance else of_members
+def _write_numbers(g: ModelGraph, fitted: Fitted, of_members: str, members: bool) -> None:
+    precise, n = g.in_type(np.float64), fitted.targets.n_predicted
+    means = g("Gather", of_members, np.arange(n), axis=-1) if fitted.targets.loss.gives_variance else of_members
     shape = ["n", n] if n > 1 else ["n"]
     written = [("prediction", _mean(precise, means), shape), ("members", means, ["n_folds", *shape])]
     for name, value, axes in written[: 1 + members]:
         g.write(name, value if n > 1 else g("Squeeze", value, np.array([-1])), precise.dtype, axes)
 
 
-def _write_sets(g: ModelGraph, model: Any, of_members: str, inputs: Inputs, coverage: float) -> None:
+def _write_sets(g: ModelGraph, fitted: Fitted, of_members: str, scores: Sequence[Residuals], coverage: float) -> None:
     """Write what ``label_set`` returns."""
     precise, below = g.in_type(np.float64), []
-    if len(model._residuals[0]) == 1:  # a validation set is one fold, of all members
-        of_members = g("Unsqueeze", _mean(precise, of_members), np.array([0]))
-    probability = model._fitted.targets.calibrated_nodes(precise, of_members, model.temperature_)
+    probability = fitted.targets.calibrated_nodes(precise, of_members, fitted.temperature)
     score = g("Unsqueeze", precise("Sub", 1.0, probability), np.array([-1]))  # (M, n, K, 1)
-    residuals = model._residuals[0]
-    for k, of_fold in enumerate(residuals):
+    for k, of_fold in enumerate(scores):
         is_below = precise.cast(g("Less", precise.constant(of_fold.values), g("Gather", score, np.array(k))))
         below.append(precise("MatMul", is_below, np.diff(of_fold.cumulative)))
-    n_below = g("Sum", *below)
-    belongs = g("Less", n_below, precise.constant(n_within(residuals, coverage)))
-    g.write("belongs", belongs, np.dtype(bool), ["n", len(model.classes_)])
+    belongs = g("Less", g("Sum", *below), precise.constant(n_within(scores, coverage)))
+    g.write("belongs", belongs, np.dtype(bool), ["n", fitted.targets.n_outputs])
 
 
-def _write_interval(g: ModelGraph, model: Any, of_members: str, inputs: Inputs, coverage: float) -> None:
+def _write_interval(
+    g: ModelGraph,
+    fitted: Fitted,
+    of_members: str,
+    sizes: str | None,
+    residuals: Sequence[Sequence[Residuals]],
+    coverage: float,
+) -> None:
     """Write what ``interval`` returns: order statistics of all ends."""
-    precise, residuals, targets = g.in_type(np.float64), model._residuals, model._fitted.targets
-    rank = n_outside(residuals[0], coverage)
+    precise, rank = g.in_type(np.float64), n_outside(residuals[0], coverage)
     if rank < 1:
         raise ValueError(f"coverage={coverage!r} gives infinite intervals: the fit has too few rows. Ask for less.")
     if any((np.diff(of_fold.cumulative) != 1.0).any() for of_fold in residuals[0]):
         raise NotImplementedError("Intervals in a graph need rows of equal weight: use predict_interval.")
-    if len(residuals[0]) == 1:  # a validation set is one fold, of all members
-        of_members = g("Unsqueeze", _mean(precise, of_members), np.array([0]))
-    spread = getattr(model, "_spread", None)
-    sizes = None if spread is None else _members(g, spread, inputs)
     for name, sign, largest in (("low", -1.0, 0), ("high", 1.0, 1)):
         of_targets = []
         for k, of_target in enumerate(residuals):
@@ -108,7 +110,7 @@ def _write_interval(g: ModelGraph, model: Any, of_members: str, inputs: Inputs, 
             sorted_ends = g("TopK", g("Concat", *ends, axis=1), np.array([int(rank)]), n_outputs=2, largest=largest)
             of_targets.append(g("Gather", sorted_ends, np.array([int(rank) - 1]), axis=1))
         end = g("Concat", *of_targets, axis=1)
-        if name == "low" and targets.loss.domain != "real":
+        if name == "low" and fitted.targets.loss.domain != "real":
             end = precise("Max", end, 0.0)
         single = len(residuals) == 1
         shape = ["n"] if single else ["n", len(residuals)]

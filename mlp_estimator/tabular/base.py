@@ -25,12 +25,12 @@ from ..engine.members import Array
 from ..engine.schedules import N_CYCLES
 from ..explanation import Explanation
 from ..fitting.chunks import Chunks, TableLike, read_chunks, taken_out
-from ..fitting.contributions import N_BACKGROUND, contributions
+from ..fitting.contributions import N_BACKGROUND, Contributions
 from ..fitting.data import FitData, HeldOut, Source
 from ..fitting.features import Coded, Features, Table
-from ..fitting.features.kinds import Category
 from ..fitting.features.kinds.category import UNKNOWN
 from ..fitting.fitted import Fitted
+from ..fitting.frames import Column
 from ..fitting.held_out import check_validation_set, held_out_set
 from ..fitting.importances import RowSample, importances
 from ..fitting.intervals import Residuals
@@ -69,6 +69,16 @@ class _Reading:
         if time.perf_counter() - self.last > SECONDS_BETWEEN_LINES:
             print(f"{n_read:,} of {self.n_rows:,} rows read in this pass", flush=True)
             self.last = time.perf_counter()
+
+
+@dataclass
+class Converted:
+    """What is converted into a graph: a fit, the columns of a table, and the residuals by target and fold."""
+
+    fitted: Fitted
+    columns: list[Column]
+    residuals: list[list[Residuals]]
+    spread: Fitted | None = None  # what expects the size of residuals
 
 
 class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
@@ -207,7 +217,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             n_targets=targets.n_columns,
             counts=encoded.counts,
         )
-        advice = " ".join(filter(None, (kind.advice for kind in table.kinds if isinstance(kind, Category))))
+        advice = " ".join(filter(None, (kind.advice for kind in table.kinds)))
         if advice:
             warnings.warn(advice, UserWarning, stacklevel=6)
         coded = stack.enter_context(zeros(table.shape(n_rows), table.dtype, self.cache_dir, self._max_bytes))
@@ -343,18 +353,14 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             compared = self._require_sample().background(N_BACKGROUND)
         else:
             compared = np.concatenate(list(table.pieces(table.read(background, validate))))
-        values, base, data = [], np.empty(0), []
-        for frame in table.read(X, validate):
-            of_rows, base = contributions(self._fitted, table.code(frame), compared)
-            values.append(of_rows)
-            data.append(frame.objects())
-        all_values = np.concatenate(values)
-        bases = np.tile(base, (len(all_values), 1))
-        names = [kind.name for kind in table.kinds]
-        if all_values.shape[2] == 1:
-            return Explanation(all_values[:, :, 0], bases[:, 0], np.concatenate(data), names)
-        outputs = getattr(self, "classes_", np.arange(all_values.shape[2]))
-        return Explanation(all_values, bases, np.concatenate(data), names, [str(name) for name in outputs])
+        contributions = Contributions(self._fitted, compared)
+        parts = [(contributions.of(table.code(frame)), frame.objects()) for frame in table.read(X, validate)]
+        values, data = (np.concatenate(of_frames) for of_frames in zip(*parts, strict=True))
+        bases = np.tile(contributions.base, (len(values), 1))
+        if values.shape[2] == 1:
+            return Explanation(values[:, :, 0], bases[:, 0], data, self.column_names_)
+        outputs = getattr(self, "classes_", np.arange(values.shape[2]))
+        return Explanation(values, bases, data, self.column_names_, [str(name) for name in outputs])
 
     def _require_sample(self) -> RowSample:
         """Return rows that the fit has kept."""
@@ -443,6 +449,15 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                 "are not all of one group, with labels that exclude each other or a loss that predicts one value."
             )
 
+    def _converted(self, X: Any, coverage: float | None) -> Converted:
+        """Return what a graph of the estimator is made of."""
+        check_is_fitted(self, "_fitted")
+        columns = self._fitted.features.read(X, self._validator()).first().columns
+        if coverage is None:
+            return Converted(self._fitted, columns, [])
+        self._require_residuals(coverage)
+        return Converted(self._fitted, columns, self._residuals, getattr(self, "_spread", None))
+
     def _residuals_by(self, coded: Array, column: int | None) -> Iterator[tuple[Any, list[list[Residuals]]]]:
         """Yield which rows have a level, and the residuals of the training rows with it, all if it is unknown."""
         if column is None:
@@ -450,9 +465,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             return
         levels = cast(Table, self._fitted.features).codes(coded)[:, column]
         for level in np.unique(levels).tolist():
-            alike = self._codes[:, column] == level
-            chosen = alike if level != UNKNOWN else np.ones_like(alike)
-            yield levels == level, [[of_fold.among(chosen) for of_fold in of_target] for of_target in self._residuals]
+            alike, among = self._codes[:, column] == level, self._residuals
+            if level != UNKNOWN:
+                among = [[of_fold.among(alike) for of_fold in of_target] for of_target in among]
+            yield levels == level, among
 
     def __sklearn_tags__(self) -> Any:
         tags = cast(Any, super()).__sklearn_tags__()

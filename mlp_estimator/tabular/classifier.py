@@ -12,6 +12,7 @@ from ..compat import StrOptions
 from ..engine.members import Array
 from ..fitting.chunks import TableLike
 from ..fitting.intervals import Residuals, label_set
+from ..fitting.mixture import logarithm
 from ..fitting.plans import Folds
 from ..fitting.plans.folds import Trained
 from ..fitting.settings import Settings
@@ -229,7 +230,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         log_probability : ndarray of shape (n_samples, n_classes)
             ``log(predict_proba(X))``, of the smallest normal number where a probability was rounded to 0.
         """
-        return self._log(self.predict_proba(X))
+        return logarithm(self.predict_proba(X))
 
     def decision_function(self, X: TableLike) -> Array:
         """Return the log-odds of the classes: ``log(p / (1 - p))``, where p is a probability of `predict_proba`.
@@ -246,14 +247,9 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         """
         probability = self.predict_proba(X)
         if probability.shape[1] == 1 or cast(Labels, self._fitted.targets).multilabel:
-            return squeeze_outputs(self._log(probability) - self._log(1.0 - probability))
-        scores = self._log(probability)
+            return squeeze_outputs(logarithm(probability) - logarithm(1.0 - probability))
+        scores = logarithm(probability)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else log_odds(scores)
-
-    @staticmethod
-    def _log(probability: Array) -> Array:
-        logarithm: Array = np.log(np.maximum(probability, np.finfo(probability.dtype).tiny))
-        return logarithm
 
     def predict_members(self, X: TableLike) -> Array:
         """Predict class probabilities by the members of each fold.

@@ -316,11 +316,10 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
                 axis=2,
             )
 
-        self._require_residuals(coverage)
-        n_rows = sum(of_fold.total for of_fold in self._residuals[0])
-        if n_outside(self._residuals[0], coverage) < 1.0:
-            warnings.warn(INFINITE.format(coverage, n_rows, n_rows / (n_rows + 1.0)), UserWarning, stacklevel=3)
         low, high = np.moveaxis(self._with_residuals(X, coverage, by, reduce), 1, 0)
+        if n_outside(self._residuals[0], coverage) < 1.0:
+            n_rows = sum(of_fold.total for of_fold in self._residuals[0])
+            warnings.warn(INFINITE.format(coverage, n_rows, n_rows / (n_rows + 1.0)), UserWarning, stacklevel=3)
         if self._numbers.loss.domain != "real":
             low = np.maximum(low, 0.0)
         ends: tuple[Any, Any] = squeeze_outputs(low), squeeze_outputs(high)

@@ -69,6 +69,20 @@ def test_dates_are_an_axis_and_many_levels_are_limited():
         ExplanationDisplay.from_explanation(VALUES)
 
 
+def test_missing_values_and_instants_of_pandas():
+    frame = pd.DataFrame(
+        {"n": pd.array([1, None, 3], dtype="Int64"), "when": pd.to_datetime(["2020-01-03"] * 3, utc=True)}
+    )
+    rows = np.empty((3, 2), object)
+    rows[:, 0], rows[:, 1] = list(frame["n"]), list(frame["when"].dt.tz_convert("Asia/Tokyo"))
+    explanation = Explanation(VALUES[:, :2], np.full(3, 0.5), rows, list(frame))
+    display = ExplanationDisplay.from_explanation(explanation, column="n")
+    np.testing.assert_allclose(display.ax_.lines[0].get_xydata(), [[1.0, 0.1], [3.0, -0.4]])
+    display = ExplanationDisplay.from_explanation(explanation, column="when")
+    assert (display.ax_.lines[0].get_xdata() == np.datetime64("2020-01-03")).all()  # in UTC
+    assert "n = missing" in labels(ExplanationDisplay.from_explanation(explanation, row=1).ax_.yaxis)
+
+
 @pytest.mark.parametrize(
     ("wanted", "sentence"),
     [

@@ -59,6 +59,11 @@ class Targets(ABC):
     has_labels: bool
     """Whether ``y`` is read as labels, not as numbers."""
 
+    @property
+    def n_predicted(self) -> int:
+        """Number of predicted columns, without the variances that follow them with some losses."""
+        return self.n_outputs // 2 if self.loss.gives_variance else self.n_outputs
+
     @abstractmethod
     def encode(self, y: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return validated targets of a fit as the loss reads them."""

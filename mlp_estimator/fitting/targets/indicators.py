@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from ...engine.graph import Graph
 from ...engine.losses import Loss
 from ...engine.members import Array
-from ..mixture import SMALLEST, binary_log_loss_of, find_temperature, sharpen_each
+from ..mixture import SMALLEST, binary_log_loss_of, binary_log_losses, find_temperature, sharpen_each
 from .contract import Encoded, Weight
 from .labels import Labels
 
@@ -92,9 +92,7 @@ class Indicators(Labels):
 
     def row_errors(self, encoded: Encoded, prediction: Array) -> NDArray[np.float64]:
         """Return the sums over labels of the log-losses."""
-        p = np.where(encoded.Y > 0.5, prediction, 1.0 - prediction.astype(np.float64))
-        errors: NDArray[np.float64] = -np.log(np.maximum(p, 1e-15)).sum(axis=1)
-        return errors
+        return binary_log_losses(prediction, encoded.Y)
 
     def out_of_fold(
         self, prediction: Array, encoded: Encoded, folds: Sequence[NDArray[np.integer[Any]]]

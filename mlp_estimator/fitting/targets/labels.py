@@ -16,7 +16,7 @@ from ...engine.graph import Graph
 from ...engine.losses import Loss
 from ...engine.members import Array
 from ..intervals import Residuals
-from ..mixture import SMALLEST, find_temperature, log_loss_of, sharpen
+from ..mixture import SMALLEST, find_temperature, log_loss_of, log_losses, sharpen
 from .class_weight import class_weights, codes_of, of_rows
 from .contract import Encoded, Targets, Weight
 
@@ -130,9 +130,7 @@ class Labels(Targets):
 
     def row_errors(self, encoded: Encoded, prediction: Array) -> NDArray[np.float64]:
         """Return the log-losses."""
-        p = prediction[np.arange(len(prediction)), encoded.Y[:, 0]].astype(np.float64)
-        errors: NDArray[np.float64] = -np.log(np.maximum(p, 1e-15))
-        return errors
+        return log_losses(prediction, encoded.Y[:, 0])
 
     def out_of_fold(
         self, prediction: Array, encoded: Encoded, folds: Sequence[NDArray[np.integer[Any]]]

@@ -164,7 +164,7 @@ class Numbers(Targets):
         """Return what ``in_unit`` returns, in an ONNX graph of float64."""
         if self.unit is None:
             return prediction
-        means, n = prediction, self.n_outputs // 2
+        means, n = prediction, self.n_predicted
         if self.loss.gives_variance:
             means, variances = (g("Gather", prediction, np.arange(k, k + n), axis=-1) for k in (0, n))
         restored = g("Add", g("Mul", means, self.unit.scale), self.unit.center)

@@ -759,6 +759,25 @@ def trained_with(plan, raws):
 
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["once", "weighted"])
+def test_sizes_of_residuals_are_learned_above_a_hundredth_of_their_mean(weighted, monkeypatch):
+    # A residual of 0 is no size: the gamma loss has no logarithm of it. Each target has a mean of its own.
+    weight = RNG.uniform(0.5, 2.0, len(Y_DIAB)) if weighted else None
+    plan, learned = plan_of(TabularMLPRegressor(**TWO), weight=weight), []
+    residuals = np.column_stack([RNG.exponential(size=len(Y_DIAB)), np.zeros(len(Y_DIAB))])
+    residuals[::5] = 0.0
+
+    def train(self, trained, n_jobs):
+        learned.append(self.data.source.y)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module.Folds, "train", train)
+    with pytest.raises(KeyboardInterrupt):
+        plan.learn_spread(residuals)
+    smallest = 0.01 * np.array([np.average(residuals[:, 0], weights=weight), 1.0])
+    np.testing.assert_allclose(learned[0], residuals + smallest)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["once", "weighted"])
 def test_the_mixture_of_numbers_follows_from_their_out_of_fold_predictions(weighted):
     weight = RNG.integers(1, 4, 90).astype(float) if weighted else None
     plan = plan_of(TabularMLPRegressor(**TWO, dtype="float64"), weight=weight)

@@ -65,6 +65,11 @@ class Kind(ABC):
         """Return an array (n,) for each feature."""
 
     @property
+    def advice(self) -> str:
+        """What is better done to the column before, after ``finish``; an empty string if nothing is known."""
+        return ""
+
+    @property
     def parts(self) -> Sequence[Kind]:
         """The kinds that the values are, as ``nodes`` orders them; none where the column is not read."""
         return [self]
