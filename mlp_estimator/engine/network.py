@@ -26,10 +26,9 @@ class Network:
 
     def __init__(self, layers: Sequence[Layer], n_in: int):
         self.layers = list(layers)
-        self.widths, self.scratch, params, kinds = [n_in], [], [], []
+        self.widths, self.scratch, params = [n_in], [], []
         for layer in self.layers:
             width = self.widths[-1]
-            kinds.append(layer.kind)
             self.widths.append(layer.n_out(width))
             params.append(layer.params(width))
             self.scratch.append(layer.scratch(width))
@@ -45,8 +44,11 @@ class Network:
         ]
         self.param_names = list(dict.fromkeys(param.name for layer in self.layout.params for param in layer))
         self.noisy = any(layer.noisy for layer in self.layers)
-        self.kind: Hashable = (n_in, *kinds)
+        self.kind: Hashable = (n_in, *[layer.kind for layer in self.layers])
         """Equal for networks that can be members of one population."""
+        widths = zip(self.layers, self.widths, strict=False)
+        self.n_multiplications = max([layer.n_multiplications(width) for layer, width in widths], default=0)
+        """Those of the largest product of matrices, for one row."""
 
     def init(self, theta: Array, rngs: Sequence[np.random.RandomState]) -> None:
         """Draw the parameters of each member from its generator, layer by layer."""

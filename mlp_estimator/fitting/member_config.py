@@ -86,8 +86,9 @@ class Members:
 
     def networks(self, layout: TableLayout, n_out: int, *, new_rows: bool = False) -> list[Network]:
         """Return the network of each member, one for all that leave out the same folds."""
-        of_folds = {f: network_of(self.config, layout, n_out, f, new_rows=new_rows) for f in set(self.left_out)}
-        return [of_folds[folds] for folds in self.left_out]
+        read = [folds if layout.means.columns else () for folds in self.left_out]  # without means all read the same
+        of_folds = {f: network_of(self.config, layout, n_out, f, new_rows=new_rows) for f in set(read)}
+        return [of_folds[folds] for folds in read]
 
     def fitted_network(self, features: Features, arrays: Arrays, *, sparse: bool) -> Network:
         """Return the network of fitted members, which read no training rows."""

@@ -98,6 +98,5 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 def limited_threads(network: Network, batch_size: int) -> LimitedThreads:
     """Return a context that limits BLAS threads to a suitable number for sweeps over batches of this size."""
-    largest = max(layer.n_multiplications(n_in) for layer, n_in in zip(network.layers, network.widths, strict=False))
-    small = 2 * largest * batch_size < MIN_FLOP_FOR_THREADS
+    small = 2 * network.n_multiplications * batch_size < MIN_FLOP_FOR_THREADS
     return LimitedThreads([OTHER_LIMIT, NUMPY_LIMIT] if small else [OTHER_LIMIT])

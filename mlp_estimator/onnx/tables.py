@@ -230,7 +230,7 @@ def _first_layer(g: ModelGraph, inputs: Inputs, members: Members, W: Array, b: A
     layout, encoded = inputs.table.layout, members.config.encoding
     V = np.moveaxis(scales[:, :, None] * W, 0, 1)  # (n_inputs, M, width)
     n_plain = sum(feature.block not in (CODES, KEY) for feature in layout.features)
-    n_read = n_plain + len(layout.means) * layout.means.center.shape[-1]  # numbers, and means by level
+    n_read = n_plain + len(layout.means.columns) * layout.means.center.shape[-1]  # numbers, and means by level
     bias = b
     if encoded:
         mean = layout.encoding.bins[4]

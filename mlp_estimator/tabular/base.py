@@ -217,7 +217,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             n_targets=targets.n_columns,
             counts=encoded.counts,
         )
-        advice = " ".join(filter(None, (kind.advice for kind in table.kinds)))
+        advice = " ".join(filter(None, [kind.advice for kind in table.kinds]))
         if advice:
             warnings.warn(advice, UserWarning, stacklevel=6)
         coded = stack.enter_context(zeros(table.shape(n_rows), table.dtype, self.cache_dir, self._max_bytes))

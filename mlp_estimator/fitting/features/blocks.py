@@ -48,7 +48,8 @@ class TableLayout:
         self.features = [given[k] for k in order]
         self.places = np.argsort(order, kind="stable").tolist()
         """The place of each of the given features."""
-        self.encoding_means, self.means, self.dtype = encoding_means, means or TargetMeans(), dtype
+        self.encoding_means, self.dtype = encoding_means, dtype
+        self.means = TargetMeans() if means is None else means
         self._networks: dict[Hashable, Network] = {}
         self._encoding: Piecewise | None = None
 
@@ -82,7 +83,7 @@ class TableLayout:
         """
         codes = self.features[self.block(CODES)]
         layers: list[Layer] = []
-        if self.means:
+        if self.means.columns:
             tables = [table.astype(self.dtype)[None] for table in self.means.tables(left_out, new_rows=new_rows)]
             layers.append(LevelNumbers(len(codes), self.means.columns, tables))
         return tuple(layers)

@@ -75,18 +75,25 @@ class Table(Features):
         names, start = None, 0
         for frame in chunks:
             with located(frame.place):
+                columns = frame.columns
                 if not learners:
                     chosen, names = named_columns(frame, categorical), frame.names
-                    learners = [Learner(Category(c.name) if k in chosen else None) for k, c in enumerate(frame.columns)]
+                    learners = [
+                        Learner(Category(column.name), is_chosen=True) if k in chosen else Learner()
+                        for k, column in enumerate(columns)
+                    ]
+                pairs = list(zip(learners, columns, strict=True))
+                held = [frozenset() if learner.is_chosen else column.holds() for learner, column in pairs]
                 kinds = [
-                    learner.decide(column, start, counts)
-                    for learner, column in zip(learners, frame.columns, strict=True)
+                    learner.decide(column, holds, start, counts)
+                    for (learner, column), holds in zip(pairs, held, strict=True)
                 ]
-                stop, n_numbers = start + frame.n_rows, sum(kind.n_numbers for kind in kinds)
-                for kind, column in zip(kinds, frame.columns, strict=True):
+                stop, n_numbers = start + frame.n_rows, sum([kind.n_numbers for kind in kinds])
+                resolution = resolution_for(n_counted, n_numbers, n_bins, max_categories)
+                for kind, column in zip(kinds, columns, strict=True):
                     kind.learn(column, None if counts is None else counts[start:stop])
                     if stop == n_rows:  # the last chunk: let go of what is no longer needed
-                        kind.finish(resolution_for(n_counted, n_numbers, n_bins, max_categories))
+                        kind.finish(resolution)
                         features += kind.features()
                 start = stop
         means = TargetMeans.of([feature.n_levels for feature in features if feature.block == CODES], n_targets)
@@ -97,7 +104,7 @@ class Table(Features):
         """The places of the features: the same object each time, by which networks are found again."""
         if "_layout" not in vars(self):  # it is no field, and so not in files
             features = [feature for kind in self.kinds for feature in kind.features()]
-            features += [Feature("fold", KEY)] if self.means else []
+            features += [Feature("fold", KEY)] if self.means.columns else []
             features = features or [Feature("nothing", NUMBERS)]  # all columns are constant
             vars(self)["_layout"] = TableLayout(features, self.encoding_means, self.means, self.dtype)
         layout: TableLayout = vars(self)["_layout"]
@@ -128,7 +135,7 @@ class Table(Features):
             rows = slice(start, start + frame.n_rows)
             with located(frame.place):
                 coded = self.code(frame, out[rows] if places is None else None)
-            if self.means:
+            if self.means.columns:
                 coded[:, key] = folds[rows, None] + 1
             if places is not None:
                 out[places[rows]] = coded
@@ -166,7 +173,7 @@ class Table(Features):
             release(coded)
         layout.learn_encoding_means(np.concatenate(parts), None if counts is None else counts[some])
         self.encoding_means = layout.encoding_means
-        if self.means:
+        if self.means.columns:
             n_levels = [feature.n_levels for feature in layout.features[layout.block(CODES)]]
             self.means.learn(len(coded), n_folds, n_levels, partial(self._stretch, coded, columns, counts))
         release(coded)
@@ -240,26 +247,26 @@ class Learner:
     """The kind of a column, as far as chunks have told it, or as users have chosen it."""
 
     kind: Kind | None = None
-    holds: frozenset[str] | None = None  # of all chunks so far
+    holds: frozenset[str] = frozenset()  # of all chunks so far
+    is_chosen: bool = False
 
-    def decide(self, column: Column, start: int, counts: Counts) -> Kind:
+    def decide(self, column: Column, holds: frozenset[str], start: int, counts: Counts) -> Kind:
         """Return the kind, decided by a chunk that begins at row ``start``, or by earlier ones.
 
-        A column without a value is one of numbers, until a chunk has values.
+        ``holds`` is what the column holds in this chunk. One without a value is of numbers, until a chunk has values.
 
         Raises
         ------
         ValueError, TypeError
             If the column is of no kind, or if earlier chunks are of another kind.
         """
-        if self.kind is not None and self.holds is None:  # the user has chosen it
-            return self.kind
-        before, holds = self.holds or frozenset(), column.holds()
-        self.holds = before | holds
+        before, self.holds = self.holds, self.holds | holds
         if self.kind is None:
-            self.kind = kind_of(column)(column.name)
-        elif holds and not before and type(self.kind) is not kind_of(column):  # until now it was without a value
-            self.kind, missing = kind_of(column)(column.name), ArrayColumn(column.name, np.full(start, None))
+            self.kind = kind_of(column, holds)(column.name)
+        elif self.is_chosen:
+            return self.kind
+        elif holds and not before and type(self.kind) is not kind_of(column, holds):  # until now without a value
+            self.kind, missing = kind_of(column, holds)(column.name), ArrayColumn(column.name, np.full(start, None))
             self.kind.learn(missing, None if counts is None else counts[:start])
         elif not self.kind.takes(self.holds):
             raise ValueError(
@@ -269,15 +276,14 @@ class Learner:
         return self.kind
 
 
-def kind_of(column: Column) -> type[Kind]:
-    """Return the kind of a column.
+def kind_of(column: Column, holds: frozenset[str]) -> type[Kind]:
+    """Return the kind of a column, by what it holds.
 
     Raises
     ------
     TypeError
         If the column holds something that no kind takes.
     """
-    holds = column.holds()
     for kind in KINDS.values():
         if kind.takes(holds):
             return kind

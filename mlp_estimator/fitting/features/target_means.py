@@ -55,16 +55,13 @@ class TargetMeans:
         """Return means that are not learned yet."""
         return cls([j for j, n in enumerate(n_levels) if n >= MIN_LEVELS and n_targets])
 
-    def __len__(self) -> int:
-        return len(self.columns)
-
     def learn(self, n_rows: int, n_folds: int, n_levels: Sequence[int], read: Callable[[slice], Stretch]) -> None:
         """Learn from training rows, of which ``read`` returns a stretch; ``n_levels`` are those of all codes."""
         ends = [slice(start, min(start + STRETCH_ROWS, n_rows)) for start in range(0, n_rows, STRETCH_ROWS)]
         moments = sum(np.stack([part.counts @ part.y**k for k in range(3)]) for part in map(read, ends))
         total, sum_, squares = np.asarray(moments)
         variance = squares / total - (sum_ / total) ** 2
-        chosen = _most_varied(variance, max(1, MAX_NUMBERS // max(len(self), 1)))
+        chosen = _most_varied(variance, max(1, MAX_NUMBERS // max(len(self.columns), 1)))
         shapes = [(n_folds, n_levels[column]) for column in self.columns]
         self.sums, self.counts = [np.zeros((*shape, len(chosen))) for shape in shapes], [*map(np.zeros, shapes)]
         for part in map(read, ends):

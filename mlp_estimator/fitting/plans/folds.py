@@ -156,9 +156,10 @@ class Folds:
 
     def __post_init__(self) -> None:
         data = self.data
-        self.constants = np.empty((len(self.rows), data.targets.n_outputs), data.dtype)
+        rows = self.rows
+        self.constants = np.empty((len(rows), data.targets.n_outputs), data.dtype)
         for fold in self.folds:
-            places = np.searchsorted(self.rows, fold.validation)
+            places = np.searchsorted(rows, fold.validation)
             self.constants[places] = data.targets.constant(data.encoded.take(fold.train))
 
     def train(self, trained: list[Trained], n_jobs: int | None, observer: Any = None) -> None:
@@ -302,11 +303,11 @@ class Folds:
 
     def _held_out(self, fold: Fold) -> HeldOut:
         """Return the rows of a fold in two halves."""
-
-        def of_rows(rows: Rows, parts: Sequence[HeldOut] = ()) -> HeldOut:
-            return HeldOut(self.data.rows.select(rows), partial(self.data.source.take, rows), parts)
-
-        return of_rows(fold.validation, [of_rows(half) for half in fold.halves])
+        several = [fold.validation, *fold.halves]
+        selected = [self.data.rows.select(rows) for rows in several]
+        sources = [partial(self.data.source.take, rows) for rows in several]
+        halves = [HeldOut(rows, source) for rows, source in zip(selected[1:], sources[1:], strict=True)]
+        return HeldOut(selected[0], sources[0], halves)
 
     def _member(self, config: MemberConfig, left_out: tuple[int, ...], arrays: Arrays) -> Fitted:
         """Return what predicts with the parameters of one member, for scorers, which give it coded rows."""
@@ -440,8 +441,9 @@ def make_folds(
     """
     rows: Rows = np.arange(n_rows, dtype=np.min_scalar_type(-n_rows))  # a quarter of a large table is numbers of rows
     parts, folds = _parts(strata, rows, n_folds, groups, rng), []
+    watched = n_watched(len(parts))
     for k, of_fold in enumerate(parts):
-        first, *second = _parts(strata, of_fold, 2, groups, rng) if k < n_watched(len(parts)) else [of_fold[:0]]
+        first, *second = _parts(strata, of_fold, 2, groups, rng) if k < watched else [of_fold[:0]]
         halves = (first, second[0] if second else of_fold[:0])
         folds.append(Fold(n_rows, of_fold, halves, (k,)).watched(rng))
     return folds

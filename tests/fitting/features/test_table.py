@@ -82,7 +82,8 @@ def expanded(table, coded):
     ],
 )
 def test_what_a_column_holds_decides_its_kind(values, kind):
-    assert kind_of(read_frame([[value] for value in values]).columns[0]) is kind
+    (column,) = read_frame([[value] for value in values]).columns
+    assert kind_of(column, column.holds()) is kind
 
 
 @pytest.mark.parametrize(
@@ -99,8 +100,9 @@ def test_what_a_column_holds_decides_its_kind(values, kind):
 def test_what_is_of_no_kind_is_refused_with_an_example(values, message):
     cells = np.empty((len(values), 1), dtype=object)
     cells[:, 0] = values
+    (column,) = read_frame(cells).columns
     with pytest.raises(TypeError, match=message):
-        kind_of(read_frame(cells).columns[0])
+        kind_of(column, column.holds())
 
 
 @pytest.mark.parametrize(
