@@ -1,11 +1,15 @@
 """How the time of a fit grows with rows, columns, width and members, beside its matrix products.
 
     python benchmarks/growth.py [--repeats 3] [--axes rows,width] [--threads 1,2] [--plot FILE] [--json FILE]
+    OMP_NUM_THREADS=1 python benchmarks/growth.py --tables FILE
 
 Each axis varies one size of a fit in float32 (ReLU, Adam, two classes). For each value the fit alternates with the bare
 products of its batches (``race.products``), and the least time of each counts. Prints both times and, for the upper
 half of the values, both exponents: the slope of log time over log size. Where the exponent of a fit exceeds that of its
 products, something in it grows faster than it has to. Do not set OPENBLAS_NUM_THREADS.
+
+With ``--tables`` it prints and plots the CPU seconds and the log-loss of tabular fits of 100 to 100,000 rows of
+``large.py``, beside CatBoost and LightGBM.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
+from large import measure
 from race import products, seconds
 from threadpoolctl import ThreadpoolController
 
@@ -87,6 +92,29 @@ def plot(results, file):
     fig.savefig(file, dpi=110)
 
 
+TABLE_ROWS = [100, 300, 1_000, 3_000, 10_000, 30_000, 100_000]
+LABELS = {"ours": "tabular MLP", "catboost": "CatBoost", "lightgbm": "LightGBM"}
+
+
+def plot_tables(file):
+    """Fit tables with the defaults of each model, print and plot CPU seconds and log-loss against the rows."""
+    import matplotlib.pyplot as plt
+
+    fig, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    for name, label in LABELS.items():
+        results = [measure(name, n_rows, {}, None) for n_rows in TABLE_ROWS]
+        for ax, what in zip(axes, ("cpu", "loss"), strict=True):
+            ax.plot(TABLE_ROWS, [result[what] for result in results], "o-", markersize=4, label=label)
+        for n_rows, result in zip(TABLE_ROWS, results, strict=True):
+            print(f"{label:12} {n_rows:>8,} rows {result['cpu']:8.2f} s  log-loss {result['loss']:.4f}", flush=True)
+    for ax, what in zip(axes, ("seconds of CPU", "log-loss of new rows"), strict=True):
+        ax.set(xscale="log", xlabel="rows", ylabel=what)
+    axes[0].set_yscale("log")
+    axes[1].axhline(results[-1]["best"], color="0.6", linestyle="--", label="true probabilities")
+    axes[1].legend(frameon=False)
+    fig.savefig(file, dpi=110)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--repeats", type=int, default=3)
@@ -94,8 +122,12 @@ def main():
     parser.add_argument("--threads", default="1")
     parser.add_argument("--plot")
     parser.add_argument("--json")
+    parser.add_argument("--tables", metavar="FILE")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
+    if args.tables:
+        plot_tables(args.tables)
+        return
     controller = ThreadpoolController().select(user_api="blas")
     Case().fit()()  # compile
     results = {}

@@ -196,7 +196,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         if self.verbose:
             chunks = replace(chunks, report=_Reading(len(row_numbers)))
         n_rows = len(row_numbers)
-        preset = PRESETS[self.preset].for_rows(n_rows)
+        preset = PRESETS[self.preset].for_table(n_rows, has_labels=self._has_labels)
         configs = self._configs(preset)
         settings = self._engine_settings(len(configs) + (not self._has_labels))  # and what else is learned
         validated = check_validation_set(settings, *validation)

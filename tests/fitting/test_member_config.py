@@ -154,11 +154,20 @@ def test_the_portfolio_is_for_narrow_tables_wide_tables_and_smooth_targets():
     assert smooth == MemberConfig((128, 128, 128), "mish", False, 0.02, 0.0, 0.12, 128, 2)
     assert len(PORTFOLIO) == 3
     assert configs_of("auto", {}, {}, PRESETS["fast"]) == [narrow, wide, smooth]
-    large = configs_of("auto", {}, {}, PRESETS["default"].for_rows(10_000))
+    large = configs_of("auto", {}, {}, PRESETS["default"].for_table(10_000, has_labels=False))
     assert large == [narrow, replace(wide, weight_decay=0.2)]
     *same, widest = configs_of("auto", {}, {}, PRESETS["best"])
     assert same == [narrow, wide, smooth]
     assert widest == MemberConfig((256, 256), n_left_out=2)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_labels_have_fewer_layers_and_epochs_for_smooth_targets(preset):
+    numbers, labels = (
+        configs_of("auto", {}, {}, PRESETS[preset].for_table(100, has_labels=has_labels)) for has_labels in (0, 1)
+    )
+    assert numbers[2].hidden_layer_sizes == (128, 128, 128)
+    assert labels == [*numbers[:2], replace(numbers[2], hidden_layer_sizes=(128, 128), max_iter=64), *numbers[3:]]
 
 
 @pytest.mark.parametrize(
@@ -167,7 +176,7 @@ def test_the_portfolio_is_for_narrow_tables_wide_tables_and_smooth_targets():
      ("fast", 10**6, 2), ("best", 10_000, 4), ("best", 60_000, 2)],
 )  # fmt: skip
 def test_large_tables_have_fewer_members(preset, n_rows, n_members):
-    of_size = PRESETS[preset].for_rows(n_rows)
+    of_size = PRESETS[preset].for_table(n_rows, has_labels=False)
     assert of_size.n_members(8) == n_members
     assert len(of_size.portfolio) == {"best": 4}.get(preset, 2 if n_rows >= 10_000 else 3)
     assert of_size.least_gain == PRESETS[preset].least_gain

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
+from ...members import lowest_exponent
 from .. import vectorised
 from .compiler import alike, gapless, line, loop, of, part, row, table
 
@@ -128,40 +133,67 @@ def _logistic_error(a, d_out, d_in):
 
 
 def mish(z, out):
-    # The exponentials are NumPy's, which has them as SIMD.
-    vectorised.bounded_exp(z, out)
-    (z.ndim == 3 and _mish(z, out)) or vectorised.mish(z, out)
+    _exponentials(z, out)
+    (z.ndim == 3 and _mish(z, out, out.dtype.type(lowest_exponent(z.dtype)))) or vectorised.mish(z, out)
+
+
+def _exponentials(z, out):
+    """Write those of float64, which NumPy has as SIMD; loops compute those of float32."""
+    if z.dtype == np.float64:
+        vectorised.bounded_exp(z, out)
 
 
 @loop
-def _mish(z, out):
+def _mish(z, out, lowest):
     if not alike(z, z, out):
         return False
-    two = z.dtype.type(2)
+    two, is_single = z.dtype.type(2), z.itemsize == 4
     for m in range(len(out)):
-        x, e = line(z, of(z, m)), line(out, m)
-        for j in range(e.size):
-            n = e[j] * (e[j] + two)
-            e[j] = x[j] * n / (n + two)
+        x, f = line(z, of(z, m)), line(out, m)
+        for j in range(f.size):
+            e = _exponential(x[j], lowest) if is_single else f[j]
+            n = e * (e + two)
+            f[j] = x[j] * n / (n + two)
     return True
 
 
 def mish_error(saved, d_out, d_in, work):
-    vectorised.bounded_exp(saved, work)
-    _mish_error(saved, d_out, d_in, work) or vectorised.mish_error(saved, d_out, d_in, work)
+    _exponentials(saved, work)
+    lowest = work.dtype.type(lowest_exponent(work.dtype))
+    _mish_error(saved, d_out, d_in, work, lowest) or vectorised.mish_error(saved, d_out, d_in, work)
 
 
 @loop
-def _mish_error(z, d_out, d_in, exponentials):
+def _mish_error(z, d_out, d_in, exponentials, lowest):
     if not alike(z, d_out, d_in) or exponentials.strides != d_in.strides:
         return False
-    one, two, four = z.dtype.type(1), z.dtype.type(2), z.dtype.type(4)
+    one, two, four, is_single = z.dtype.type(1), z.dtype.type(2), z.dtype.type(4), z.itemsize == 4
     for m in range(len(d_in)):
-        x, d, e, error = line(z, of(z, m)), line(d_out, m), line(exponentials, m), line(d_in, m)
+        x, d, known, error = line(z, of(z, m)), line(d_out, m), line(exponentials, m), line(d_in, m)
         for j in range(error.size):
-            share = one / (e[j] * (e[j] + two) + two)
-            error[j] = (one + (four * x[j] * e[j] * (one + e[j]) * share - two) * share) * d[j]
+            e = _exponential(x[j], lowest) if is_single else known[j]
+            share = one / (e * (e + two) + two)
+            error[j] = (one + (four * x[j] * e * (one + e) * share - two) * share) * d[j]
     return True
+
+
+LOG2_E, LN_2, LN_2_REST = (np.float32(number) for number in (1.44269504, 0.693359375, -2.12194440e-4))
+A7, A6, A5, A4, A3, A2 = (np.float32(1.0 / math.factorial(k)) for k in range(7, 1, -1))
+
+
+@part
+def _exponential(z, lowest):
+    """Return e^z in float32, e^20 from there on, within 3e-7 of itself: 2^n times the Taylor series of the rest.
+
+    As SIMD it takes a quarter of the time of NumPy's exponential and its bounds.
+    """
+    z = lowest if z < lowest else z
+    z = np.float32(20.0) if z > np.float32(20.0) else z
+    n = np.floor(z * LOG2_E + np.float32(0.5))
+    rest = z - n * LN_2 - n * LN_2_REST
+    series = ((((A7 * rest + A6) * rest + A5) * rest + A4) * rest + A3) * rest + A2
+    power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return (series * rest * rest + rest + np.float32(1.0)) * power
 
 
 def dropout_mask(mask, rate, scale):
@@ -201,27 +233,29 @@ def _piecewise(x, features, bins, out):
     return True
 
 
-MAX_COUNTED = 32  # bins: to count the edges below a value takes as long as to search among them
+COUNTED = 64  # values whose edges below are counted at a time, which is SIMD: 5 ns a value of 32 bins, 15 of 128
 
 
 @loop
 def places(x, bins, starts, out):
     lower, slope, low, high = row(bins[0]), row(bins[1]), row(bins[2]), row(bins[3])
+    values, counts = np.zeros(COUNTED, out.dtype), np.empty(COUNTED, out.dtype)
+    zero, one = out.dtype.type(0), out.dtype.type(1)
     for m in range(len(out)):
-        for j in range(out.shape[2]):
-            for e in range(starts.size - 1):
-                value, t, n_bins = x[m, e, j], starts[e], starts[e + 1] - starts[e]
-                while n_bins > MAX_COUNTED:  # by halves
-                    half = n_bins // 2
-                    t += half if value >= lower[t + half] else 0
-                    n_bins -= half
-                k = 0
-                for at in range(t + 1, t + n_bins):  # without a branch it is SIMD
-                    k += value >= lower[at]
-                t += k
-                f = (value - lower[t]) * slope[t]
-                f = low[t] if f < low[t] else f
-                out[m, e, j] = t - starts[e] + (high[t] if f > high[t] else f)
+        for e in range(starts.size - 1):
+            for begin in range(0, out.shape[2], COUNTED):
+                size = min(COUNTED, out.shape[2] - begin)
+                for i in range(size):
+                    values[i] = x[m, e, begin + i]
+                counts[:] = zero
+                for t in range(starts[e] + 1, starts[e + 1]):
+                    for i in range(COUNTED):
+                        counts[i] += one if values[i] >= lower[t] else zero
+                for i in range(size):
+                    t = starts[e] + int(counts[i])
+                    f = (values[i] - lower[t]) * slope[t]
+                    f = low[t] if f < low[t] else f
+                    out[m, e, begin + i] = counts[i] + (high[t] if f > high[t] else f)
 
 
 def lookup(W, s, b, mean, starts, places, sums, out):
@@ -256,25 +290,34 @@ def _running_sums(W, s, b, mean, starts, sums):
 def _add_rows(sums, places, starts, out):
     if sums.strides[2] != sums.itemsize or out.strides[1] != out.itemsize:
         return False
-    one = out.dtype.type(1)
+    n_features, zero = starts.size - 1, out.dtype.type(0)
     for m in range(len(out)):
-        shift = row(sums[m, sums.shape[1] - 1])
+        rows, of_m, shift = sums[m], places[of(places, m)], row(sums[m, sums.shape[1] - 1])
         for j in range(out.shape[2]):
             sample = row(out[m, :, j])
             for i in range(sample.size):
                 sample[i] += shift[i]
-            for e in range(starts.size - 1):
-                place = places[of(places, m), e, j]
-                k = min(max(int(place), 0), starts[e + 1] - starts[e] - 1)
-                f, above = place - out.dtype.type(k), row(sums[m, starts[e] + k])
-                if k > 0:
-                    g, below = one - f, row(sums[m, starts[e] + k - 1])
-                    for i in range(sample.size):
-                        sample[i] += g * below[i] + f * above[i]
-                else:
-                    for i in range(sample.size):
-                        sample[i] += f * above[i]
+        for e in range(0, n_features, 2):  # two at a time: 190 us for 230, 8 members of 128 samples, units, 10 features
+            other = min(e + 1, n_features - 1)
+            for j in range(out.shape[2]):
+                g, below, f, above = _two_rows(rows, starts, e, of_m[e, j])
+                g_other, below_other, f_other, above_other = _two_rows(rows, starts, other, of_m[other, j])
+                if other == e:
+                    g_other, f_other = zero, zero
+                sample = row(out[m, :, j])
+                for i in range(sample.size):
+                    of_other = g_other * below_other[i] + f_other * above_other[i]
+                    sample[i] += g * below[i] + f * above[i] + of_other
     return True
+
+
+@part
+def _two_rows(rows, starts, e, place):
+    """Return the rows of a feature between which a place lies, each with its weight."""
+    k = min(max(int(place), 0), starts[e + 1] - starts[e] - 1)
+    f = place - rows.dtype.type(k)
+    g = rows.dtype.type(1) - f if k > 0 else rows.dtype.type(0)
+    return g, row(rows[starts[e] + max(k - 1, 0)]), f, row(rows[starts[e] + k])
 
 
 def lookup_gradients(d_out, places, starts, mean, db, dV, work):
@@ -291,9 +334,9 @@ def _add_to_rows(d_out, places, starts, dV):
     for m in range(len(dV)):
         for t in range(dV.shape[1]):
             row(dV[m, t])[:] = 0
-        for j in range(d_out.shape[2]):
-            d = row(d_out[m, :, j])
-            for e in range(starts.size - 1):
+        for e in range(starts.size - 1):  # the rows of a feature stay in the cache
+            for j in range(d_out.shape[2]):
+                d = row(d_out[m, :, j])
                 place = places[of(places, m), e, j]
                 k = min(max(int(place), 0), starts[e + 1] - starts[e] - 1)
                 f, above = place - dV.dtype.type(k), row(dV[m, starts[e] + k])
