@@ -20,7 +20,7 @@ from .targets import Encoded, Targets
 
 @dataclass(eq=False)
 class Source:
-    """X, y and sample weights as scorers see them: X is the user's own, a frame with its names included."""
+    """X, y and sample weights as scorers see them: X is the user's own with its names, or coded rows of a table."""
 
     X: Any
     y: NDArray[Any]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mlp_estimator.engine.layers import Dense, Dropout, Elementwise, LookupDense, OneHot, Piecewise, ScaledDense
-from mlp_estimator.fitting.features.blocks import CODES, ENCODED, MISSING, Feature, TableLayout
+from mlp_estimator.fitting.features.blocks import CODES, ENCODED, KEY, MISSING, Feature, TableLayout
+from mlp_estimator.fitting.features.target_means import Stretch, TargetMeans
 from mlp_estimator.fitting.member_config import PORTFOLIO, PRESETS, MemberConfig, Members, configs_of, network_of
 
 EDGES = np.linspace(-1.0, 1.0, 21).astype(np.float32)
@@ -91,6 +92,18 @@ def test_a_network_that_predicts_is_planned_once():
     assert planned((400,), [(0,), (1,)], 2) is one
     for others in (((400,), [(0,), (1,)], 3), ((300,), [(0,), (1,)], 2), ((400,), [(0,), (2,)], 2)):
         assert planned(*others) is not one
+
+
+@pytest.mark.parametrize(("n_targets", "n_networks"), [(0, 1), (1, 2)])
+def test_members_share_a_network_unless_they_read_means_of_other_folds(n_targets, n_networks):
+    means, rng = TargetMeans.of([4], n_targets), np.random.default_rng(0)
+    if n_targets:
+        stretch = Stretch(rng.integers(0, 4, (60, 1)), np.arange(60) % 3, rng.normal(size=(60, 1)), np.ones(60))
+        means.learn(60, 3, [4], lambda rows: stretch)
+    layout = TableLayout([*LAYOUT.features, Feature("fold", KEY)], means=means)
+    networks = Members(SMALL, [(0,), (1,), (0,)]).networks(layout, 1)
+    assert len(set(map(id, networks))) == n_networks
+    assert networks[0] is networks[2]
 
 
 @pytest.mark.parametrize(("encoding", "n_pieces"), [(True, N_PIECES), (False, 0)])

@@ -1,7 +1,8 @@
 """Which networks a fit trains, and how their states become one fitted object.
 
-A plan yields jobs and joins states: ``ensemble.py`` for one network or several, ``folds.py`` for configurations on
-folds. The plan of a search over candidates and splits is made of those of its candidates (``search/training.py``).
+A plan makes the jobs of a fit, and joins what they leave: ``ensemble.py`` for one network or several, ``folds.py``,
+which runs them cycle by cycle, for configurations on folds. The plan of a search over candidates and splits is made of
+those of its candidates (``search/training.py``).
 """
 
 from __future__ import annotations
