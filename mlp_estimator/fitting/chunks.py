@@ -129,7 +129,7 @@ class Chunks:
             raise ValueError(f"X has {n_rows} rows, fewer than y or an earlier pass, {self.n_read}. {SAME_ROWS}")
         before = self._totals[0] if self._totals else totals
         self._totals[:] = [before]
-        if not np.allclose(totals, before, rtol=1e-9, atol=0.0, equal_nan=True):
+        if len(totals) and not np.allclose(totals, before, rtol=1e-9, atol=0.0, equal_nan=True):
             raise ValueError(f"X has other values than in the pass before. {SAME_ROWS}")
 
 
