@@ -83,12 +83,14 @@ def relu(make, option):
 
 
 def mish(make, option):
-    return 30 * make.layer(5), make.layer(5)
+    z = 30 * make.layer(5)
+    z[0, :2, 0] = -1e4, 1e4
+    return z, make.layer(5)
 
 
 def error(make, option):
     saved = make.layer(5, shared=option)
-    saved[0, 0, 0] = 0.0
+    saved[0, :3, 0] = 0.0, -1e4, 1e4
     return saved, make.layer(5), make.layer(5), make.layer(5)
 
 
@@ -105,34 +107,34 @@ def piecewise(make, option):
     return make.layer(4, shared=option), features, bins, make.layer(4 + 6, shared=option)[:, 4:]
 
 
-STARTS = np.array([0, 3, 6, 7, 9])  # of features with 3, 3, 1 and 2 bins
+STARTS = np.array([0, 3, 6, 7, 9, 11])  # of features with 3, 3, 1, 2 and 2 bins
 
 
 def places(make, option):
-    bins = make.rng.normal(size=(4, 9)).astype(make.dtype)
+    bins = make.rng.normal(size=(4, 11)).astype(make.dtype)
     bins[0].sort()
     bins[1], bins[2], bins[3] = np.abs(bins[1]), 0, 1
     bins[2, STARTS[:-1]], bins[3, STARTS[1:] - 1] = -1, 2
-    return make.layer(5, shared=option), bins, STARTS, make.layer(4, shared=option)
+    return make.layer(6, shared=option, n_rows=70), bins, STARTS, make.layer(5, shared=option, n_rows=70)
 
 
 def places_of(make, shared):
     """Places from -1 to 1 above the last bin of each feature, some of them at an edge."""
-    places = make.layer(4, shared=shared)
+    places = make.layer(5, shared=shared)
     places[:] = make.rng.uniform(-1, np.diff(STARTS)[:, None] + 1, places.shape)
     places[..., :3] = np.round(places[..., :3])
     return places
 
 
 def lookup(make, option):
-    weights, means = make.flat(9 * 5).reshape(-1, 9, 5), make.rng.uniform(size=9).astype(make.dtype)
-    work = make.flat(10 * 5).reshape(-1, 10, 5)
-    return weights, make.column(9), make.column(5), means, STARTS, places_of(make, option), work, make.layer(5)
+    weights, means = make.flat(11 * 5).reshape(-1, 11, 5), make.rng.uniform(size=11).astype(make.dtype)
+    work = make.flat(12 * 5).reshape(-1, 12, 5)
+    return weights, make.column(11), make.column(5), means, STARTS, places_of(make, option), work, make.layer(5)
 
 
 def lookup_gradients(make, option):
-    means, gradients = make.rng.uniform(size=9).astype(make.dtype), make.flat(9 * 5).reshape(-1, 9, 5)
-    work = make.flat(10 * 5).reshape(-1, 10, 5)
+    means, gradients = make.rng.uniform(size=11).astype(make.dtype), make.flat(11 * 5).reshape(-1, 11, 5)
+    work = make.flat(12 * 5).reshape(-1, 12, 5)
     return make.layer(5), places_of(make, option), STARTS, means, make.column(5), gradients, work
 
 

@@ -192,7 +192,7 @@ def test_large_tables_have_fewer_members(preset, n_rows, n_members):
     of_size = PRESETS[preset].for_table(n_rows, has_labels=False)
     assert of_size.n_members(8) == n_members
     assert len(of_size.portfolio) == {"best": 4}.get(preset, 2 if n_rows >= 10_000 else 3)
-    assert of_size.least_gain == PRESETS[preset].least_gain
+    assert of_size.least_gain == {"fast": 0.05, "default": 0.03, "best": -0.02}[preset]
 
 
 def test_numbers_of_the_estimator_replace_those_of_the_portfolio():
