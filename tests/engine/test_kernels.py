@@ -84,13 +84,13 @@ def relu(make, option):
 
 def mish(make, option):
     z = 30 * make.layer(5)
-    z[0, :2, 0] = -1e4, 1e4
+    z[0, :3, 0] = -100.0, -1e4, 1e4  # the first one is below the exponents of float32
     return z, make.layer(5)
 
 
 def error(make, option):
     saved = make.layer(5, shared=option)
-    saved[0, :3, 0] = 0.0, -1e4, 1e4
+    saved[0, :4, 0] = 0.0, -100.0, -1e4, 1e4
     return saved, make.layer(5), make.layer(5), make.layer(5)
 
 

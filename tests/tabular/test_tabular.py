@@ -825,6 +825,12 @@ def test_numbers_of_the_estimator_replace_those_of_the_portfolio():
     assert [config.dropout for config in own] == [0.3, 0.1]
 
 
+def test_the_portfolio_depends_on_the_kind_of_targets():
+    X, y = mixed_frame(60)
+    models = TabularMLPRegressor(max_iter=1).fit(X, y), TabularMLPClassifier(max_iter=1).fit(X, y > np.median(y))
+    assert [len(model.settings_[2].hidden_layer_sizes) for model in models] == [3, 2]
+
+
 def test_label_indicators():
     X, y = mixed_frame(400)
     labels = np.column_stack([y > np.median(y), X["town"] == "Bonn", X["member"]]).astype(int)
