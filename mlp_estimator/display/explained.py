@@ -300,9 +300,8 @@ class ExplanationDisplay:
         self.ax_.barh(np.arange(len(steps)), steps, left=starts, color=colors)
         self.ax_.set_yticks(np.arange(len(steps)), labels)
         for k, (start, step) in enumerate(zip(starts, steps, strict=True)):
-            self.ax_.annotate(
-                f"{step:+.3g}", (start + max(step, 0.0), k), (3, 0), textcoords="offset points", va="center"
-            )
+            text = ("+" if step > 0.0 else "") + _number(step)
+            self.ax_.annotate(text, (start + max(step, 0.0), k), (3, 0), textcoords="offset points", va="center")
         self.ax_.axvline(base, color="0.4", linewidth=0.8, linestyle=":")
         self.ax_.use_sticky_edges = False  # bars would end at the edge of the picture
         self.ax_.axvline(base + values.sum(), color="0.4", linewidth=0.8)

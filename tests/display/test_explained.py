@@ -43,6 +43,7 @@ def test_a_row_from_its_base_value_to_its_prediction():
     np.testing.assert_allclose([bar.get_width() for bar in display.ax_.patches], [0.05, 0.1, -0.2])
     np.testing.assert_allclose([bar.get_x() for bar in display.ax_.patches], [0.5, 0.55, 0.65])
     assert display.ax_.get_xlabel() == "from 0.5, the mean prediction of yes, to 0.45"
+    assert [text.get_text() for text in display.ax_.texts] == ["+0.05", "+0.1", "-0.2"]
     missing = ExplanationDisplay.from_explanation(EXPLANATION, row=1)
     assert labels(missing.ax_.yaxis)[-1] == "age = missing"
 
