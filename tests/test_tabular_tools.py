@@ -112,7 +112,7 @@ def test_a_cluster_trains_the_settings():
     expected = model.fit(X_DIAB, Y_DIAB).predict(X_DIAB)
     # Threads, which start and end at once on a busy machine; messages over TCP are pickled as those to processes are.
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
     )
     with cluster, distributed.Client(cluster), joblib.parallel_config("dask"):
         np.testing.assert_array_equal(clone(model).fit(X_DIAB, Y_DIAB).predict(X_DIAB), expected)
@@ -155,7 +155,7 @@ def test_a_fit_survives_the_loss_of_workers(tmp_path, monkeypatch):
     whole = pd.concat([partition(k) for k in range(4)])
     expected = TabularMLPClassifier(**options, scoring=survives(flags)).fit(whole, "label").predict_proba(whole)
     X, read, n_passes = frames.from_map(partition, range(4), meta=whole[:0]), chunks._partitions, itertools.count()
-    cluster = distributed.LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=None)
+    cluster = distributed.LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=":0")
     with cluster, distributed.Client(cluster) as client, joblib.parallel_config("dask"):
 
         def with_a_loss(table):

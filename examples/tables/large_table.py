@@ -57,7 +57,7 @@ def main():
         # The fit survives the loss of a worker.
         frame = dd.read_parquet(folder)
         cluster = LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
         )
         with cluster, Client(cluster), joblib.parallel_config("dask"):
             there = TabularMLPClassifier(**model.get_params() | {"verbose": 0}).fit(
