@@ -126,9 +126,13 @@ def mish_slope(z: Array, out: Array, work: Array) -> None:
     np.add(work, 1.0, out=out)
 
 
+HIGHEST_EXPONENT = 20.0
+"""From there on mish(z) is z, and its slope 1, also in float64."""
+
+
 def bounded_exp(z: Array, out: Array) -> None:
-    """Write e^z, and e^20 from there on: mish(z) is z then, and its slope 1, also in float64."""
-    z.clip(lowest_exponent(z.dtype), 20.0, out=out)
+    """Write e^z, of the nearest bound where z is below ``lowest_exponent`` or above ``HIGHEST_EXPONENT``."""
+    z.clip(lowest_exponent(z.dtype), HIGHEST_EXPONENT, out=out)
     np.exp(out, out=out)
 
 

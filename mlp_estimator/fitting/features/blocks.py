@@ -48,8 +48,7 @@ class TableLayout:
         self.features = [given[k] for k in order]
         self.places = np.argsort(order, kind="stable").tolist()
         """The place of each of the given features."""
-        self.encoding_means, self.dtype = encoding_means, dtype
-        self.means = TargetMeans() if means is None else means
+        self.encoding_means, self.means, self.dtype = encoding_means, means or TargetMeans(), dtype
         self._networks: dict[Hashable, Network] = {}
         self._encoding: Piecewise | None = None
 

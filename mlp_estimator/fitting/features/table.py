@@ -82,11 +82,8 @@ class Table(Features):
                         Learner(Category(column.name), is_chosen=True) if k in chosen else Learner()
                         for k, column in enumerate(columns)
                     ]
-                pairs = list(zip(learners, columns, strict=True))
-                held = [frozenset() if learner.is_chosen else column.holds() for learner, column in pairs]
                 kinds = [
-                    learner.decide(column, holds, start, counts)
-                    for (learner, column), holds in zip(pairs, held, strict=True)
+                    learner.decide(column, start, counts) for learner, column in zip(learners, columns, strict=True)
                 ]
                 stop, n_numbers = start + frame.n_rows, sum([kind.n_numbers for kind in kinds])
                 resolution = resolution_for(n_counted, n_numbers, n_bins, max_categories)
@@ -250,21 +247,22 @@ class Learner:
     holds: frozenset[str] = frozenset()  # of all chunks so far
     is_chosen: bool = False
 
-    def decide(self, column: Column, holds: frozenset[str], start: int, counts: Counts) -> Kind:
+    def decide(self, column: Column, start: int, counts: Counts) -> Kind:
         """Return the kind, decided by a chunk that begins at row ``start``, or by earlier ones.
 
-        ``holds`` is what the column holds in this chunk. One without a value is of numbers, until a chunk has values.
+        A column without a value is one of numbers, until a chunk has values.
 
         Raises
         ------
         ValueError, TypeError
             If the column is of no kind, or if earlier chunks are of another kind.
         """
-        before, self.holds = self.holds, self.holds | holds
+        if self.kind is not None and self.is_chosen:
+            return self.kind
+        before, holds = self.holds, column.holds()
+        self.holds = before | holds
         if self.kind is None:
             self.kind = kind_of(column, holds)(column.name)
-        elif self.is_chosen:
-            return self.kind
         elif holds and not before and type(self.kind) is not kind_of(column, holds):  # until now without a value
             self.kind, missing = kind_of(column, holds)(column.name), ArrayColumn(column.name, np.full(start, None))
             self.kind.learn(missing, None if counts is None else counts[:start])

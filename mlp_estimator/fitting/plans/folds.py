@@ -303,11 +303,11 @@ class Folds:
 
     def _held_out(self, fold: Fold) -> HeldOut:
         """Return the rows of a fold in two halves."""
-        several = [fold.validation, *fold.halves]
-        selected = [self.data.rows.select(rows) for rows in several]
-        sources = [partial(self.data.source.take, rows) for rows in several]
-        halves = [HeldOut(rows, source) for rows, source in zip(selected[1:], sources[1:], strict=True)]
-        return HeldOut(selected[0], sources[0], halves)
+
+        def of_rows(rows: Rows, parts: Sequence[HeldOut] = ()) -> HeldOut:
+            return HeldOut(self.data.rows.select(rows), partial(self.data.source.take, rows), parts)
+
+        return of_rows(fold.validation, [of_rows(half) for half in fold.halves])
 
     def _member(self, config: MemberConfig, left_out: tuple[int, ...], arrays: Arrays) -> Fitted:
         """Return what predicts with the parameters of one member, for scorers, which give it coded rows."""
