@@ -65,6 +65,13 @@ def test_mish_of_very_negative_values_is_not_subnormal(dtype):
         assert ((values == 0) | (np.abs(values) >= np.finfo(dtype).tiny)).all()
 
 
+def test_mish_of_large_values_is_the_identity():
+    z = np.linspace(10.0, 100.0, 181)
+    value, slope = value_and_slope("mish", z)
+    np.testing.assert_allclose(value, z * np.tanh(np.log1p(np.exp(z))), rtol=1e-15)
+    np.testing.assert_allclose(slope[z >= 20.0], 1.0, rtol=1e-14)
+
+
 def test_relu_is_flat_at_its_kink():
     # Textbooks give 1, 0 or nothing at 0. Any slope in [0, 1] is a subgradient; this package takes 0.
     np.testing.assert_array_equal(value_and_slope("relu", np.array([-1.0, 0.0, -0.0, 1e-300]))[1], [0, 0, 0, 1])
