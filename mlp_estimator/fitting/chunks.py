@@ -1,26 +1,36 @@
 """Tables in chunks of rows: one in memory is one chunk; files, datasets and lazy frames are read in several.
 
 Their own libraries read them: pyarrow files and datasets, polars and Dask their lazy frames. Each pass over the rows
-reads them again, so that memory does not grow with their number.
+reads them again, so that memory does not grow with their number. Files and partitions are parts of a table, which
+processes or the workers of a cluster read side by side.
 """
 
 from __future__ import annotations
 
 import glob
+import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
+from sklearn.utils.parallel import Parallel, delayed
 
 from .frames import Frame, read_frame, require_rows
 
 CHUNK_ROWS = 2**16
 """Rows of a chunk, unless the source has parts of its own."""
+
+PART_ROWS, MANY_PARTS = 2**18, 64
+"""A Parquet file is read in parts of at least so many rows, where there are fewer files than many."""
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv", ".arrow": "ipc", ".feather": "ipc"}
 """Formats of files, by the end of their names."""
@@ -33,6 +43,75 @@ TableLike: TypeAlias = Any
 Pieces = Iterator[tuple[str, Any]]
 """Tables of any container, each with its place in the source, "" where there is only one."""
 
+Read: TypeAlias = Callable[[Any, Sequence[str] | None], Pieces]
+"""Reads what a source holds: some of the columns, or all of them."""
+
+
+@dataclass(eq=False)
+class Part:
+    """Chunks that one process reads, one after the other. After a pass, it has counted rows and sums over columns."""
+
+    source: Any
+    read: Read
+    columns: Sequence[str] | None = None  # None for all
+    names: list[str] | None = None  # of the columns in their order, where they are known beforehand
+    left_out: tuple[str, ...] = ()
+    start: int = 0  # rows before it
+    n_most: int | None = None  # rows that it can have
+    chosen: NDArray[np.bool_] | None = None  # rows
+    arrange: Callable[[Frame], Frame] | None = None  # of the columns of a chunk
+    report: Callable[[int], object] | None = None  # is told how many rows are read
+    n_rows: int = 0
+    totals: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    def __iter__(self) -> Iterator[Frame]:
+        names, n_rows, totals = self.names, 0, np.zeros(0)
+        for place, table in self.read(self.source, self.columns):
+            with located(place):
+                frame = read_frame(table).without(self.left_out)
+                frame = frame if self.arrange is None else self.arrange(frame)
+                names = names or frame.names
+                frame = frame.in_order(names)
+                frame.place, stop = place, n_rows + frame.n_rows
+                if self.n_most is not None and stop > self.n_most:
+                    raise ValueError(f"X has more rows than y or an earlier pass, {self.n_most}. {SAME_ROWS}")
+                if place and self.n_most is not None:
+                    totals = frame.totals() + (totals if len(totals) else 0.0)
+                if self.chosen is not None and frame.n_rows:
+                    frame = frame.where(self.chosen[n_rows:stop])
+            n_rows = stop
+            if self.report is not None and place:
+                self.report(self.start + stop)
+            if frame.n_rows:
+                yield frame
+        self.names, self.n_rows, self.totals = names, n_rows, totals
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs, which reports nothing."""
+        return vars(self) | {"report": None}
+
+
+@dataclass
+class Call:
+    """A function of a part of a table, and of values of its rows."""
+
+    function: Callable[..., Any]
+    part: Part
+    values: tuple[Any, ...]
+
+    def make(self) -> tuple[Any, Part]:
+        """Return the result, and the part as far as it has counted."""
+        result = self.function(self.part, *self.values)
+        return result, replace(self.part, source=None, chosen=None, arrange=None)
+
+
+Results: TypeAlias = Iterator[tuple[Any, Part]]
+
+
+def in_processes(calls: Iterable[Call], n_jobs: int | None) -> Results:
+    """Yield the results of calls in their order, made in several processes where ``n_jobs`` asks for it."""
+    yield from Parallel(n_jobs=n_jobs, return_as="generator")(delayed(Call.make)(call) for call in calls)
+
 
 @dataclass(eq=False)
 class Chunks:
@@ -41,38 +120,79 @@ class Chunks:
     Each pass has to have the same names, number of rows and values, the latter as far as sums over columns tell.
     """
 
-    read: Callable[[Sequence[str] | None], Pieces]  # some of the columns, or all of them
+    sources: Sequence[Any]  # of the parts
+    read: Read
     names: list[str] | None = None  # of the columns, where they are known beforehand
     n_read: int | None = None  # rows, where their number is known
     left_out: tuple[str, ...] = ()  # columns
     chosen: NDArray[np.bool_] | None = None  # rows
     arrange: Callable[[Frame], Frame] | None = None  # of the columns of a chunk
     report: Callable[[int], object] | None = None  # is told how many rows of a pass are read
-    _totals: list[NDArray[np.float64]] = field(default_factory=list)
+    n_jobs: int | None = None  # processes
+    run: Callable[[Iterable[Call], int | None], Results] = in_processes
+    _sizes: list[int] = field(default_factory=list)  # rows of the parts
+    _totals: list[NDArray[np.float64]] = field(default_factory=list)  # of the parts, in the first pass
 
     def __iter__(self) -> Iterator[Frame]:
-        start, totals, names = 0, np.zeros(0), None
-        for place, table in self.read(None):
-            with located(place):
-                frame = read_frame(table).without(self.left_out)
-                frame = frame if self.arrange is None else self.arrange(frame)
-                names = names or frame.names
-                frame = frame.in_order(names)
-                frame.place, stop = place, start + frame.n_rows
-                if stop > (self.n_read or stop):
-                    raise ValueError(f"X has more rows than y or an earlier pass, {self.n_read}. {SAME_ROWS}")
-                if place and self.n_read is not None:
-                    totals = frame.totals() + (totals if len(totals) else 0.0)
-                if self.chosen is not None and frame.n_rows:
-                    frame = frame.where(self.chosen[start:stop])
-            start = stop
-            if self.report is not None and place:
-                self.report(stop)
-            if frame.n_rows:
-                yield frame
-        if not start:
-            require_rows(None)
-        self._compare(start, totals)
+        start, parts = 0, []
+        for source in self.sources:
+            parts.append(self._part(source, start, None if self.n_read is None else self.n_read))
+            yield from parts[-1]
+            start += parts[-1].n_rows
+        self._compare(parts)
+
+    def each(self, function: Callable[..., Any], *arrays: Any) -> Iterator[tuple[slice, Any]]:
+        """Yield for each part its rows among those that are chosen, and what ``function(part, *values)`` returns.
+
+        ``values`` are those of its rows in arrays (n_rows, ...), of which some may be None. The function has to go
+        through the part once.
+        """
+        ends = [self.n_read] if len(self.sources) == 1 else np.cumsum(self._counted()).tolist()
+        places = ends if self.chosen is None else np.r_[0, np.cumsum(self.chosen)][ends].tolist()
+        rows = [slice(*pair) for pair in itertools.pairwise([0, *places])]
+        parts = map(self._part, self.sources, [0, *ends], ends)
+        calls = (
+            Call(function, part, tuple(None if array is None else array[of_part] for array in arrays))
+            for part, of_part in zip(parts, rows, strict=True)
+        )
+        done = []
+        for of_part, (result, part) in zip(rows, self._made(calls), strict=True):
+            done.append(part)
+            if self.report is not None and len(rows) > 1:
+                self.report(part.start + part.n_rows)
+            yield of_part, result
+        self._compare(done)
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether parts are read in other processes."""
+        is_on_cluster = self.run is on_cluster and cluster() is not None
+        return len(self.sources) > 1 and (is_on_cluster or effective_n_jobs(self.n_jobs) > 1)
+
+    def _made(self, calls: Iterable[Call]) -> Results:
+        """Return the results of a call for each part."""
+        return map(Call.make, calls) if len(self.sources) == 1 else self.run(calls, self.n_jobs)
+
+    def _part(self, source: Any, start: int, end: int | None) -> Part:
+        """Return a part of the rows from ``start`` to at most ``end``."""
+        names = self.names if self.arrange is None else None
+        return Part(
+            source,
+            self.read,
+            names=None if names is None else [name for name in names if name not in self.left_out],
+            left_out=self.left_out,
+            start=start,
+            n_most=None if end is None else end - start,
+            chosen=None if self.chosen is None else self.chosen[start:end],
+            arrange=self.arrange,
+            report=self.report,
+        )
+
+    def _counted(self) -> list[int]:
+        """Return the number of rows of each part."""
+        if not self._sizes and self.names is not None:
+            self._values(self.names[:1])
+        return self._sizes
 
     @property
     def n_rows(self) -> int | None:
@@ -87,7 +207,7 @@ class Chunks:
         ValueError
             If the table has no rows, or no columns.
         """
-        return require_rows(next(iter(self)))
+        return require_rows(next(iter(self), None))
 
     def where(self, chosen: NDArray[np.bool_]) -> Chunks:
         """Return the table of the rows that a mask chooses."""
@@ -106,31 +226,49 @@ class Chunks:
             return self, list(arguments.values())
         for argument, name in named.items():
             _require_name(argument, name, self.names)
-        parts: dict[str, list[NDArray[Any]]] = {argument: [] for argument in named}
-        n_rows, columns = 0, list(dict.fromkeys(named.values()))
-        kept: dict[Any, Any] = {}  # of equal labels only one is
-        for place, table in self.read(columns):
-            with located(place):
-                frame = read_frame(table)
-                for argument, name in named.items():
-                    _require_name(argument, name, frame.names)
-                    values = frame.values(name)
-                    if place and values.dtype.kind == "O":
-                        equal, values = [kept.setdefault(value, value) for value in values], np.empty_like(values)
-                        values[:] = equal
-                    parts[argument].append(values)
-            n_rows += frame.n_rows
-        joined = {argument: np.concatenate(of_chunks) for argument, of_chunks in parts.items() if of_chunks}
-        return replace(self, left_out=tuple(columns), n_read=n_rows), list({**arguments, **joined}.values())
+        columns = list(dict.fromkeys(named.values()))
+        values = self._values(columns, named)
+        found = {argument: values[name] for argument, name in named.items() if name in values}
+        return replace(self, left_out=tuple(columns), n_read=sum(self._sizes)), list({**arguments, **found}.values())
 
-    def _compare(self, n_rows: int, totals: NDArray[np.float64]) -> None:
+    def _values(self, columns: Sequence[str], named: Mapping[str, str] | None = None) -> dict[str, NDArray[Any]]:
+        """Return the values of columns, which arguments have ``named``, and count the rows of the parts."""
+        calls = (Call(_values_of, Part(source, self.read, columns), (columns, named or {})) for source in self.sources)
+        of_parts: dict[str, list[NDArray[Any]]] = {}
+        sizes = []
+        kept: dict[Any, Any] = {}  # of equal labels only one is
+        for of_part, part in self._made(calls):
+            sizes.append(part.n_rows)
+            for place, name, values in of_part:
+                if place and values.dtype.kind == "O":
+                    equal, values = [kept.setdefault(value, value) for value in values], np.empty_like(values)
+                    values[:] = equal
+                of_parts.setdefault(name, []).append(values)
+        self._sizes[:] = sizes
+        return {name: np.concatenate(values) for name, values in of_parts.items()}
+
+    def _compare(self, parts: Sequence[Part]) -> None:
         """Raise an error if this pass has had other rows than expected."""
+        n_rows, totals = sum(part.n_rows for part in parts), [part.totals for part in parts]
+        if not n_rows:
+            require_rows(None)
         if n_rows < (self.n_read or 0):
             raise ValueError(f"X has {n_rows} rows, fewer than y or an earlier pass, {self.n_read}. {SAME_ROWS}")
-        before = self._totals[0] if self._totals else totals
-        self._totals[:] = [before]
-        if len(totals) and not np.allclose(totals, before, rtol=1e-9, atol=0.0, equal_nan=True):
-            raise ValueError(f"X has other values than in the pass before. {SAME_ROWS}")
+        self._totals[:] = self._totals or totals
+        for now, before in zip(totals, self._totals, strict=True):
+            if len(now) and not np.allclose(now, before, rtol=1e-9, atol=0.0, equal_nan=True):
+                raise ValueError(f"X has other values than in the pass before. {SAME_ROWS}")
+
+
+def _values_of(part: Part, columns: Sequence[str], named: Mapping[str, str]) -> list[tuple[str, str, NDArray[Any]]]:
+    """Return the values of columns with their place, chunk by chunk."""
+    values = []
+    for frame in part:
+        with located(frame.place):
+            for argument, name in named.items():
+                _require_name(argument, name, frame.names)
+            values += [(frame.place, name, frame.values(name)) for name in columns]
+    return values
 
 
 @contextmanager
@@ -157,17 +295,18 @@ def read_chunks(X: Any) -> Chunks:
     if isinstance(X, str | os.PathLike):
         return _of_dataset(_files(os.fspath(X)))
     if callable(X):
-        return Chunks(lambda columns: _numbered(X()))
+        return Chunks([X], _of_function)
     if nw.dependencies.is_dask_dataframe(X):
-        return Chunks(lambda columns: _partitions(X if columns is None else X[list(columns)]), list(X.columns))
+        partitions = [(f"partition {k}", X.partitions[k]) for k in range(X.npartitions)]
+        return Chunks(partitions, _partition, list(X.columns), run=on_cluster)
     if nw.dependencies.is_polars_lazyframe(X) and hasattr(X, "collect_batches"):  # from polars 1.34 on
-        return Chunks(lambda columns: _batches(X if columns is None else X.select(columns)), X.collect_schema().names())
+        return Chunks([X], _batches, X.collect_schema().names())
     if type(X).__module__.startswith("pyarrow._dataset"):
         return _of_dataset(X)
     if isinstance(X, Iterator):
         raise TypeError(f"X is a {type(X).__name__}, which can be gone through once: pass a function that returns it.")
     frame = require_rows(read_frame(X))
-    return Chunks(lambda columns: iter([("", frame)]), frame.names, frame.n_rows)
+    return Chunks([frame], _whole, frame.names, frame.n_rows)
 
 
 def taken_out(X: Any, **arguments: Any) -> tuple[Any, list[Any]]:
@@ -176,42 +315,121 @@ def taken_out(X: Any, **arguments: Any) -> tuple[Any, list[Any]]:
     return read_chunks(X).take_out(**arguments) if is_named else (X, list(arguments.values()))
 
 
-def _numbered(tables: Any) -> Pieces:
+def _whole(table: Any, columns: Sequence[str] | None) -> Pieces:
+    yield "", table
+
+
+def _of_function(function: Callable[[], Any], columns: Sequence[str] | None) -> Pieces:
+    tables = function()
     if not isinstance(tables, Iterator | Sequence):
         raise TypeError(
             f"X is a function that returns a {type(tables).__name__}: it has to return an iterator of tables."
         )
+    yield from _numbered(tables)
+
+
+def _numbered(tables: Iterable[Any]) -> Pieces:
     yield from ((f"chunk {k}", table) for k, table in enumerate(tables))
 
 
-def _partitions(X: Any) -> Pieces:
-    yield from ((f"partition {k}", X.partitions[k].compute()) for k in range(X.npartitions))
-
-
-def _batches(X: Any) -> Pieces:
+def _batches(X: Any, columns: Sequence[str] | None) -> Pieces:
+    X = X if columns is None else X.select(columns)
     yield from _numbered(X.collect_batches(chunk_size=CHUNK_ROWS, maintain_order=True))
 
 
+def _partition(source: tuple[str, Any], columns: Sequence[str] | None) -> Pieces:
+    """Read a partition of a frame of Dask, or one that is computed."""
+    place, table = source
+    table = table if columns is None else table[list(columns)]
+    yield place, table.compute() if hasattr(table, "compute") else table
+
+
+def on_cluster(calls: Iterable[Call], n_jobs: int | None) -> Results:
+    """Yield the results of calls in their order, made where a cluster of Dask has the partitions, if there is one.
+
+    Dask makes a call again whose worker is lost.
+    """
+    client = cluster()
+    if client is None:
+        yield from in_processes(calls, n_jobs)
+        return
+    import dask
+
+    waiting: deque[Any] = deque()
+    for call in calls:
+        place, table = call.part.source
+        (partition,) = table.to_delayed()
+        without_table = replace(call, part=replace(call.part, source=None))
+        waiting.append(client.compute(dask.delayed(partial(_with_table, without_table, place), pure=False)(partition)))
+        if len(waiting) > 2 * len(client.ncores()):
+            yield waiting.popleft().result()
+    yield from (future.result() for future in waiting)
+
+
+def _with_table(call: Call, place: str, table: Any) -> tuple[Any, Part]:
+    return replace(call, part=replace(call.part, source=(place, table))).make()
+
+
+def cluster() -> Any:
+    """Return the client of a cluster of Dask, None where there is none."""
+    distributed = sys.modules.get("distributed")  # which a program imports to have one
+    try:
+        return None if distributed is None else distributed.default_client()
+    except ValueError:
+        return None
+
+
 def _of_dataset(dataset: Any) -> Chunks:
-    """Return the batches of a dataset of pyarrow."""
-    return Chunks(lambda columns: _arrow_batches(dataset, columns), dataset.schema.names)
+    """Return the batches of a dataset of pyarrow: its files are parts, or some row groups of each of a few."""
+    try:
+        fragments = list(dataset.get_fragments())
+    except ValueError:  # of a dataset with a filter
+        fragments = []
+    if not all(hasattr(fragment, "path") for fragment in fragments) or not fragments:  # in memory, or with a filter
+        return Chunks([("the dataset", dataset, None)], _arrow_batches, dataset.schema.names)
+    parts = [part for fragment in fragments for part in _row_groups(fragment, split=len(fragments) < MANY_PARTS)]
+    return Chunks([(*part, dataset.schema) for part in parts], _arrow_batches, dataset.schema.names)
 
 
-def _arrow_batches(dataset: Any, columns: Sequence[str] | None) -> Pieces:
+def _row_groups(fragment: Any, *, split: bool) -> Iterator[tuple[str, Any]]:
+    """Yield parts of a file with their names."""
+    path, make = fragment.path, fragment.format.make_fragment
+    if not split or not hasattr(fragment, "split_by_row_group"):
+        yield path, fragment
+        return
+    with read_errors(path):
+        groups = make(path, fragment.filesystem).row_groups
+    first_rows = np.cumsum([0, *(group.num_rows for group in groups)])[:-1]
+    of_part = first_rows // PART_ROWS
+    for k in np.unique(of_part):
+        chosen = np.flatnonzero(of_part == k).tolist()
+        if len(chosen) == len(groups):
+            yield path, fragment
+        else:
+            place = f"{path}, row groups {chosen[0]} to {chosen[-1]}"
+            yield place, make(path, fragment.filesystem, fragment.partition_expression, chosen)
+
+
+def _arrow_batches(source: tuple[str, Any, Any], columns: Sequence[str] | None) -> Pieces:
     import pyarrow as pa
 
+    place, data, schema = source
     options = {"columns": columns, "batch_size": CHUNK_ROWS, "batch_readahead": 1, "fragment_readahead": 1}
+    options |= {} if schema is None else {"schema": schema}
+    with read_errors(place):
+        for k, batch in enumerate(data.to_batches(**options)):
+            yield f"{place}, chunk {k}", pa.Table.from_batches([batch])
+
+
+@contextmanager
+def read_errors(place: str) -> Iterator[None]:
+    """Name the file in errors of pyarrow."""
+    import pyarrow as pa
+
     try:
-        parts = [(getattr(part, "path", ""), part, {"schema": dataset.schema}) for part in dataset.get_fragments()]
-    except ValueError:  # of a dataset with a filter
-        parts = [("", dataset, {})]
-    for path, part, schema in parts:
-        place = path or "the dataset"
-        try:
-            for k, batch in enumerate(part.to_batches(**options, **schema)):
-                yield f"{place}, chunk {k}", pa.Table.from_batches([batch])
-        except (OSError, pa.ArrowException) as error:
-            raise ValueError(f"{place} cannot be read: {error}") from None
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError(f"{place} cannot be read: {error}") from None
 
 
 def _files(path: str) -> Any:

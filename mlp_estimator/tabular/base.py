@@ -250,7 +250,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
         A row of weight 0 is not there.
         """
-        chunks, (y, sample_weight, groups) = read_chunks(X).take_out(y=y, sample_weight=sample_weight, groups=groups)
+        chunks = replace(read_chunks(X), n_jobs=self.n_jobs)
+        chunks, (y, sample_weight, groups) = chunks.take_out(y=y, sample_weight=sample_weight, groups=groups)
         validate_data(cast(Any, self), chunks.first().native, skip_check_array=True)
         y = read_targets("y", y, chunks.n_rows, as_labels=self._has_labels)
         row_numbers = np.arange(y.shape[0])

@@ -1,6 +1,8 @@
 """Sources of chunks: the same rows from each of them, in each pass, and errors that name the place."""
 
 import itertools
+import os
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -33,15 +35,16 @@ def small_chunks(monkeypatch):
 def files(folder, end=".parquet"):
     """Write the frame to three files, the first of which has most rows."""
     write = {".parquet": pa.parquet.write_table, ".csv": pa.csv.write_csv, ".arrow": pa.feather.write_feather}[end]
+    options = {"row_group_size": 5} if end == ".parquet" else {}
     for k, part in enumerate((FRAME[:15], FRAME[15:20], FRAME[20:])):
-        write(pa.Table.from_pandas(part, preserve_index=False), str(folder / f"part{k}{end}"))
+        write(pa.Table.from_pandas(part, preserve_index=False), str(folder / f"part{k}{end}"), **options)
     return folder
 
 
 def dask_frame(folder):
     dd = pytest.importorskip("dask.dataframe")
-    parts = [FRAME[:10], FRAME[:0], FRAME[10:]]
-    return dd.from_map(lambda k: parts[k], range(3), meta=FRAME[:0])
+    parts = [FRAME[:0], FRAME[:10], FRAME[10:10], FRAME[10:]]
+    return dd.from_map(lambda k: parts[k], range(4), meta=FRAME[:0])
 
 
 SOURCES = {
@@ -101,6 +104,43 @@ def test_some_of_the_rows(source, tmp_path):
     chunks = read_chunks(SOURCES[source](tmp_path)).where(chosen)
     assert rows(chunks)[2] == FRAME["label"][chosen].tolist()
     assert chunks.n_rows == chosen.sum()
+
+
+def size_and_values(part, *values):
+    """The numbers of a part, and its values of arrays, with the process that has read them."""
+    return [np.concatenate([np.empty(0), *(frame.columns[0].numbers() for frame in part)]), *values, os.getpid()]
+
+
+PARTS = {"pattern": 4, "dataset with a filter": 1, "files of CSV": 3, "frame of Dask": 4, "function": 1, "frame": 1}
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("some", [False, True], ids=["all rows", "some rows"])
+@pytest.mark.parametrize("source", PARTS)
+def test_parts_are_read_with_the_values_of_their_rows(source, some, n_jobs, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PART_ROWS", 6)
+    chosen = np.arange(N) % 3 != 1 if some else np.ones(N, bool)
+    chosen[10:15] = True  # no part is left without rows
+    chunks = replace(read_chunks(SOURCES[source](tmp_path)), n_jobs=n_jobs, n_read=N)
+    chunks = chunks.where(chosen) if some else chunks
+    numbers = np.arange(N)[chosen]
+    for _ in range(2):
+        parts = [(rows, of_part) for rows, of_part in chunks.each(size_and_values, numbers, None)]
+        assert len(parts) == PARTS[source]
+        for rows, (sizes, of_rows, nothing, process) in parts:
+            np.testing.assert_array_equal(of_rows, numbers[rows])
+            np.testing.assert_allclose(sizes, FRAME["size"][of_rows], atol=1e-12)
+            assert nothing is None
+            assert (process == os.getpid()) == (not chunks.side_by_side)
+        assert np.concatenate([of_rows for _, (_, of_rows, *_) in parts]).tolist() == numbers.tolist()
+
+
+def test_other_values_in_a_part_are_noticed(tmp_path):
+    chunks = replace(read_chunks(files(tmp_path, ".csv")), n_read=N)
+    list(chunks.each(size_and_values))
+    FRAME[15:20].assign(size=0.5).to_csv(tmp_path / "part1.csv", index=False)
+    with pytest.raises(ValueError, match="X has other values than in the pass before"):
+        list(chunks.each(size_and_values))
 
 
 def test_values_that_are_given_stay_as_they_are():

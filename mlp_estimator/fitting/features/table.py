@@ -5,15 +5,15 @@ All statistics come from all training rows; none but the means by category uses 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..chunks import CHUNK_ROWS, Chunks, located, read_chunks
+from ..chunks import CHUNK_ROWS, Chunks, Part, located, read_chunks
 from ..frames import ArrayColumn, Column, Frame
 from ..store import release
 from .blocks import CODES, KEY, NUMBERS, Feature, TableLayout
@@ -70,31 +70,18 @@ class Table(Features):
             If ``categorical`` has an entry that is no column, a column is of no kind, or of several in several chunks.
         """
         n_counted = float(n_rows if counts is None else counts.sum())
-        learners: list[Learner] = []
-        features: list[Feature] = []
-        names, start = None, 0
-        for frame in chunks:
-            with located(frame.place):
-                columns = frame.columns
-                if not learners:
-                    chosen, names = named_columns(frame, categorical), frame.names
-                    learners = [
-                        Learner(Category(column.name), is_chosen=True) if k in chosen else Learner()
-                        for k, column in enumerate(columns)
-                    ]
-                kinds = [
-                    learner.decide(column, start, counts) for learner, column in zip(learners, columns, strict=True)
-                ]
-                stop, n_numbers = start + frame.n_rows, sum([kind.n_numbers for kind in kinds])
-                resolution = resolution_for(n_counted, n_numbers, n_bins, max_categories)
-                for kind, column in zip(kinds, columns, strict=True):
-                    kind.learn(column, None if counts is None else counts[start:stop])
-                    if stop == n_rows:  # the last chunk: let go of what is no longer needed
-                        kind.finish(resolution)
-                        features += kind.features()
-                start = stop
+        resolve = partial(resolution_for, n_counted, n_bins, max_categories)
+        n_alone = n_rows if len(chunks.sources) == 1 else None
+        learned = Learned([])
+        for _, of_part in chunks.each(partial(Learned.of, categorical, resolve, n_alone), counts):
+            learned.merge(of_part)
+        kinds = [learner.known for learner in learned.learners]
+        for kind in kinds:
+            if not learned.is_finished:
+                kind.finish(resolve(kinds))
+        features = [feature for kind in kinds for feature in kind.features()]
         means = TargetMeans.of([feature.n_levels for feature in features if feature.block == CODES], n_targets)
-        return cls(names, kinds, dtype, means, left_out=chunks.left_out)
+        return cls(learned.names, kinds, dtype, means, left_out=chunks.left_out)
 
     @property
     def layout(self) -> TableLayout:
@@ -127,17 +114,36 @@ class Table(Features):
         The key of a row is its fold, counted from 1. ``places`` (n,) say where rows go if not in their order; then
         ``out`` is in a file.
         """
-        start, key = 0, self.layout.block(KEY)
-        for frame in chunks:
+        file, given = (None, out) if places is None else (out, None)
+        if chunks.side_by_side:
+            given = None  # in another process it would be another array
+        for rows, coded in chunks.each(partial(self._code_part, file), folds, places, given):
+            if coded is not None and not np.may_share_memory(coded, out):
+                out[rows] = coded
+
+    def _code_part(
+        self,
+        file: NDArray[Any] | None,
+        part: Part,
+        folds: NDArray[np.integer[Any]],
+        places: NDArray[Any] | None,
+        out: NDArray[Any] | None,
+    ) -> NDArray[Any] | None:
+        """Write a part of the rows to their places in a file, or return them, in ``out`` if it is given."""
+        start, of_chunks, key = 0, [], self.layout.block(KEY)
+        for frame in part:
             rows = slice(start, start + frame.n_rows)
             with located(frame.place):
-                coded = self.code(frame, out[rows] if places is None else None)
+                coded = self.code(frame, None if out is None else out[rows])
             if self.means.columns:
                 coded[:, key] = folds[rows, None] + 1
-            if places is not None:
-                out[places[rows]] = coded
-                release(out)
+            if file is not None:
+                file[cast(Any, places)[rows]] = coded
+                release(file)
+            elif out is None:
+                of_chunks.append(coded)
             start = rows.stop
+        return _together(of_chunks) if of_chunks else out
 
     def code(self, frame: Frame, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the rows as the bottom layers read them, in ``out`` if it is given: an array of zeros."""
@@ -240,15 +246,70 @@ def _together(parts: list[NDArray[Any]]) -> NDArray[Any]:
 
 
 @dataclass
+class Learned:
+    """What is learned of some rows: of their columns, the names of these, and where the rows begin."""
+
+    learners: list[Learner]
+    names: list[str] | None = None
+    place: str = ""
+    is_finished: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        categorical: Any,
+        resolve: Callable[[list[Kind]], Resolution],
+        n_rows: int | None,
+        part: Part,
+        counts: Counts,
+    ) -> Learned:
+        """Learn from the chunks of a part; one of ``n_rows`` rows is the whole table, and is finished."""
+        learned, start = cls([]), 0
+        for frame in part:
+            stop = start + frame.n_rows
+            of_rows = None if counts is None else counts[start:stop]
+            with located(frame.place):
+                columns = frame.columns
+                if not learned.learners:
+                    chosen = named_columns(frame, categorical)
+                    learned = cls([Learner(k in chosen) for k in range(len(columns))], frame.names, frame.place)
+                pairs = list(zip(learned.learners, columns, strict=True))
+                kinds = [learner.decide(column) for learner, column in pairs]
+                learned.is_finished = stop == n_rows
+                for learner, column in pairs:
+                    learner.learn(column, frame.n_rows, of_rows)
+                    if learned.is_finished:  # values are let go column by column
+                        learner.known.finish(resolve(kinds))
+            start = stop
+        return learned
+
+    def merge(self, other: Learned) -> None:
+        """Take over what was learned of later rows."""
+        if not self.learners:
+            vars(self).update(vars(other))
+            return
+        with located(other.place):
+            for learner, later in zip(self.learners, other.learners, strict=bool(other.learners)):
+                learner.merge(later)
+
+
+@dataclass
 class Learner:
-    """The kind of a column, as far as chunks have told it, or as users have chosen it."""
+    """The kind of a column, as far as chunks have told it, or a category where users have chosen it."""
 
-    kind: Kind | None = None
-    holds: frozenset[str] = frozenset()  # of all chunks so far
     is_chosen: bool = False
+    kind: Kind | None = None
+    holds: frozenset[str] = frozenset()
+    n_counted: float = 0.0  # how often the rows count
 
-    def decide(self, column: Column, start: int, counts: Counts) -> Kind:
-        """Return the kind, decided by a chunk that begins at row ``start``, or by earlier ones.
+    @property
+    def known(self) -> Kind:
+        """The kind, after the first chunk."""
+        assert self.kind is not None
+        return self.kind
+
+    def decide(self, column: Column) -> Kind:
+        """Return the kind, decided by a chunk, or by earlier ones.
 
         A column without a value is one of numbers, until a chunk has values.
 
@@ -257,21 +318,54 @@ class Learner:
         ValueError, TypeError
             If the column is of no kind, or if earlier chunks are of another kind.
         """
-        if self.kind is not None and self.is_chosen:
+        if self.is_chosen:
+            self.kind = self.kind or Category(column.name)
             return self.kind
-        before, holds = self.holds, column.holds()
-        self.holds = before | holds
+        holds = column.holds()
         if self.kind is None:
             self.kind = kind_of(column, holds)(column.name)
-        elif holds and not before and type(self.kind) is not kind_of(column, holds):  # until now without a value
-            self.kind, missing = kind_of(column, holds)(column.name), ArrayColumn(column.name, np.full(start, None))
-            self.kind.learn(missing, None if counts is None else counts[:start])
-        elif not self.kind.takes(self.holds):
-            raise ValueError(
-                f"Column {column.name!r} holds {' and '.join(sorted(holds))}, and {' and '.join(sorted(before))} in "
-                "the chunks before: make it of one type in all of them."
-            )
+        elif holds and not self.holds:
+            self.merge(Learner(False, kind_of(column, holds)(column.name), holds))
+        else:
+            self._require(holds, self.kind.takes(self.holds | holds))
+        self.holds |= holds
         return self.kind
+
+    def learn(self, column: Column, n_rows: int, counts: Counts) -> None:
+        """Learn a chunk of rows."""
+        self.known.learn(column, counts)
+        self.n_counted += n_rows if counts is None else float(counts.sum())
+
+    def merge(self, other: Learner) -> None:
+        """Take over what another object has learned of later rows.
+
+        Raises
+        ------
+        ValueError
+            If it is of another kind.
+        """
+        kind, later = self.known, other.known
+        if type(kind) is type(later):
+            self._require(other.holds, self.is_chosen or kind.takes(self.holds | other.holds))
+            kind.merge(later)
+        else:
+            self._require(other.holds, not (self.holds and other.holds))
+            first, without_value = (self, other) if self.holds else (other, self)
+            self.kind = first.known
+            if without_value.n_counted:  # one missing row that counts as often as all of them
+                missing = ArrayColumn(self.kind.name, np.array([None]))
+                self.kind.learn(missing, np.array([without_value.n_counted]))
+        self.holds |= other.holds
+        self.n_counted += other.n_counted
+
+    def _require(self, holds: frozenset[str], is_same_kind: bool) -> None:
+        """Raise an error if what a chunk holds is of another kind."""
+        if not is_same_kind:
+            before = " and ".join(sorted(self.holds))
+            raise ValueError(
+                f"Column {self.known.name!r} holds {' and '.join(sorted(holds))}, and {before} in the chunks before: "
+                "make it of one type in all of them."
+            )
 
 
 def kind_of(column: Column, holds: frozenset[str]) -> type[Kind]:
@@ -326,14 +420,14 @@ def named_columns(frame: Frame, chosen: Any) -> set[int]:
     return found
 
 
-def resolution_for(n_rows: float, n_numbers: int, n_bins: int | str, max_categories: int) -> Resolution:
+def resolution_for(n_rows: float, n_bins: int | str, max_categories: int, kinds: Sequence[Kind]) -> Resolution:
     """Return how finely columns are coded: fewer bins for many numbers, more for many rows.
 
     In a large table, a number with few distinct values has each of them as an edge.
     """
     if isinstance(n_bins, int):
         return Resolution(n_bins, n_bins, max_categories)
-    is_large = n_rows >= LARGE
+    is_large, n_numbers = n_rows >= LARGE, sum(kind.n_numbers for kind in kinds)
     most = (MAX_COLUMNS_LARGE if is_large else MAX_COLUMNS) // max(n_numbers, 1)
     n_bins = max(4, min(most, MAX_BINS, max(MIN_BINS, int(n_rows // ROWS_PER_BIN) if is_large else 0)))
     return Resolution(n_bins, MAX_BINS if is_large and n_bins >= MIN_BINS else n_bins, max_categories)

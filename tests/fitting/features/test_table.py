@@ -14,7 +14,8 @@ import pytest
 from mlp_estimator.engine.layers import Dense, uniform
 from mlp_estimator.engine.network import Network
 from mlp_estimator.engine.sweeps import outputs
-from mlp_estimator.fitting.chunks import read_chunks
+from mlp_estimator.fitting import chunks as chunks_module
+from mlp_estimator.fitting.chunks import Chunks, read_chunks
 from mlp_estimator.fitting.features import table as module
 from mlp_estimator.fitting.features.blocks import KEY
 from mlp_estimator.fitting.features.kinds import Category, Date, Number
@@ -156,7 +157,7 @@ def test_what_names_no_column_is_refused(chosen, message):
     ],
 )
 def test_many_numbers_have_few_bins_and_few_values_in_many_rows_many(n_rows, n_numbers, n_bins, expected):
-    resolution = resolution_for(n_rows, n_numbers, n_bins, 64)
+    resolution = resolution_for(n_rows, n_bins, 64, [Number("c")] * n_numbers)
     assert (resolution.n_bins, resolution.n_exact) == expected
 
 
@@ -343,6 +344,37 @@ def test_a_table_in_chunks_is_the_table_in_one_frame(name, weighted):
     assert [type(kind) for kind in apart.kinds] == [type(kind) for kind in together.kinds]
     np.testing.assert_array_equal(in_chunks, coded)
     assert pickle.dumps(apart) == pickle.dumps(together)
+
+
+def in_parts(X, n_rows):
+    """The table as parts of so many rows, each of which is read by itself."""
+    parts = [X[start : start + n_rows] for start in range(0, len(X), n_rows)]
+    return Chunks(
+        [(f"part {k}", part) for k, part in enumerate(parts)], chunks_module._partition, list(X.columns), len(X)
+    )
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("name", [name for name in IN_CHUNKS if name != "numbers, later than text"])
+def test_a_table_in_parts_is_the_table_in_one_frame(name, weighted, n_jobs):
+    values, n_rows = IN_CHUNKS[name]
+    X = pd.DataFrame({"c": pd.Series(values, dtype=object), "size": np.arange(6.0)})
+    counts = np.array([1.0, 2.0, 1.0, 1.0, 3.0, 1.0]) if weighted else None
+    folds = np.array([0, 1, 0, 1, 0, 1])
+    together, coded = coded_and_taught(X, counts=counts, folds=folds)
+    parts = replace(in_parts(X, n_rows), n_jobs=n_jobs)
+    apart = Table.learn(parts, 6, counts=counts, **OPTIONS)
+    np.testing.assert_array_equal(coded_by(apart, parts, 6, None, folds, counts), coded)
+    np.testing.assert_equal(list(map(vars, apart.kinds)), list(map(vars, together.kinds)))
+
+
+def test_parts_of_two_types_are_refused_by_name_and_place():
+    X = pd.DataFrame({"town": pd.Series(["Bonn", "Cork", 1, 2], dtype=object)})
+    with pytest.raises(ValueError, match="part 1: Column 'town' holds number, and text in the chunks before"):
+        Table.learn(in_parts(X, 2), 4, **OPTIONS)
+    table = Table.learn(in_parts(X, 2), 4, **(OPTIONS | {"categorical": ["town"]}))
+    assert table.categories[0].tolist() == [1, 2, "Bonn", "Cork"]
 
 
 def test_rows_are_coded_in_another_order():

@@ -58,7 +58,7 @@ class Number(Kind):
         self.n_missing += _total(values[~present], None if counts is None else counts[~present])
         if len(sample.values):
             self.low, self.high = min(self.low, sample.values.min()), max(self.high, sample.values.max())
-        self._chunks = Sample.limited([*self._chunks, sample])
+            self._chunks = Sample.limited([*self._chunks, sample])
 
     def merge(self, other: Self) -> None:
         """Take over what another object learned from other rows."""
