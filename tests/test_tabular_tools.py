@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
+import threading
 
 import joblib
 import numpy as np
@@ -18,7 +18,7 @@ from sklearn.metrics import log_loss, r2_score, roc_auc_score
 from sklearn.model_selection import HalvingGridSearchCV
 
 from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
-from mlp_estimator.fitting import chunks
+from mlp_estimator.fitting.features import table
 
 FAST = {"settings": [{"hidden_layer_sizes": (8,)}, {"hidden_layer_sizes": (4, 4)}], "n_folds": 2, "max_iter": 16}
 X_DIAB, Y_DIAB = (array[:200] for array in load_diabetes(return_X_y=True))
@@ -118,15 +118,71 @@ def test_a_cluster_trains_the_settings():
         np.testing.assert_array_equal(clone(model).fit(X_DIAB, Y_DIAB).predict(X_DIAB), expected)
 
 
-def partition(k):
-    """A part of a table on a cluster: one is empty, and in one a column has no value."""
+def town_rows(rows):
+    """Some rows of a table in which a number is missing in a third of the rows, and levels come and go."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(
         {"size": rng.normal(size=300), "age": rng.normal(size=300), "town": rng.choice(list("abc"), 300)}
     )
     frame["label"] = np.where(frame["size"] + (frame["town"] == "a") > 0, "yes", "no")
     frame.loc[100:199, "age"] = np.nan
-    return frame[[slice(0, 100), slice(0, 0), slice(100, 200), slice(200, 300)][k]]
+    return frame[rows]
+
+
+PARTITIONS = [
+    slice(0, 100),
+    slice(0, 0),
+    slice(100, 200),
+    slice(200, 300),
+]  # one is empty, one has a column of no value
+WHOLE = town_rows(slice(None))
+
+
+@pytest.mark.parametrize("in_file", [False, True], ids=["in memory", "in a file"])
+def test_a_frame_of_a_cluster_is_read_and_trained_there(in_file, tmp_path, monkeypatch):
+    distributed = pytest.importorskip("dask.distributed")
+    frames = pytest.importorskip("dask.dataframe")
+    options = {**FAST, "random_state": 0, "cache_dir": tmp_path} | ({"max_memory": 0} if in_file else {})
+    weight = np.tile([1.0, 0.0, 2.0], 100)
+    expected = TabularMLPClassifier(**options).fit(WHOLE, "label", weight).predict_proba(WHOLE)
+    X = frames.from_map(town_rows, PARTITIONS, meta=WHOLE[:0])
+    threads, decide = set(), table.Learner.decide
+    monkeypatch.setattr(
+        table.Learner, "decide", lambda self, column: (threads.add(threading.get_ident()), decide(self, column))[1]
+    )
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
+    )
+    with cluster, distributed.Client(cluster):
+        model = TabularMLPClassifier(**options).fit(X, "label", weight)
+        np.testing.assert_array_equal(model.predict_proba(X), expected)
+    assert threads
+    assert threading.get_ident() not in threads
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("in_file", [False, True], ids=["in memory", "in a file"])
+def test_processes_read_files_and_train_members(in_file, tmp_path):
+    folder, cache = tmp_path / "rows", tmp_path / "cache"
+    folder.mkdir()
+    cache.mkdir()
+    for k, rows in enumerate(PARTITIONS):
+        town_rows(rows).to_parquet(folder / f"{k}.parquet", index=False)
+    options = {**FAST, "random_state": 0, "cache_dir": cache} | ({"max_memory": 0} if in_file else {})
+    expected = TabularMLPClassifier(**options).fit(WHOLE, "label").predict_proba(WHOLE)
+    model = TabularMLPClassifier(**options, n_jobs=2).fit(folder, "label")
+    np.testing.assert_array_equal(model.predict_proba(folder), expected)
+    assert not list(cache.iterdir())
+
+
+def lossy_partition(k, counter, deadly):
+    """A partition that kills its worker at some of the times that it is asked for."""
+    if k == 2:
+        with counter.open("a") as file:
+            file.write("x")
+        if counter.stat().st_size in deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return town_rows(PARTITIONS[k])
 
 
 def survives(flags):
@@ -146,28 +202,19 @@ def survives(flags):
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are killed as on Linux")
 @pytest.mark.filterwarnings("ignore")  # of processes that are gone
-def test_a_fit_survives_the_loss_of_workers(tmp_path, monkeypatch):
+def test_a_fit_survives_the_loss_of_workers(tmp_path):
     distributed = pytest.importorskip("dask.distributed")
     frames = pytest.importorskip("dask.dataframe")
-    flags, cache = [tmp_path / "first", tmp_path / "second"], tmp_path / "cache"
+    flags, cache, counter = [tmp_path / "first", tmp_path / "second"], tmp_path / "cache", tmp_path / "counter"
     cache.mkdir()
     options = {**FAST, "random_state": 0, "max_memory": 0, "cache_dir": cache}
-    whole = pd.concat([partition(k) for k in range(4)])
-    expected = TabularMLPClassifier(**options, scoring=survives(flags)).fit(whole, "label").predict_proba(whole)
-    X, read, n_passes = frames.from_map(partition, range(4), meta=whole[:0]), chunks._partitions, itertools.count()
+    expected = TabularMLPClassifier(**options, scoring=survives(flags)).fit(WHOLE, "label").predict_proba(WHOLE)
+    # Asked for labels, for statistics (twice), and for coding (twice).
+    X = frames.from_map(lossy_partition, range(4), counter=counter, deadly=(2, 4), meta=WHOLE[:0])
     cluster = distributed.LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=":0")
-    with cluster, distributed.Client(cluster) as client, joblib.parallel_config("dask"):
-
-        def with_a_loss(table):
-            n = next(n_passes)
-            for k, part in enumerate(read(table)):
-                if k == 1 and n in (2, 3):  # statistics, coding
-                    os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
-                yield part
-
-        monkeypatch.setattr(chunks, "_partitions", with_a_loss)
+    with cluster, distributed.Client(cluster):
         model = TabularMLPClassifier(**options, scoring=survives(flags)).fit(X, "label")
-        assert next(n_passes) == 4  # labels, the first rows, statistics, coding
-        assert all(flag.exists() for flag in flags)
-    np.testing.assert_array_equal(model.predict_proba(whole), expected)
+    assert counter.stat().st_size == 5
+    assert all(flag.exists() for flag in flags)
+    np.testing.assert_array_equal(model.predict_proba(WHOLE), expected)
     assert not list(cache.iterdir())

@@ -164,10 +164,14 @@ class Chunks:
         self._compare(done)
 
     @property
+    def is_on_cluster(self) -> bool:
+        """Whether the workers of a cluster have the parts."""
+        return self.run is on_cluster and cluster() is not None
+
+    @property
     def side_by_side(self) -> bool:
         """Whether parts are read in other processes."""
-        is_on_cluster = self.run is on_cluster and cluster() is not None
-        return len(self.sources) > 1 and (is_on_cluster or effective_n_jobs(self.n_jobs) > 1)
+        return len(self.sources) > 1 and (self.is_on_cluster or effective_n_jobs(self.n_jobs) > 1)
 
     def _made(self, calls: Iterable[Call]) -> Results:
         """Return the results of a call for each part."""

@@ -30,7 +30,13 @@ class StoredRows(np.memmap):
 
 
 def _mapped(filename: str, dtype: str, shape: tuple[int, int]) -> StoredRows:
-    return StoredRows(filename, dtype, "r+", shape=shape)
+    try:
+        return StoredRows(filename, dtype, "r+", shape=shape)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"The coded table in {filename} is out of reach for a process of the fit: name a folder that all workers "
+            "share by cache_dir, or allow more memory by max_memory."
+        ) from None
 
 
 def release(rows: NDArray[Any]) -> None:

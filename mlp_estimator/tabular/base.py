@@ -14,6 +14,7 @@ from numbers import Real
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
+from joblib import parallel_config
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -193,6 +194,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         """Read the data; return the networks to train on them. Rows in a file are there until the stack ends."""
         begun, rng, dtype = time.perf_counter(), check_random_state(self.random_state), np.dtype(self.dtype)
         chunks, row_numbers, y, weight, groups = self._read_rows(X, y, sample_weight, groups)
+        if chunks.is_on_cluster:  # which trains, too
+            stack.enter_context(parallel_config("dask"))
         if self.verbose:
             chunks = replace(chunks, report=_Reading(len(row_numbers)))
         n_rows = len(row_numbers)

@@ -578,15 +578,15 @@ def test_pure_noise_in_a_category_has_no_score_and_intervals_hold(n_classes):
 
 @pytest.mark.parametrize(("at", "n_kept"), [((1, 0), 1), ((2, 0), 2), ((0, 1), 3), ((1, 1), 3)])
 def test_an_interrupt_keeps_what_settings_have_reached(at, n_kept, monkeypatch):
-    train_cycle, calls = folds.Folds.train_cycle, []
+    train_members, calls = folds.Folds.train_members, []
 
-    def interrupted(self, c, cycle, before):
+    def interrupted(self, c, cycle, some, before):
         if at in ((c, cycle), (0, 0)):
             raise KeyboardInterrupt
         calls.append((c, cycle))
-        return train_cycle(self, c, cycle, before)
+        return train_members(self, c, cycle, some, before)
 
-    monkeypatch.setattr(folds.Folds, "train_cycle", interrupted)
+    monkeypatch.setattr(folds.Folds, "train_members", interrupted)
     options = FAST | {"settings": [{"hidden_layer_sizes": (n,)} for n in (4, 5, 6)]}
     with pytest.warns(UserWarning, match=rf"Training interrupted by user. The fit keeps what {n_kept} setting"):
         model = TabularMLPRegressor(**options, random_state=0).fit(X_DIAB, Y_DIAB)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, cast
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.parallel import Parallel, delayed
@@ -165,22 +166,28 @@ class Folds:
     def train(self, trained: list[Trained], n_jobs: int | None, observer: Any = None) -> None:
         """Train all configurations cycle by cycle, and leave in ``trained`` what each has reached.
 
-        Those end that gain little, or have little weight in the mixture of all. In a cycle they are spread over
-        processes where ``n_jobs`` asks for it.
+        Those end that gain little, or have little weight in the mixture of all. In a cycle their members are spread
+        over processes where ``n_jobs`` asks for it.
         """
         going, least = list(range(len(self.configs))), self.preset.least_gain
         # Where classes are nearly certain a hundredth of the log-loss is chance: 1 in all rows is the least.
         is_log_loss = self.data.targets.has_labels and self.settings.scoring == "loss"
         least_sum = 1.0 / self.data.encoded.n_rows if is_log_loss and least > 0.0 else -math.inf
-        begun = time.perf_counter()
+        begun, n_processes = time.perf_counter(), effective_n_jobs(n_jobs)
         for cycle in range(N_CYCLES):
             if observer is not None:
                 observer.begin()
-            before = [trained[c] if cycle else None for c in going]
-            calls = (delayed(self.train_cycle)(c, cycle, one) for c, one in zip(going, before, strict=True))
-            results = Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls)
-            for c, one in zip(going, results, strict=True):
-                trained[c : c + 1] = [one]
+            before = dict(enumerate(trained)) if cycle else {}
+            stretches = {c: _stretches(len(self._members(c).left_out), n_processes) for c in going}
+            calls = (
+                delayed(self.train_members)(c, cycle, some, before[c].states[some] if cycle else None)
+                for c in going
+                for some in stretches[c]
+            )
+            results = iter(Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls))
+            for c in going:
+                members = [member for _ in stretches[c] for member in next(results)]
+                trained[c : c + 1] = [self._joined(c, before.get(c), members)]
                 if self.verbose:
                     print(self._progress(c, cycle, trained, time.perf_counter() - begun), flush=True)
             going = [c for c in going if trained[c].has_paused and trained[c].gains(least, least_sum)]
@@ -235,23 +242,50 @@ class Folds:
         expected: NDArray[np.float64] = attributes["oof_prediction_"].reshape(residuals.shape)
         return fitted, expected
 
-    def train_cycle(self, c: int, cycle: int, before: Trained | None) -> Trained:
-        """Train a configuration on all folds, side by side, to the end of a cycle."""
-        config, seeds = self.configs[c], self.seeds[c]
-        folds = _merged(self.folds, config.n_left_out)
-        members = Members(config, [fold.parts for fold in folds] or [()] * len(seeds))
-        jobs, ends = self._jobs(members, folds, seeds)
-        start = 0 if before is None else before.n_iter
+    def train_members(
+        self, c: int, cycle: int, some: slice, before: Sequence[FitState] | None
+    ) -> list[tuple[FitState, Array | None]]:
+        """Train some members of a configuration, side by side, to the end of a cycle.
+
+        Returns the state of each, and its raw output (n, K) for the rows in its fold, those of the first half first.
+        """
+        folds, seeds = self._folds(c), self.seeds[c]
+        jobs, ends = self._jobs(self._members(c), folds, seeds)
+        jobs = jobs[some]
         if before is not None:
-            if start >= ends[cycle]:  # of few epochs some cycles have none
-                return before
-            jobs = [replace(job, start=state) for job, state in zip(jobs, before.states, strict=True)]
+            if max(state.n_iter for state in before) >= ends[cycle]:  # of few epochs some cycles have none
+                return [(state, None) for state in before]
+            jobs = [replace(job, start=state) for job, state in zip(jobs, before, strict=True)]
         until = ends[cycle] if cycle < N_CYCLES - 1 else math.inf
         states = completed(fit_jobs([replace(job, until=until) for job in jobs]))
-        of_cycle = [(state.validation_scores or [])[start:] for state in states]
-        scores = [*(() if before is None else before.scores), _mean_best(of_cycle)]
-        raw = self._out_of_fold(config, jobs, folds, states) if folds else None
-        return Trained(members, states, raw, scores)
+        if not folds:
+            return [(state, None) for state in states]
+        return [
+            (state, self._out_of_fold(self.configs[c], job, fold, state))
+            for job, fold, state in zip(jobs, folds[some], states, strict=True)
+        ]
+
+    def _folds(self, c: int) -> Sequence[Fold]:
+        """Return the folds of the members of a configuration."""
+        return _merged(self.folds, self.configs[c].n_left_out)
+
+    def _members(self, c: int) -> Members:
+        return Members(self.configs[c], [fold.parts for fold in self._folds(c)] or [()] * len(self.seeds[c]))
+
+    def _joined(self, c: int, before: Trained | None, members: Sequence[tuple[FitState, Array | None]]) -> Trained:
+        """Return a configuration after a cycle, from what ``train_members`` returned of all members."""
+        states = [state for state, _ in members]
+        start = 0 if before is None else before.n_iter
+        if before is not None and max(state.n_iter for state in states) <= start:
+            return before
+        scores = _mean_best([(state.validation_scores or [])[start:] for state in states])
+        raw = None
+        if self.folds:
+            rows = self.rows
+            raw = np.empty((len(rows), self.data.targets.n_outputs), self.data.dtype)
+            for fold, (_, of_fold) in zip(self._folds(c), members, strict=True):
+                raw[np.searchsorted(rows, np.concatenate(fold.halves))] = of_fold
+        return Trained(self._members(c), states, raw, [*([] if before is None else before.scores), scores])
 
     def _jobs(self, members: Members, folds: Sequence[Fold], seeds: Sequence[int]) -> tuple[list[Job], list[int]]:
         """Return the jobs of a configuration, and the epochs that end a cycle."""
@@ -314,21 +348,17 @@ class Folds:
         members = Members(config, [left_out] * n_members(arrays))
         return Fitted(Coded(self.data.features), self.data.targets, [Networks(members, arrays)])
 
-    def _out_of_fold(
-        self, config: MemberConfig, jobs: Sequence[Job], folds: Sequence[Fold], states: Sequence[FitState]
-    ) -> Array:
-        """Return the raw output of ``rows`` (n, K), each by the member that has not seen it.
+    def _out_of_fold(self, config: MemberConfig, job: Job, fold: Fold, state: FitState) -> Array:
+        """Return the raw output (n, K) of the member for the rows of its fold, half by half.
 
         The parameters for a half of a fold are those that the other half keeps, or where that has none, those of the
         member.
         """
-        watched = self.rows
-        raw = np.zeros((len(watched), self.data.targets.n_outputs), self.data.dtype)
-        for job, fold, state in zip(jobs, folds, states, strict=True):
-            for rows, theta in zip(fold.halves, state.of_parts[::-1], strict=True):
-                params = job.network.layout.views(state.theta if theta is None else theta)
-                of_rows = outputs_of(job.network, params, self.data.X, identity_link, rows)[0]
-                raw[np.searchsorted(watched, rows)] = of_rows
+        raws = []
+        for rows, theta in zip(fold.halves, state.of_parts[::-1], strict=True):
+            params = job.network.layout.views(state.theta if theta is None else theta)
+            raws.append(outputs_of(job.network, params, self.data.X, identity_link, rows)[0])
+        raw = np.concatenate(raws)
         if not np.isfinite(raw).all():
             raise ValueError(
                 "The out-of-fold predictions are not finite, because training diverged: lower learning_rate_init, "
@@ -524,6 +554,12 @@ def _passes(max_iter: int, steps_per_pass: int, max_steps: int) -> tuple[int | F
         return of_epoch, min(max_iter, -(-min(n_passes, max_steps // steps_per_pass) // of_epoch))
     n_parts = min(-(-MANY_EPOCHS * steps_per_pass // max_steps), steps_per_pass)
     return Fraction(1, n_parts), min(max_iter, round(n_parts * max_steps / steps_per_pass))
+
+
+def _stretches(n: int, n_parts: int) -> list[slice]:
+    """Return n things in at most ``n_parts`` stretches of about equal length."""
+    n_parts = min(n, n_parts)
+    return [slice(k * n // n_parts, (k + 1) * n // n_parts) for k in range(n_parts)]
 
 
 def _mean_best(scores: Sequence[Sequence[float]]) -> float:

@@ -200,7 +200,7 @@ def jobs_of(plan, monkeypatch):
     monkeypatch.setattr(module, "fit_jobs", capture)
     for c in range(len(plan.configs)):
         with pytest.raises(KeyboardInterrupt):
-            plan.train_cycle(c, 0, None)
+            plan.train_members(c, 0, slice(None), None)
     return captured
 
 
@@ -467,9 +467,9 @@ def test_predictions_that_are_not_finite_are_an_error():
     plan = plan_of(TabularMLPRegressor(**SMALL))
     jobs, _ = plan._jobs(members_of(plan, plan.configs[0]), plan.folds, plan.seeds[0])
     theta = np.full((1, jobs[0].network.layout.size), np.inf, np.float32)
-    states = [FitState(jobs[0].network, None, theta, of_parts=[None, None])] * 3
+    state = FitState(jobs[0].network, None, theta, of_parts=[None, None])
     with pytest.raises(ValueError, match="out-of-fold predictions are not finite, because training diverged: lower"):
-        plan._out_of_fold(plan.configs[0], jobs, plan.folds, states)
+        plan._out_of_fold(plan.configs[0], jobs[0], plan.folds[0], state)
 
 
 # Cycles.
@@ -526,14 +526,17 @@ class Cycles:
 
     def __init__(self, monkeypatch, scores, raws=None):
         self.calls, self.scores, self.raws = [], scores, raws
-        monkeypatch.setattr(module.Folds, "train_cycle", lambda *arguments: self.train_cycle(*arguments))
+        monkeypatch.setattr(module.Folds, "train_members", lambda *arguments: self.train_members(*arguments))
 
-    def train_cycle(self, plan, c, cycle, before):
+    def train_members(self, plan, c, cycle, some, before):
         self.calls.append((c, cycle))
         assert (before is None) == (cycle == 0)
-        config, raw = plan.configs[c], plan.data.encoded.Y if self.raws is None else self.raws[c]
-        states = states_of(plan, config, has_paused=cycle < 3)
-        return Trained(members_of(plan, config), states, raw, self.scores[c][: cycle + 1])
+        raw = plan.data.encoded.Y if self.raws is None else self.raws[c]
+        states = states_of(plan, plan.configs[c], has_paused=cycle < 3)
+        for state in states:
+            state.n_iter, state.validation_scores = cycle + 1, self.scores[c][: cycle + 1]
+        raws = [raw[np.concatenate(fold.halves)] for fold in plan.folds] or [None] * len(states)
+        return list(zip(states, raws, strict=True))[some]
 
 
 @pytest.mark.parametrize(
