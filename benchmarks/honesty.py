@@ -5,7 +5,7 @@
 
 For each design: the mean of `oof_score_` minus the score of new rows, the coverage of intervals or sets for 0.9, and of
 classes the log-loss of new rows minus that of the frequencies in training. The difference of the scores has its
-standard error over seeds. Eight designs are pure noise, four have a signal. ``--real`` adds the tables of
+standard error over seeds. Ten designs are pure noise, four have a signal. ``--real`` adds the tables of
 ``tabular.py``, 80/20, at most 5000 training rows. ``--picture`` draws it, with the reliability of the probabilities.
 """
 
@@ -63,6 +63,15 @@ def three_classes(rng, X):
     return (1.5 * score + rng.gumbel(size=score.shape)).argmax(axis=1)
 
 
+def of_groups(rng, n):
+    return {"groups": rng.integers(0, 40, n)}
+
+
+def of_weights(rng, n):
+    return {"sample_weight": np.exp(rng.normal(size=n))}
+
+
+# Columns, targets, and what else a fit gets.
 DESIGNS = {
     "noise: category of 10 levels": (lambda rng, n: categories(rng, n, 10), noise),
     "noise: category of 64 levels": (lambda rng, n: categories(rng, n, 64), noise),
@@ -70,6 +79,8 @@ DESIGNS = {
     "noise: ten categories": (lambda rng, n: categories(rng, n, *[10] * 10), noise),
     "noise: numbers": (lambda rng, n: numbers(rng, n, 8), noise),
     "noise: both": (both, noise),
+    "noise: both with groups": (both, noise, of_groups),
+    "noise: both with weights": (both, noise, of_weights),
     "noise: both for two classes": (both, classes(2)),
     "noise: both for three classes": (both, classes(3)),
     "smooth": (lambda rng, n: numbers(rng, n, 5), smooth),
@@ -79,10 +90,10 @@ DESIGNS = {
 }
 
 
-def outcome(X, y, X_new, y_new, seed):
+def outcome(X, y, X_new, y_new, seed, **options):
     """Return what a fit says and what new rows show."""
     regression = np.asarray(y).dtype.kind == "f"
-    model = (TabularMLPRegressor if regression else TabularMLPClassifier)(random_state=seed).fit(X, y)
+    model = (TabularMLPRegressor if regression else TabularMLPClassifier)(random_state=seed).fit(X, y, **options)
     found = {"oof": model.oof_score_, "new": model.score(X_new, y_new)}
     if regression:
         low, high = model.predict_interval(X_new)
@@ -100,14 +111,15 @@ def outcome(X, y, X_new, y_new, seed):
 
 def simulated(name, n_seeds):
     """Return the outcomes of a design over seeds."""
-    make_X, make_y = DESIGNS[name]
+    make_X, make_y, *others = DESIGNS[name]
     outcomes = []
     for seed in range(n_seeds):
         rng = np.random.default_rng(seed)
         X = make_X(rng, N_TRAINING + N_NEW)
         y = np.asarray(make_y(rng, X))
+        options = others[0](rng, N_TRAINING) if others else {}
         new = slice(N_TRAINING, None)
-        outcomes.append(outcome(X[:N_TRAINING], y[:N_TRAINING], X[new], y[new], seed))
+        outcomes.append(outcome(X[:N_TRAINING], y[:N_TRAINING], X[new], y[new], seed, **options))
     return outcomes
 
 

@@ -92,6 +92,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     _sample: RowSample
     _importances: tuple[NDArray[np.float64], NDArray[np.float64]]
     _codes: NDArray[np.int32]
+    _n_cycles: list[int]  # that each setting was trained
     _has_labels: ClassVar[bool]
 
     @abstractmethod
@@ -182,16 +183,85 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                 coded = plan.data.X[plan.rows] if held_out is None else held_out.data.X
                 codes = cast(Table, plan.data.features).codes(coded)
                 attributes |= {"_codes": codes} | ({} if interrupted else self._learn_spread(plan, attributes))
-            attributes["_sample"] = plan.sample()
-            for name in (*OUT_OF_FOLD, "_importances"):
-                vars(self).pop(name, None)
-            vars(self).update(attributes)
+            self._assign({**attributes, "_sample": plan.sample()})
         return self
 
+    @with_hints
+    def refit(self, X: TableLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Train the settings of the last fit again, on all of these rows.
+
+        After a fit with `X_val`, the rows of the validation set can be used, too. Each setting trains as many cycles as
+        in the last fit, and settings, temperature and number of members stay. No row is held out: there are no
+        out-of-fold predictions, intervals, sets and importances.
+
+        Parameters
+        ----------
+        X : {DataFrame, array-like, path, dataset, callable} of shape (n_samples, n_features)
+            The table, as for `fit`.
+
+        y : str or array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets, or the name of their column in `X`.
+
+        sample_weight : str or array-like of shape (n_samples,), default=None
+            Weights of the samples, or the name of their column.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As by `fit`, or if the last fit was by an earlier version. The fitted estimator does not change then.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlp_estimator import TabularMLPRegressor
+        >>> X = np.linspace(0, 1, 60)[:, None]
+        >>> y = 3 * X.ravel()
+        >>> model = TabularMLPRegressor(preset="fast", random_state=0)
+        >>> model = model.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2]).refit(X, y)
+        >>> bool(abs(model.predict(X) - y).max() < 0.2)
+        True
+        """
+        check_is_fitted(self, "_fitted")
+        if not hasattr(self, "_n_cycles"):
+            raise ValueError(
+                "This estimator was saved by version 0.2, without the length of its training: fit it again."
+            )
+        before = self._fitted
+        with restored_on_error(vars(self)), ExitStack() as stack:
+            plan = self._plan(X, y, sample_weight, None, (None, None, None), stack, self._n_cycles)
+            trained: list[Trained] = []
+            plan.train(trained, self.n_jobs)
+            fitted, _ = plan.join(trained)
+            constant = plan.data.targets.constant(plan.data.encoded)
+            fitted = replace(fitted, mixture=before.mixture, temperature=before.temperature, constant=constant)
+            self._assign({**self._attributes_of(fitted, trained), "_sample": plan.sample()})
+        return self
+
+    def _assign(self, attributes: dict[str, Any]) -> None:
+        """Set the fitted attributes, and leave nothing of an earlier fit."""
+        for name in (*OUT_OF_FOLD, "_importances"):
+            vars(self).pop(name, None)
+        vars(self).update(attributes)
+
     def _plan(
-        self, X: Any, y: Any, sample_weight: Any, groups: Any, validation: tuple[Any, Any, Any], stack: ExitStack
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        validation: tuple[Any, Any, Any],
+        stack: ExitStack,
+        n_cycles: list[int] | None = None,
     ) -> Folds:
-        """Read the data; return the networks to train on them. Rows in a file are there until the stack ends."""
+        """Read the data; return the networks to train on them. Rows in a file are there until the stack ends.
+
+        With numbers of cycles, the settings of the last fit are trained as long on all rows.
+        """
         begun, rng, dtype = time.perf_counter(), check_random_state(self.random_state), np.dtype(self.dtype)
         chunks, row_numbers, y, weight, groups = self._read_rows(X, y, sample_weight, groups)
         if chunks.is_on_cluster:  # which trains, too
@@ -200,15 +270,16 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             chunks = replace(chunks, report=_Reading(len(row_numbers)))
         n_rows = len(row_numbers)
         preset = PRESETS[self.preset].for_table(n_rows, has_labels=self._has_labels)
-        configs = self._configs(preset)
+        configs = self._configs(preset) if n_cycles is None else self.settings_
         settings = self._engine_settings(len(configs) + (not self._has_labels))  # and what else is learned
         validated = check_validation_set(settings, *validation)
+        has_folds = not validated and n_cycles is None
         targets = self._learn_targets(settings, y, weight)
         Y = targets.encode(y, dtype)
         encoded = Encoded(Y, targets.weigh(Y, weight), weight)
-        n_members: Callable[[int], int] = (lambda n: 0) if validated else preset.n_members
+        n_members: Callable[[int], int] = preset.n_members if has_folds else (lambda n: 0)
         folds = make_folds(targets.strata(Y), n_rows, self.n_folds, groups, rng, n_members)
-        if len(folds) == 1 and not validated and n_rows > 1:
+        if len(folds) == 1 and has_folds and n_rows > 1:
             warnings.warn(ONE_GROUP, UserWarning, stacklevel=6)
         table = Table.learn(
             chunks,
@@ -236,7 +307,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         data = FitData(coded, table, targets, encoded, dtype, source, self._predicting)
         if validated:
             data.held_out = self._read_held_out(data, table, *validation)
-        n_seeds = preset.n_members(self.n_folds if validated else len(folds))
+        n_seeds = preset.n_members(len(folds) if has_folds else self.n_folds)
         seeds = draw_seeds(rng, (len(configs) + 1, n_seeds))
         watched = [] if len(folds) == 1 else folds[: n_members(len(folds))]
         seconds = time.perf_counter() - begun
@@ -244,7 +315,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         settings = replace(settings, max_time=settings.max_time * max(0.0, 1.0 - seconds / (self.max_time or np.inf)))
         if self.verbose:
             print(f"{n_rows:,} rows of {len(table.kinds)} columns read and coded in {seconds:.1f} s")
-        return Folds(settings, data, configs, watched, seeds, self.batch_size, row_numbers, preset, bool(self.verbose))
+        n_cycles = n_cycles or [N_CYCLES] * len(configs)
+        return Folds(
+            settings, data, configs, n_cycles, watched, seeds, self.batch_size, row_numbers, preset, bool(self.verbose)
+        )
 
     def _read_rows(
         self, X: Any, y: Any, sample_weight: Any, groups: Any
@@ -285,6 +359,11 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     def _attributes(self, plan: Folds, trained: list[Trained]) -> dict[str, Any]:
         """Return the fitted attributes."""
         fitted, out_of_fold = plan.join(trained)
+        return {**self._attributes_of(fitted, trained), **out_of_fold}
+
+    @staticmethod
+    def _attributes_of(fitted: Fitted, trained: list[Trained]) -> dict[str, Any]:
+        """Return the attributes that tell of networks and their training."""
         return {
             **fitted.targets.attributes(),
             "categories_": cast(Table, fitted.features).categories,
@@ -292,8 +371,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             "mixture_weights_": fitted.mixture,
             "validation_scores_": [one.curves for one in trained],
             "n_iter_": max(one.n_iter for one in trained),
+            "_n_cycles": [one.n_cycles for one in trained],
             "_fitted": fitted,
-            **out_of_fold,
         }
 
     def _learn_spread(self, plan: Folds, attributes: dict[str, Any]) -> dict[str, Any]:

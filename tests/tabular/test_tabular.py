@@ -17,6 +17,7 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from test_check_estimator import run_check
@@ -629,6 +630,58 @@ def test_a_validation_set_replaces_the_folds():
     np.testing.assert_array_equal(by_name.predict(frame), model.predict(X_DIAB))
     with pytest.raises(ValueError, match="needs both X_val and y_val"):
         model.fit(X_DIAB, Y_DIAB, X_val=X_DIAB)
+
+
+@pytest.mark.parametrize("validated", [True, False], ids=["validation set", "folds"])
+def test_a_refit_trains_the_settings_as_long_on_all_rows(validated, monkeypatch):
+    frame = pd.DataFrame(X_DIAB).add_prefix("f").assign(y=Y_DIAB)
+    validation = {"X_val": frame[300:]} if validated else {}
+    options = FAST | {"settings": [{"hidden_layer_sizes": (8,)}, {"hidden_layer_sizes": (4,)}], "max_iter": 40}
+    model = TabularMLPRegressor(**options, random_state=0)
+    gains = iter([True, False, *[True] * 9])  # the second setting ends after its first cycle
+    monkeypatch.setattr(folds.Trained, "gains", lambda self, *least: next(gains))
+    model.fit(frame[:300], "y", **validation)
+    monkeypatch.undo()
+    cycles, before = list(model._n_cycles), pickle.loads(pickle.dumps(model))
+    assert cycles[1] == 1 < cycles[0]
+    seen, train_members = [], folds.Folds.train_members
+    monkeypatch.setattr(
+        folds.Folds,
+        "train_members",
+        lambda self, c, cycle, *rest: (
+            seen.append((c, cycle, self.data.rows.n_rows)),
+            train_members(self, c, cycle, *rest),
+        )[1],
+    )
+    assert model.refit(frame, "y") is model
+    monkeypatch.undo()
+    assert seen == [(c, k, 442) for k in range(4) for c in range(2) if k < cycles[c]]
+    assert model._n_cycles == cycles
+    assert len(model._fitted.groups) == 2
+    np.testing.assert_array_equal(model.mixture_weights_, before.mixture_weights_)
+    assert model.settings_ == before.settings_
+    assert model._fitted.temperature == before._fitted.temperature
+    # Each member has seen all rows, those of the validation set among them.
+    assert model.score(frame[300:], "y") > before.score(frame[300:], "y")
+    assert not {"oof_score_", "_residuals", "_spread", "_codes"} & vars(model).keys()
+    with pytest.raises(ValueError, match="Intervals and sets need predictions of rows that members have not seen"):
+        model.predict_interval(frame)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(frame), model.predict(frame))
+    again = model.predict(frame)
+    np.testing.assert_array_equal(model.refit(frame, "y").predict(frame), again)
+
+
+def test_a_refit_that_fails_leaves_the_estimator_as_it_was():
+    model = TabularMLPRegressor(**FAST, random_state=0)
+    with pytest.raises(NotFittedError):
+        model.refit(X_DIAB, Y_DIAB)
+    before = dict(vars(model.fit(X_DIAB[:90], Y_DIAB[:90])))
+    with pytest.raises(ValueError, match="NaN"):
+        model.refit(X_DIAB, np.where(Y_DIAB > 300, np.nan, Y_DIAB))
+    assert vars(model) == before
+    del model._n_cycles
+    with pytest.raises(ValueError, match=r"saved by version 0\.2, without the length of its training: fit it again"):
+        model.refit(X_DIAB, Y_DIAB)
 
 
 def test_a_fit_leaves_nothing_of_an_earlier_one():

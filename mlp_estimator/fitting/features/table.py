@@ -117,11 +117,11 @@ class Table(Features):
         file, given = (None, out) if places is None else (out, None)
         if chunks.side_by_side:
             given = None  # in another process it would be another array
-        for rows, coded in chunks.each(partial(self._code_part, file), folds, places, given):
+        for rows, coded in chunks.each(partial(self.code_part, file), folds, places, given):
             if coded is not None and not np.may_share_memory(coded, out):
                 out[rows] = coded
 
-    def _code_part(
+    def code_part(
         self,
         file: NDArray[Any] | None,
         part: Part,

@@ -101,6 +101,7 @@ class Trained:
     states: list[FitState]
     raw: Array | None  # out-of-fold raw output (n, K) of the rows in folds, None without folds
     scores: list[float]  # of each cycle: the mean over members of their best scores within it
+    n_cycles: int = 0  # those without an epoch, too
 
     @property
     def config(self) -> MemberConfig:
@@ -140,13 +141,15 @@ class Folds:
     """Members of each configuration: one per fold, or on all rows where there are no folds.
 
     ``data.X`` is coded; ``data.features`` is the table that codes further rows. ``row_numbers`` are the places of its
-    rows in X. ``folds`` are those that members predict; together they may have fewer rows than the table. ``seeds`` are
-    (n_configs + 1, n_members), the last ones for what else is learned.
+    rows in X. ``n_cycles`` are the most that each configuration trains. ``folds`` are those that members predict;
+    together they may have fewer rows than the table. ``seeds`` are (n_configs + 1, n_members), the last ones for what
+    else is learned.
     """
 
     settings: Settings
     data: FitData
     configs: Sequence[MemberConfig]
+    n_cycles: Sequence[int]
     folds: Sequence[Fold]
     seeds: Sequence[Sequence[int]]
     batch_size: int | str
@@ -187,10 +190,11 @@ class Folds:
             results = iter(Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls))
             for c in going:
                 members = [member for _ in stretches[c] for member in next(results)]
-                trained[c : c + 1] = [self._joined(c, before.get(c), members)]
+                trained[c : c + 1] = [replace(self._joined(c, before.get(c), members), n_cycles=cycle + 1)]
                 if self.verbose:
                     print(self._progress(c, cycle, trained, time.perf_counter() - begun), flush=True)
-            going = [c for c in going if trained[c].has_paused and trained[c].gains(least, least_sum)]
+            going = [c for c in going if cycle + 1 < self.n_cycles[c] and trained[c].has_paused]
+            going = [c for c in going if trained[c].gains(least, least_sum)]
             if cycle in (1, 2) and self.folds:
                 weights = self.out_of_fold(trained).fit()[0]
                 going = [c for c in going if weights[c] >= self.preset.least_weight]
@@ -232,6 +236,7 @@ class Folds:
             settings=replace(self.settings, scoring="loss"),
             data=data,
             configs=[SPREAD],
+            n_cycles=[N_CYCLES],
             folds=[fold.among(rows) for fold in self.folds],
             seeds=self.seeds[-1:],
             verbose=False,
