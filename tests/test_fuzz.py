@@ -694,6 +694,15 @@ def without_ignored_rows(columns, y, weight):
     return {name: [values[k] for k in rows] for name, values in columns.items()}, y[rows], weight[rows]
 
 
+def has_value(values, weight):
+    """Whether a column has a value in rows that count."""
+    try:
+        counts = np.ones(len(values)) if weight is None else np.asarray(weight, float).ravel()
+    except (TypeError, ValueError):  # what fit refuses
+        counts = np.ones(len(values))
+    return any(value is not None and count for value, count in zip(values, counts, strict=False))
+
+
 def run_changes(kind, n, y, weight, columns, chosen, container, container_again, changes):
     """Fit a table, perhaps again in another container, and predict it after each change, in two containers."""
     kinds = {f"c{k}": column.kind for k, column in enumerate(columns)}
@@ -703,7 +712,7 @@ def run_changes(kind, n, y, weight, columns, chosen, container, container_again,
     y, weight = y.make(), None if weight is None else weight.make()
     kept, *of_rows = without_ignored_rows(columns, y, weight)
     for name, values in columns.items():
-        if not any(value is not None for value in kept[name]):
+        if not has_value(values, weight):
             kinds[name] = "mixed" if any(value is not None for value in values) else "missing"
     uncertain = not set(kinds.values()).isdisjoint(UNCERTAIN)
     model = kind(**KINDS[kind][1], random_state=0, categorical_features=chosen)
