@@ -178,6 +178,7 @@ class Size:
     share: float = 1.0  # of the folds, as that of a preset
     portfolio: tuple[Mapping[str, Any], ...] = PORTFOLIO
     batch_size: int = 128
+    label_batch_size: int | None = None  # that of classes and label indicators, where it is another one
     max_steps: int = 6000  # of a run
 
 
@@ -185,12 +186,15 @@ LARGE_PORTFOLIO = (PORTFOLIO[0], {**PORTFOLIO[1], "weight_decay": 0.2})
 """Without the setting for smooth targets."""
 
 SIZES = (
-    Size(250_000, 1 / 4, LARGE_PORTFOLIO, 1024, 6000),
+    Size(250_000, 1 / 4, LARGE_PORTFOLIO, 1024),
     Size(60_000, 1 / 4, LARGE_PORTFOLIO, 256),
     Size(LARGE, 1 / 2, LARGE_PORTFOLIO, 256),
-    Size(0),
+    Size(2_500),
+    Size(1_250, label_batch_size=64),
+    Size(0, label_batch_size=32),
 )
-"""The more rows, the fewer networks, and the larger batches."""
+"""The more rows, the fewer networks, and the larger batches. Small batches of labels are more accurate in less time;
+functions without noise suffer from them."""
 
 WIDE: Mapping[str, Any] = {"hidden_layer_sizes": (256, 256), "n_left_out": 2}
 
@@ -213,6 +217,7 @@ class Preset:
         size = next(size for size in SIZES if n_rows >= size.n_rows)
         portfolio = size.portfolio if self.portfolio is PORTFOLIO else self.portfolio
         if has_labels:
+            size = replace(size, batch_size=size.label_batch_size or size.batch_size)
             portfolio = tuple(SMOOTH_LABELS if entry is SMOOTH else entry for entry in portfolio)
         return replace(self, share=self.share * size.share, portfolio=portfolio, size=size)
 

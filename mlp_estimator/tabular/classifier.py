@@ -68,7 +68,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         Peak of the learning rate in each cycle.
 
     batch_size : int or 'auto', default='auto'
-        Number of samples per minibatch; 'auto' is 128, and 256 from 10,000 rows on.
+        Number of samples per minibatch; 'auto' is 32 below 1,250 rows, 64 below 2,500, 128 below 10,000, 256 below
+        250,000, and 1024 from there on.
 
     max_iter : int or 'auto', default='auto'
         Maximum number of epochs; 'auto' is that of each setting. An epoch of a small table is several passes over its

@@ -77,7 +77,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         Peak of the learning rate in each cycle.
 
     batch_size : int or 'auto', default='auto'
-        Number of samples per minibatch; 'auto' is 128, and 256 from 10,000 rows on.
+        Number of samples per minibatch; 'auto' is 128, 256 from 10,000 rows on, and 1024 from 250,000 rows on.
 
     max_iter : int or 'auto', default='auto'
         Maximum number of epochs; 'auto' is that of each setting. An epoch of a small table is several passes over its

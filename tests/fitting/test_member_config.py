@@ -183,6 +183,17 @@ def test_labels_have_fewer_layers_and_epochs_for_smooth_targets(preset):
     assert labels == [*numbers[:2], replace(numbers[2], hidden_layer_sizes=(128, 128), max_iter=64), *numbers[3:]]
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    ("n_rows", "batches"),
+    [(10, (128, 32)), (1_249, (128, 32)), (1_250, (128, 64)), (2_499, (128, 64)), (2_500, (128, 128)),
+     (10_000, (256, 256)), (250_000, (1024, 1024))],
+)  # fmt: skip
+def test_small_tables_have_small_batches_of_labels(preset, n_rows, batches):
+    sizes = [PRESETS[preset].for_table(n_rows, has_labels=has_labels).size for has_labels in (False, True)]
+    assert tuple(size.batch_size for size in sizes) == batches
+
+
 @pytest.mark.parametrize(
     ("preset", "n_rows", "n_members"),
     [("default", 9_999, 8), ("default", 10_000, 4), ("default", 60_000, 2), ("fast", 9_999, 4), ("fast", 10_000, 2),
