@@ -99,4 +99,9 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 def limited_threads(network: Network, batch_size: int) -> LimitedThreads:
     """Return a context that limits BLAS threads to a suitable number for sweeps over batches of this size."""
     small = 2 * network.n_multiplications * batch_size < MIN_FLOP_FOR_THREADS
-    return LimitedThreads([OTHER_LIMIT, NUMPY_LIMIT] if small else [OTHER_LIMIT])
+    return one_thread() if small else LimitedThreads([OTHER_LIMIT])
+
+
+def one_thread() -> LimitedThreads:
+    """Return a context in which BLAS has one thread: sums have the same bits in any process then."""
+    return LimitedThreads([OTHER_LIMIT, NUMPY_LIMIT])

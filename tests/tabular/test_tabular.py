@@ -21,6 +21,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from test_check_estimator import run_check
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.engine import batches
@@ -732,6 +733,23 @@ def test_same_seed_same_bits_also_over_processes_and_through_pickles():
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), expected)
     with joblib.parallel_config("threading", n_jobs=2):
         np.testing.assert_array_equal(clone(model).fit(X, y).predict(X), expected)
+
+
+def test_a_fit_uses_one_core_and_n_jobs_more():
+    # Two threads add up large products in another order.
+    X, y = np.tile(X_DIAB, (6, 1)), np.tile(Y_DIAB, 6)
+    options = {"settings": [{"hidden_layer_sizes": (128, 128)}], "n_folds": 2, "max_iter": 1, "batch_size": 1024}
+    seen = set()
+
+    def score(model, X, y):
+        seen.update(library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas")
+        return model.score(X, y)
+
+    with threadpool_limits(2, "blas"):
+        TabularMLPRegressor(**options, scoring=score).fit(X, y)
+        models = [TabularMLPRegressor(**options, random_state=0, n_jobs=n).fit(X, y) for n in (None, 2)]
+    assert seen == {1}
+    np.testing.assert_array_equal(*(model.predict(X) for model in models))
 
 
 def test_searches_and_cross_validation():

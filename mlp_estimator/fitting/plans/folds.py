@@ -33,6 +33,7 @@ from ..member_config import SPREAD, MemberConfig, Members, Preset, network_of
 from ..settings import Settings
 from ..state import FitState
 from ..targets import Encoded, Numbers, Targets
+from ..threads import one_thread
 
 MIN_STEPS = 1500  # of a run with the default number of epochs
 MIN_EPOCHS, MANY_EPOCHS = 2**N_CYCLES, 24  # the latter where an epoch is a part of a pass
@@ -262,13 +263,14 @@ class Folds:
                 return [(state, None) for state in before]
             jobs = [replace(job, start=state) for job, state in zip(jobs, before, strict=True)]
         until = ends[cycle] if cycle < N_CYCLES - 1 else math.inf
-        states = completed(fit_jobs([replace(job, until=until) for job in jobs]))
-        if not folds:
-            return [(state, None) for state in states]
-        return [
-            (state, self._out_of_fold(self.configs[c], job, fold, state))
-            for job, fold, state in zip(jobs, folds[some], states, strict=True)
-        ]
+        with one_thread():  # processes are what spreads over cores
+            states = completed(fit_jobs([replace(job, until=until) for job in jobs]))
+            if not folds:
+                return [(state, None) for state in states]
+            return [
+                (state, self._out_of_fold(self.configs[c], job, fold, state))
+                for job, fold, state in zip(jobs, folds[some], states, strict=True)
+            ]
 
     def _folds(self, c: int) -> Sequence[Fold]:
         """Return the folds of the members of a configuration."""
