@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 
 import dask.dataframe as dd
-import joblib
 import numpy as np
 import pandas as pd
 from dask.distributed import Client, LocalCluster
@@ -53,13 +52,13 @@ def main():
             f"accuracy of new rows {model.score(new, 'returned'):.3f}, by the fit alone {model.oof_score_:.3f}"
         )
 
-        # Partitions are read one after the other. Workers train the settings.
+        # The workers read and code the partitions, and train the networks.
         # The fit survives the loss of a worker.
         frame = dd.read_parquet(folder)
         cluster = LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=":0"
         )
-        with cluster, Client(cluster), joblib.parallel_config("dask"):
+        with cluster, Client(cluster):
             there = TabularMLPClassifier(**model.get_params() | {"verbose": 0}).fit(
                 frame, y="returned"
             )

@@ -84,7 +84,7 @@ class Part:
                 self.report(self.start + stop)
             if frame.n_rows:
                 yield frame
-        self.names, self.n_rows, self.totals = names, n_rows, totals
+        self.n_rows, self.totals = n_rows, totals
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs, which reports nothing."""
@@ -136,7 +136,7 @@ class Chunks:
     def __iter__(self) -> Iterator[Frame]:
         start, parts = 0, []
         for source in self.sources:
-            parts.append(self._part(source, start, None if self.n_read is None else self.n_read))
+            parts.append(self._part(source, start, self.n_read))
             yield from parts[-1]
             start += parts[-1].n_rows
         self._compare(parts)

@@ -96,7 +96,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         Seed or generator of folds, initial weights, order of samples and dropout.
 
     n_jobs : int or None, default=None
-        Number of processes, over which the settings are spread.
+        Number of processes that read the parts of a table and train the members of a setting, -1 for all cores. None is
+        1, unless a joblib context says otherwise. The fit is the same to the last bit.
 
     max_memory : float or None, default=None
         Bytes up to which the coded table (4 for each number, category and indicator of missing values) stays in memory;

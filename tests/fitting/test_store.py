@@ -85,3 +85,12 @@ def test_a_full_disk_is_one_sentence_and_nothing_is_left(small_disk):
 
 def test_the_memory_of_the_machine_is_some_bytes():
     assert memory_of_machine() > 2**28
+
+
+def test_a_process_that_does_not_reach_the_file_says_what_to_do(tmp_path):
+    with zeros((3, 2), "float32", tmp_path, 0) as rows:
+        pickled = pickle.dumps(rows)
+    with pytest.raises(
+        FileNotFoundError, match="out of reach for a process of the fit: name a folder that all workers"
+    ):
+        pickle.loads(pickled)

@@ -74,11 +74,11 @@ class Table(Features):
         n_alone = n_rows if len(chunks.sources) == 1 else None
         learned = Learned([])
         for _, of_part in chunks.each(partial(Learned.of, categorical, resolve, n_alone), counts):
-            learned.merge(of_part)
+            if of_part.learners:  # the part has rows
+                learned.merge(of_part)
         kinds = [learner.known for learner in learned.learners]
-        for kind in kinds:
-            if not learned.is_finished:
-                kind.finish(resolve(kinds))
+        for kind in () if learned.is_finished else kinds:
+            kind.finish(resolve(kinds))
         features = [feature for kind in kinds for feature in kind.features()]
         means = TargetMeans.of([feature.n_levels for feature in features if feature.block == CODES], n_targets)
         return cls(learned.names, kinds, dtype, means, left_out=chunks.left_out)
@@ -289,7 +289,7 @@ class Learned:
             vars(self).update(vars(other))
             return
         with located(other.place):
-            for learner, later in zip(self.learners, other.learners, strict=bool(other.learners)):
+            for learner, later in zip(self.learners, other.learners, strict=True):
                 learner.merge(later)
 
 
