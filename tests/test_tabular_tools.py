@@ -44,7 +44,7 @@ def test_members_are_selected_by_a_scorer_on_their_own_fold():
     assert max(curve[-1] for curve in model.validation_scores_[0]) > 0.97
     # The weights kept are those of the best epoch by the scorer.
     seen = []
-    scorer = record(lambda estimator, X, y: roc_auc_score(y, estimator.predict_proba(X)[:, 1]), seen)
+    scorer = record(lambda estimator, X, y: roc_auc_score(y, estimator.decision_function(X)), seen)
     again = clone(model).set_params(scoring=scorer).fit(X_CANCER, LABELS)
     np.testing.assert_array_equal(again.predict_proba(X_CANCER), model.predict_proba(X_CANCER))
     kinds, sizes, labels = zip(*seen, strict=True)
@@ -162,7 +162,7 @@ def test_a_frame_of_a_cluster_is_read_and_trained_there(in_file, tmp_path, monke
 
 
 @pytest.mark.parametrize("in_file", [False, True], ids=["in memory", "in a file"])
-def test_processes_read_files_and_train_members(in_file, tmp_path):
+def test_processes_read_files_and_train_members(in_file, tmp_path, capsys):
     folder, cache = tmp_path / "rows", tmp_path / "cache"
     folder.mkdir()
     cache.mkdir()
@@ -170,7 +170,8 @@ def test_processes_read_files_and_train_members(in_file, tmp_path):
         town_rows(rows).to_parquet(folder / f"{k}.parquet", index=False)
     options = {**FAST, "random_state": 0, "cache_dir": cache} | ({"max_memory": 0} if in_file else {})
     expected = TabularMLPClassifier(**options).fit(WHOLE, "label").predict_proba(WHOLE)
-    model = TabularMLPClassifier(**options, n_jobs=2).fit(folder, "label")
+    model = TabularMLPClassifier(**options, n_jobs=2, verbose=1).fit(folder, "label")
+    assert "300 rows of 3 columns read and coded" in capsys.readouterr().out
     np.testing.assert_array_equal(model.predict_proba(folder), expected)
     assert not list(cache.iterdir())
 

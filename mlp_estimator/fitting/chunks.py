@@ -10,6 +10,7 @@ from __future__ import annotations
 import glob
 import itertools
 import os
+import pickle
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ CHUNK_ROWS = 2**16
 """Rows of a chunk, unless the source has parts of its own."""
 
 PART_ROWS, MANY_PARTS = 2**18, 64
-"""A Parquet file is read in parts of at least so many rows, where there are fewer files than many."""
+"""Row groups of a Parquet file make parts of about so many rows, where there are fewer files than many."""
 
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv", ".arrow": "ipc", ".feather": "ipc"}
 """Formats of files, by the end of their names."""
@@ -57,7 +58,8 @@ class Part:
     names: list[str] | None = None  # of the columns in their order, where they are known beforehand
     left_out: tuple[str, ...] = ()
     start: int = 0  # rows before it
-    n_most: int | None = None  # rows that it can have
+    end: int | None = None  # where their number is known
+    n_total: int | None = None  # rows of all parts
     chosen: NDArray[np.bool_] | None = None  # rows
     arrange: Callable[[Frame], Frame] | None = None  # of the columns of a chunk
     report: Callable[[int], object] | None = None  # is told how many rows are read
@@ -73,18 +75,26 @@ class Part:
                 names = names or frame.names
                 frame = frame.in_order(names)
                 frame.place, stop = place, n_rows + frame.n_rows
-                if self.n_most is not None and stop > self.n_most:
-                    raise ValueError(f"X has more rows than y or an earlier pass, {self.n_most}. {SAME_ROWS}")
-                if place and self.n_most is not None:
+                if self.end is not None and self.start + stop > self.end:
+                    raise ValueError(f"X has more rows than y or an earlier pass, {self.n_total}. {SAME_ROWS}")
+                if place and self.end is not None:
                     totals = frame.totals() + (totals if len(totals) else 0.0)
                 if self.chosen is not None and frame.n_rows:
                     frame = frame.where(self.chosen[n_rows:stop])
+                    frame.place = place
             n_rows = stop
             if self.report is not None and place:
                 self.report(self.start + stop)
             if frame.n_rows:
                 yield frame
         self.n_rows, self.totals = n_rows, totals
+
+    def require(self, end: int | None) -> None:
+        """Raise an error if a pass had fewer rows than expected."""
+        if end is not None and self.start + self.n_rows < end:
+            raise ValueError(
+                f"X has {self.start + self.n_rows} rows, fewer than y or an earlier pass, {self.n_total}. {SAME_ROWS}"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs, which reports nothing."""
@@ -147,7 +157,9 @@ class Chunks:
         ``values`` are those of its rows in arrays (n_rows, ...), of which some may be None. The function has to go
         through the part once.
         """
-        ends = [self.n_read] if len(self.sources) == 1 else np.cumsum(self._counted()).tolist()
+        ends: list[Any] = [self.n_read] if len(self.sources) == 1 else np.cumsum(self._counted()).tolist()
+        if self.n_read is not None and ends[-1] > self.n_read:
+            raise ValueError(f"X has {ends[-1]} rows, more than y or an earlier pass, {self.n_read}. {SAME_ROWS}")
         places = ends if self.chosen is None else np.r_[0, np.cumsum(self.chosen)][ends].tolist()
         rows = [slice(*pair) for pair in itertools.pairwise([0, *places])]
         parts = map(self._part, self.sources, [0, *ends], ends)
@@ -155,8 +167,10 @@ class Chunks:
             Call(function, part, tuple(None if array is None else array[of_part] for array in arrays))
             for part, of_part in zip(parts, rows, strict=True)
         )
-        done = []
-        for of_part, (result, part) in zip(rows, self._made(calls), strict=True):
+        done: list[Part] = []
+        for of_part, end, (result, part) in zip(rows, ends, self._made(calls), strict=True):
+            with located(self._place(len(done))):
+                part.require(end)
             done.append(part)
             if self.report is not None and len(rows) > 1:
                 self.report(part.start + part.n_rows)
@@ -171,7 +185,8 @@ class Chunks:
     @property
     def side_by_side(self) -> bool:
         """Whether parts are read in other processes."""
-        return len(self.sources) > 1 and (self.is_on_cluster or effective_n_jobs(self.n_jobs) > 1)
+        are_sent = self.is_on_cluster if self.run is on_cluster else effective_n_jobs(self.n_jobs) > 1
+        return len(self.sources) > 1 and are_sent
 
     def _made(self, calls: Iterable[Call]) -> Results:
         """Return the results of a call for each part."""
@@ -186,7 +201,8 @@ class Chunks:
             names=None if names is None else [name for name in names if name not in self.left_out],
             left_out=self.left_out,
             start=start,
-            n_most=None if end is None else end - start,
+            end=end,
+            n_total=self.n_read,
             chosen=None if self.chosen is None else self.chosen[start:end],
             arrange=self.arrange,
             report=self.report,
@@ -194,8 +210,8 @@ class Chunks:
 
     def _counted(self) -> list[int]:
         """Return the number of rows of each part."""
-        if not self._sizes and self.names is not None:
-            self._values(self.names[:1])
+        if not self._sizes:
+            self._values({})
         return self._sizes
 
     @property
@@ -230,14 +246,15 @@ class Chunks:
             return self, list(arguments.values())
         for argument, name in named.items():
             _require_name(argument, name, self.names)
-        columns = list(dict.fromkeys(named.values()))
-        values = self._values(columns, named)
+        values = self._values(named)
         found = {argument: values[name] for argument, name in named.items() if name in values}
-        return replace(self, left_out=tuple(columns), n_read=sum(self._sizes)), list({**arguments, **found}.values())
+        left_out = (*self.left_out, *dict.fromkeys(named.values()))
+        return replace(self, left_out=left_out, n_read=sum(self._sizes)), list({**arguments, **found}.values())
 
-    def _values(self, columns: Sequence[str], named: Mapping[str, str] | None = None) -> dict[str, NDArray[Any]]:
-        """Return the values of columns, which arguments have ``named``, and count the rows of the parts."""
-        calls = (Call(_values_of, Part(source, self.read, columns), (columns, named or {})) for source in self.sources)
+    def _values(self, named: Mapping[str, str]) -> dict[str, NDArray[Any]]:
+        """Return the values of the columns that arguments name, and count the rows of the parts."""
+        columns = list(dict.fromkeys(named.values())) or (self.names and self.names[:1])  # one of them to count
+        calls = (Call(_values_of, Part(source, self.read, columns), (named,)) for source in self.sources)
         of_parts: dict[str, list[NDArray[Any]]] = {}
         sizes = []
         kept: dict[Any, Any] = {}  # of equal labels only one is
@@ -245,33 +262,38 @@ class Chunks:
             sizes.append(part.n_rows)
             for place, name, values in of_part:
                 if place and values.dtype.kind == "O":
-                    equal, values = [kept.setdefault(value, value) for value in values], np.empty_like(values)
+                    with located(place):
+                        equal, values = [kept.setdefault(value, value) for value in values], np.empty_like(values)
                     values[:] = equal
                 of_parts.setdefault(name, []).append(values)
         self._sizes[:] = sizes
         return {name: np.concatenate(values) for name, values in of_parts.items()}
+
+    def _place(self, k: int) -> str:
+        """Return the name of a part, "" where there is only one."""
+        return self.sources[k][0] if len(self.sources) > 1 else ""
 
     def _compare(self, parts: Sequence[Part]) -> None:
         """Raise an error if this pass has had other rows than expected."""
         n_rows, totals = sum(part.n_rows for part in parts), [part.totals for part in parts]
         if not n_rows:
             require_rows(None)
-        if n_rows < (self.n_read or 0):
-            raise ValueError(f"X has {n_rows} rows, fewer than y or an earlier pass, {self.n_read}. {SAME_ROWS}")
+        parts[-1].require(self.n_read)
         self._totals[:] = self._totals or totals
-        for now, before in zip(totals, self._totals, strict=True):
+        for k, (now, before) in enumerate(zip(totals, self._totals, strict=True)):
             if len(now) and not np.allclose(now, before, rtol=1e-9, atol=0.0, equal_nan=True):
-                raise ValueError(f"X has other values than in the pass before. {SAME_ROWS}")
+                with located(self._place(k)):
+                    raise ValueError(f"X has other values than in the pass before. {SAME_ROWS}")
 
 
-def _values_of(part: Part, columns: Sequence[str], named: Mapping[str, str]) -> list[tuple[str, str, NDArray[Any]]]:
-    """Return the values of columns with their place, chunk by chunk."""
+def _values_of(part: Part, named: Mapping[str, str]) -> list[tuple[str, str, NDArray[Any]]]:
+    """Return the values of the columns that arguments name, with their place, chunk by chunk."""
     values = []
     for frame in part:
         with located(frame.place):
             for argument, name in named.items():
                 _require_name(argument, name, frame.names)
-            values += [(frame.place, name, frame.values(name)) for name in columns]
+            values += [(frame.place, name, frame.values(name)) for name in dict.fromkeys(named.values())]
     return values
 
 
@@ -302,7 +324,8 @@ def read_chunks(X: Any) -> Chunks:
         return Chunks([X], _of_function)
     if nw.dependencies.is_dask_dataframe(X):
         partitions = [(f"partition {k}", X.partitions[k]) for k in range(X.npartitions)]
-        return Chunks(partitions, _partition, list(X.columns), run=on_cluster)
+        names = list(X.columns) if all(isinstance(name, str) for name in X.columns) else None
+        return Chunks(partitions, _partition, names, run=on_cluster)
     if nw.dependencies.is_polars_lazyframe(X) and hasattr(X, "collect_batches"):  # from polars 1.34 on
         return Chunks([X], _batches, X.collect_schema().names())
     if type(X).__module__.startswith("pyarrow._dataset"):
@@ -354,15 +377,16 @@ def on_cluster(calls: Iterable[Call], n_jobs: int | None) -> Results:
     Dask makes a call again whose worker is lost.
     """
     client = cluster()
-    if client is None:
-        yield from in_processes(calls, n_jobs)
+    if client is None:  # Dask has threads of its own
+        yield from map(Call.make, calls)
         return
     import dask
 
     waiting: deque[Any] = deque()
     for call in calls:
         place, table = call.part.source
-        (partition,) = table.to_delayed()
+        columns = call.part.columns
+        (partition,) = (table if columns is None else table[list(columns)]).to_delayed()
         without_table = replace(call, part=replace(call.part, source=None))
         waiting.append(client.compute(dask.delayed(partial(_with_table, without_table, place), pure=False)(partition)))
         if len(waiting) > 2 * len(client.ncores()):
@@ -389,7 +413,7 @@ def _of_dataset(dataset: Any) -> Chunks:
         fragments = list(dataset.get_fragments())
     except ValueError:  # of a dataset with a filter
         fragments = []
-    if not all(hasattr(fragment, "path") for fragment in fragments) or not fragments:  # in memory, or with a filter
+    if not fragments or not all(getattr(fragment, "filesystem", None) for fragment in fragments):  # in memory
         return Chunks([("the dataset", dataset, None)], _arrow_batches, dataset.schema.names)
     parts = [part for fragment in fragments for part in _row_groups(fragment, split=len(fragments) < MANY_PARTS)]
     return Chunks([(*part, dataset.schema) for part in parts], _arrow_batches, dataset.schema.names)
@@ -397,21 +421,22 @@ def _of_dataset(dataset: Any) -> Chunks:
 
 def _row_groups(fragment: Any, *, split: bool) -> Iterator[tuple[str, Any]]:
     """Yield parts of a file with their names."""
-    path, make = fragment.path, fragment.format.make_fragment
+    path = fragment.path
     if not split or not hasattr(fragment, "split_by_row_group"):
         yield path, fragment
         return
+    # A fragment keeps the metadata that it has read, and would take them for those of a file that changes later.
+    copied = pickle.loads(pickle.dumps(fragment))
     with read_errors(path):
-        groups = make(path, fragment.filesystem).row_groups
+        groups = copied.row_groups
     first_rows = np.cumsum([0, *(group.num_rows for group in groups)])[:-1]
     of_part = first_rows // PART_ROWS
     for k in np.unique(of_part):
-        chosen = np.flatnonzero(of_part == k).tolist()
+        chosen = [groups[j].id for j in np.flatnonzero(of_part == k)]
         if len(chosen) == len(groups):
             yield path, fragment
         else:
-            place = f"{path}, row groups {chosen[0]} to {chosen[-1]}"
-            yield place, make(path, fragment.filesystem, fragment.partition_expression, chosen)
+            yield f"{path}, row groups {chosen[0]} to {chosen[-1]}", copied.subset(row_group_ids=chosen)
 
 
 def _arrow_batches(source: tuple[str, Any, Any], columns: Sequence[str] | None) -> Pieces:

@@ -156,43 +156,26 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         OSError
             If a table larger than `max_memory` has no room in `cache_dir`.
         """
-        if self.verbose and form_of_process() == "numpy":
-            print(NOT_COMPILED)
-        with (
-            restored_on_error(vars(self)),
-            fit_tasks(self, "cycle", N_CYCLES, X, y, sample_weight, lambda attributes: attributes) as tasks,
-            ExitStack() as stack,
-        ):
-            if X_val is not None and y_val is None and isinstance(y, str):
-                y_val = y
-            plan = self._plan(X, y, sample_weight, groups, (X_val, y_val, sample_weight_val), stack)
-            trained: list[Trained] = []
-            interrupted = False
-            if tasks is not None:
-                tasks.follow((), lambda: self._attributes(plan, trained) if trained else None)
-            try:
-                plan.train(trained, self.n_jobs, tasks)
-            except KeyboardInterrupt:
-                if not trained or interrupts_are_raised():
-                    raise
-                interrupted = True
-                warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=5)
-            attributes = self._attributes(plan, trained)
-            if "_residuals" in attributes:
-                held_out = plan.data.held_out
-                coded = plan.data.X[plan.rows] if held_out is None else held_out.data.X
-                codes = cast(Table, plan.data.features).codes(coded)
-                attributes |= {"_codes": codes} | ({} if interrupted else self._learn_spread(plan, attributes))
-            self._assign({**attributes, "_sample": plan.sample()})
-        return self
+        if X_val is not None and y_val is None and isinstance(y, str):
+            y_val = y
+        return self._fit(X, y, sample_weight, groups, (X_val, y_val, sample_weight_val))
 
     @with_hints
-    def refit(self, X: TableLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    @fit_method_with_callbacks
+    def refit(
+        self,
+        X: TableLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Train the settings of the last fit again, on all of these rows.
 
-        After a fit with `X_val`, the rows of the validation set can be used, too. Each setting trains as many cycles as
-        in the last fit, and settings, temperature and number of members stay. No row is held out: there are no
-        out-of-fold predictions, intervals, sets and importances.
+        After a fit with `X_val`, the rows of the validation set can be used, too. The settings stay as they were, as
+        do the cycles that each one trains, their weights and the temperature; `settings` and the numbers that replace
+        those of settings are not read again. There are as many members as in a fit with `X_val`. No row is held out:
+        there are no out-of-fold predictions, intervals, sets and importances.
 
         Parameters
         ----------
@@ -204,6 +187,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
         sample_weight : str or array-like of shape (n_samples,), default=None
             Weights of the samples, or the name of their column.
+
+        groups : str or array-like of shape (n_samples,), default=None
+            Group of each sample, or the name of their column: they are kept together where means of the target by
+            category are learned. Columns that were targets, weights or groups of the last fit are no features.
 
         Returns
         -------
@@ -231,15 +218,44 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             raise ValueError(
                 "This estimator was saved by version 0.2, without the length of its training: fit it again."
             )
-        before = self._fitted
-        with restored_on_error(vars(self)), ExitStack() as stack:
-            plan = self._plan(X, y, sample_weight, None, (None, None, None), stack, self._n_cycles)
+        return self._fit(X, y, sample_weight, groups, (None, None, None), self._n_cycles)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        groups: Any,
+        validation: tuple[Any, Any, Any],
+        n_cycles: list[int] | None = None,
+    ) -> Self:
+        """Fit, or with numbers of cycles fit the settings again: see ``_plan``."""
+        if self.verbose and form_of_process() == "numpy":
+            print(NOT_COMPILED)
+        with (
+            restored_on_error(vars(self)),
+            fit_tasks(self, "cycle", N_CYCLES, X, y, sample_weight, lambda attributes: attributes) as tasks,
+            ExitStack() as stack,
+        ):
+            plan = self._plan(X, y, sample_weight, groups, validation, stack, n_cycles)
             trained: list[Trained] = []
-            plan.train(trained, self.n_jobs)
-            fitted, _ = plan.join(trained)
-            constant = plan.data.targets.constant(plan.data.encoded)
-            fitted = replace(fitted, mixture=before.mixture, temperature=before.temperature, constant=constant)
-            self._assign({**self._attributes_of(fitted, trained), "_sample": plan.sample()})
+            interrupted = False
+            if tasks is not None:
+                tasks.follow((), lambda: self._attributes(plan, trained) if trained else None)
+            try:
+                plan.train(trained, self.n_jobs, tasks)
+            except KeyboardInterrupt:
+                if len(trained) < (1 if n_cycles is None else len(n_cycles)) or interrupts_are_raised():
+                    raise
+                interrupted = True
+                warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=6)
+            attributes = self._attributes(plan, trained)
+            if "_residuals" in attributes:
+                held_out = plan.data.held_out
+                coded = plan.data.X[plan.rows] if held_out is None else held_out.data.X
+                codes = cast(Table, plan.data.features).codes(coded)
+                attributes |= {"_codes": codes} | ({} if interrupted else self._learn_spread(plan, attributes))
+            self._assign({**attributes, "_sample": plan.sample()})
         return self
 
     def _assign(self, attributes: dict[str, Any]) -> None:
@@ -263,7 +279,9 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         With numbers of cycles, the settings of the last fit are trained as long on all rows.
         """
         begun, rng, dtype = time.perf_counter(), check_random_state(self.random_state), np.dtype(self.dtype)
-        chunks, row_numbers, y, weight, groups = self._read_rows(X, y, sample_weight, groups)
+        before = None if n_cycles is None else self._fitted
+        left_out = () if before is None else cast(Table, before.features).left_out
+        chunks, row_numbers, y, weight, groups = self._read_rows(X, y, sample_weight, groups, left_out)
         if chunks.is_on_cluster:  # which trains, too
             stack.enter_context(parallel_config("dask"))
         if self.verbose:
@@ -280,7 +298,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         n_members: Callable[[int], int] = preset.n_members if has_folds else (lambda n: 0)
         folds = make_folds(targets.strata(Y), n_rows, self.n_folds, groups, rng, n_members)
         if len(folds) == 1 and has_folds and n_rows > 1:
-            warnings.warn(ONE_GROUP, UserWarning, stacklevel=6)
+            warnings.warn(ONE_GROUP, UserWarning, stacklevel=7)
         table = Table.learn(
             chunks,
             n_rows,
@@ -293,7 +311,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         )
         advice = " ".join(filter(None, [kind.advice for kind in table.kinds]))
         if advice:
-            warnings.warn(advice, UserWarning, stacklevel=6)
+            warnings.warn(advice, UserWarning, stacklevel=7)
         coded = stack.enter_context(zeros(table.shape(n_rows), table.dtype, self.cache_dir, self._max_bytes))
         numbers, places = fold_of_rows(folds), None
         if isinstance(coded, StoredRows):
@@ -315,19 +333,28 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         settings = replace(settings, max_time=settings.max_time * max(0.0, 1.0 - seconds / (self.max_time or np.inf)))
         if self.verbose:
             print(f"{n_rows:,} rows of {len(table.kinds)} columns read and coded in {seconds:.1f} s")
-        n_cycles = n_cycles or [N_CYCLES] * len(configs)
         return Folds(
-            settings, data, configs, n_cycles, watched, seeds, self.batch_size, row_numbers, preset, bool(self.verbose)
+            settings=settings,
+            data=data,
+            configs=configs,
+            n_cycles=n_cycles or [N_CYCLES] * len(configs),
+            folds=watched,
+            seeds=seeds,
+            batch_size=self.batch_size,
+            row_numbers=row_numbers,
+            preset=preset,
+            before=before,
+            verbose=bool(self.verbose),
         )
 
     def _read_rows(
-        self, X: Any, y: Any, sample_weight: Any, groups: Any
+        self, X: Any, y: Any, sample_weight: Any, groups: Any, left_out: tuple[str, ...]
     ) -> tuple[Chunks, NDArray[np.intp], NDArray[Any], Any, Any]:
         """Return the table, the numbers of its rows in X, their targets, weights and groups.
 
         A row of weight 0 is not there.
         """
-        chunks = replace(read_chunks(X), n_jobs=self.n_jobs)
+        chunks = replace(read_chunks(X), n_jobs=self.n_jobs, left_out=left_out)
         chunks, (y, sample_weight, groups) = chunks.take_out(y=y, sample_weight=sample_weight, groups=groups)
         validate_data(cast(Any, self), chunks.first().native, skip_check_array=True)
         y = read_targets("y", y, chunks.n_rows, as_labels=self._has_labels)
@@ -359,11 +386,6 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     def _attributes(self, plan: Folds, trained: list[Trained]) -> dict[str, Any]:
         """Return the fitted attributes."""
         fitted, out_of_fold = plan.join(trained)
-        return {**self._attributes_of(fitted, trained), **out_of_fold}
-
-    @staticmethod
-    def _attributes_of(fitted: Fitted, trained: list[Trained]) -> dict[str, Any]:
-        """Return the attributes that tell of networks and their training."""
         return {
             **fitted.targets.attributes(),
             "categories_": cast(Table, fitted.features).categories,
@@ -373,6 +395,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             "n_iter_": max(one.n_iter for one in trained),
             "_n_cycles": [one.n_cycles for one in trained],
             "_fitted": fitted,
+            **out_of_fold,
         }
 
     def _learn_spread(self, plan: Folds, attributes: dict[str, Any]) -> dict[str, Any]:
@@ -463,7 +486,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         Raises
         ------
         AttributeError
-            If no row is unseen, because all training rows are of one group.
+            If no row is unseen, because all training rows are of one group, or after `refit`.
         """
         return self._column_importances()[0]
 
@@ -476,7 +499,9 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         check_is_fitted(self, "_fitted")
         sample = getattr(self, "_sample", None)
         if sample is None or not sample.unseen:
-            raise AttributeError("feature_importances_ needs rows that some members have not seen: fit with folds.")
+            raise AttributeError(
+                "feature_importances_ needs rows that some members have not seen: fit with folds, and not by refit."
+            )
         if not hasattr(self, "_importances"):
             self._importances = importances(self._fitted, sample)
         return self._importances
@@ -529,7 +554,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         if not hasattr(self, "_residuals"):
             raise ValueError(
                 "Intervals and sets need predictions of rows that members have not seen: fit on at least two rows that "
-                "are not all of one group, with labels that exclude each other or a loss that predicts one value."
+                "are not all of one group, with labels that exclude each other or a loss that predicts one value. "
+                "A refit has none: it holds no row out."
             )
 
     def _converted(self, X: Any, coverage: float | None) -> Converted:

@@ -97,7 +97,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
 
     n_jobs : int or None, default=None
         Number of processes that read the parts of a table and train the members of a setting, -1 for all cores. None is
-        1, unless a joblib context says otherwise. The fit is the same to the last bit.
+        1, unless a joblib context says otherwise. The fit is the same to the last bit. A frame of Dask is read and
+        trained on by all workers of its cluster.
 
     max_memory : float or None, default=None
         Bytes up to which the coded table (4 for each number, category and indicator of missing values) stays in memory;

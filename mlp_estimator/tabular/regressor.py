@@ -105,7 +105,8 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
 
     n_jobs : int or None, default=None
         Number of processes that read the parts of a table and train the members of a setting, -1 for all cores. None is
-        1, unless a joblib context says otherwise. The fit is the same to the last bit.
+        1, unless a joblib context says otherwise. The fit is the same to the last bit. A frame of Dask is read and
+        trained on by all workers of its cluster.
 
     max_memory : float or None, default=None
         Bytes up to which the coded table (4 for each number, category and indicator of missing values) stays in memory;
@@ -335,11 +336,11 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
             for of_fold in of_target:
                 residuals[of_fold.rows, k] = of_fold.values
         try:
-            spread, sizes = plan.learn_spread(residuals)
+            spread, sizes = plan.learn_spread(residuals, self.n_jobs)
         except KeyboardInterrupt:
             if interrupts_are_raised():
                 raise
-            warnings.warn("Training interrupted by user. All intervals have one width.", UserWarning, stacklevel=6)
+            warnings.warn("Training interrupted by user. All intervals have one width.", UserWarning, stacklevel=7)
             return {}
         relative = [
             [of_fold.over(of_target) for of_fold in residuals]

@@ -120,7 +120,7 @@ PARTS = {"pattern": 4, "dataset with a filter": 1, "files of CSV": 3, "frame of 
 def test_parts_are_read_with_the_values_of_their_rows(source, some, n_jobs, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "PART_ROWS", 6)
     chosen = np.arange(N) % 3 != 1 if some else np.ones(N, bool)
-    chosen[10:15] = True  # no part is left without rows
+    chosen[20:] &= not some  # the last file is left without rows
     chunks = replace(read_chunks(SOURCES[source](tmp_path)), n_jobs=n_jobs, n_read=N)
     chunks = chunks.where(chosen) if some else chunks
     numbers = np.arange(N)[chosen]
@@ -131,7 +131,7 @@ def test_parts_are_read_with_the_values_of_their_rows(source, some, n_jobs, tmp_
             np.testing.assert_array_equal(of_rows, numbers[rows])
             np.testing.assert_allclose(sizes, FRAME["size"][of_rows], atol=1e-12)
             assert nothing is None
-            assert (process == os.getpid()) == (not chunks.side_by_side)
+            assert (process == os.getpid()) == (n_jobs is None or len(parts) == 1 or source == "frame of Dask")
         assert np.concatenate([of_rows for _, (_, of_rows, *_) in parts]).tolist() == numbers.tolist()
 
 
@@ -141,6 +141,55 @@ def test_other_values_in_a_part_are_noticed(tmp_path):
     FRAME[15:20].assign(size=0.5).to_csv(tmp_path / "part1.csv", index=False)
     with pytest.raises(ValueError, match="X has other values than in the pass before"):
         list(chunks.each(size_and_values))
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_part_with_fewer_rows_than_before_is_noticed_and_named(n_jobs, tmp_path):
+    chunks = replace(read_chunks(files(tmp_path, ".csv")), n_jobs=n_jobs, n_read=N)
+    list(chunks.each(size_and_values))
+    FRAME[15:19].to_csv(tmp_path / "part1.csv", index=False)
+    with pytest.raises(ValueError, match=r"part1\.csv: X has 19 rows, fewer than y or an earlier pass, 25"):
+        list(chunks.each(size_and_values, np.arange(N)))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_more_rows_in_several_files_than_in_y_are_noticed(weighted, tmp_path):
+    chunks = replace(read_chunks(files(tmp_path)), n_read=20)
+    chunks = chunks.where(np.arange(20) > 3) if weighted else chunks
+    with pytest.raises(ValueError, match="X has 25 rows, more than y or an earlier pass, 20"):
+        list(chunks.each(size_and_values, np.arange(20)))
+
+
+def test_an_error_names_the_place_where_some_rows_are_left_out(tmp_path):
+    chunks = read_chunks(files(tmp_path)).where(np.arange(N) > 3)
+    assert [frame.place.split("/")[-1] for frame in chunks][-1].startswith("part2.parquet, chunk 1")
+
+
+def test_columns_of_a_frame_of_dask_need_no_text_as_names():
+    dd = pytest.importorskip("dask.dataframe")
+    chunks = replace(
+        read_chunks(dd.from_pandas(pd.DataFrame(np.arange(20.0).reshape(10, 2)), npartitions=3)), n_read=10
+    )
+    for _ in range(2):
+        parts = [of_part for _, of_part in chunks.each(size_and_values, np.arange(10))]
+        np.testing.assert_array_equal(np.concatenate([values for values, *_ in parts]), np.arange(0.0, 20.0, 2.0))
+
+
+def test_some_row_groups_of_a_file_and_folders_named_by_a_value_are_read_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PART_ROWS", 6)
+    for town, frame in {"Bonn": FRAME[:15], "Cork": FRAME[15:]}.items():
+        (tmp_path / f"town={town}").mkdir()
+        table = pa.Table.from_pandas(frame[["size"]], preserve_index=False)
+        pa.parquet.write_table(table, str(tmp_path / f"town={town}" / "all.parquet"), row_group_size=5)
+    chunks = read_chunks(tmp_path)
+    assert len(chunks.sources) == 3
+    assert rows(chunks)[1] == ["Bonn"] * 15 + ["Cork"] * 10
+    whole = pa.dataset.dataset(tmp_path, partitioning="hive")
+    (first, *_) = whole.get_fragments()
+    part = pa.dataset.FileSystemDataset(
+        [first.subset(row_group_ids=[1, 2])], whole.schema, first.format, first.filesystem
+    )
+    np.testing.assert_allclose(rows(read_chunks(part))[0], FRAME["size"][5:15], atol=1e-12)
 
 
 def test_values_that_are_given_stay_as_they_are():

@@ -501,7 +501,7 @@ def test_columns_of_an_array_are_named_by_their_position():
 
 
 def test_an_interrupt_while_residuals_are_learned_keeps_the_fit(monkeypatch):
-    def interrupted(self, residuals):
+    def interrupted(self, residuals, n_jobs):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(folds.Folds, "learn_spread", interrupted)
@@ -670,6 +670,21 @@ def test_a_refit_trains_the_settings_as_long_on_all_rows(validated, monkeypatch)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(frame), model.predict(frame))
     again = model.predict(frame)
     np.testing.assert_array_equal(model.refit(frame, "y").predict(frame), again)
+
+
+def test_a_refit_passes_over_columns_that_were_targets_weights_or_groups():
+    frame = pd.DataFrame(X_DIAB[:120]).add_prefix("f").assign(y=np.where(Y_DIAB[:120] > 140, "ill", "well"))
+    frame = frame.assign(town=np.arange(120) % 12, area=1.0 + np.arange(120) % 2)
+    model = TabularMLPClassifier(**FAST, random_state=0).fit(frame, "y", "area", groups="town")
+    before = model.column_names_, model.mixture_weights_
+    assert model.refit(frame, "y").column_names_ == before[0] == [f"f{k}" for k in range(10)]
+    np.testing.assert_array_equal(model.mixture_weights_, before[1])
+    assert model.predict_proba(frame).shape == (120, 2)
+    with pytest.warns(UserWarning, match="nearly as many levels as rows") as caught:
+        model.refit(frame.assign(f1=[f"row {k}" for k in range(120)]), "y", groups="town")
+    assert caught[0].filename == __file__
+    with pytest.raises(ValueError, match="batch_size"):
+        model.set_params(batch_size="many").refit(frame, "y")
 
 
 def test_a_refit_that_fails_leaves_the_estimator_as_it_was():

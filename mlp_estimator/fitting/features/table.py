@@ -114,11 +114,16 @@ class Table(Features):
         The key of a row is its fold, counted from 1. ``places`` (n,) say where rows go if not in their order; then
         ``out`` is in a file.
         """
+        here = not chunks.side_by_side  # another process would write to another array, or to another copy of a page
         file, given = (None, out) if places is None else (out, None)
-        if chunks.side_by_side:
-            given = None  # in another process it would be another array
-        for rows, coded in chunks.each(partial(self.code_part, file), folds, places, given):
-            if coded is not None and not np.may_share_memory(coded, out):
+        code = partial(self.code_part, file if here else None)
+        for rows, coded in chunks.each(code, folds, places, given if here else None):
+            if coded is None:
+                continue
+            if places is not None:
+                out[places[rows]] = coded
+                release(out)
+            elif not np.may_share_memory(coded, out):
                 out[rows] = coded
 
     def code_part(

@@ -102,7 +102,7 @@ class Trained:
     states: list[FitState]
     raw: Array | None  # out-of-fold raw output (n, K) of the rows in folds, None without folds
     scores: list[float]  # of each cycle: the mean over members of their best scores within it
-    n_cycles: int = 0  # those without an epoch, too
+    n_cycles: int  # those without an epoch, too
 
     @property
     def config(self) -> MemberConfig:
@@ -144,7 +144,7 @@ class Folds:
     ``data.X`` is coded; ``data.features`` is the table that codes further rows. ``row_numbers`` are the places of its
     rows in X. ``n_cycles`` are the most that each configuration trains. ``folds`` are those that members predict;
     together they may have fewer rows than the table. ``seeds`` are (n_configs + 1, n_members), the last ones for what
-    else is learned.
+    else is learned. Mixture and temperature are those of ``before`` if there is such a fit.
     """
 
     settings: Settings
@@ -156,11 +156,15 @@ class Folds:
     batch_size: int | str
     row_numbers: Rows
     preset: Preset
+    before: Fitted | None = None
     verbose: bool = False
+    of_members: list[Sequence[Fold]] = field(init=False)  # the folds of the members of each configuration
     constants: Array = field(init=False)  # predictions (n, K) of ``rows`` by what is constant outside their fold
 
     def __post_init__(self) -> None:
         data = self.data
+        merged = {n: _merged(self.folds, n) for n in {config.n_left_out for config in self.configs}}
+        self.of_members = [merged[config.n_left_out] for config in self.configs]
         rows = self.rows
         self.constants = np.empty((len(rows), data.targets.n_outputs), data.dtype)
         for fold in self.folds:
@@ -191,7 +195,7 @@ class Folds:
             results = iter(Parallel(n_jobs=n_jobs, pre_dispatch="n_jobs", return_as="generator")(calls))
             for c in going:
                 members = [member for _ in stretches[c] for member in next(results)]
-                trained[c : c + 1] = [replace(self._joined(c, before.get(c), members), n_cycles=cycle + 1)]
+                trained[c : c + 1] = [self._joined(c, cycle, before.get(c), members)]
                 if self.verbose:
                     print(self._progress(c, cycle, trained, time.perf_counter() - begun), flush=True)
             going = [c for c in going if cycle + 1 < self.n_cycles[c] and trained[c].has_paused]
@@ -218,7 +222,9 @@ class Folds:
         left = f"{seconds:.0f} s, at most {seconds * (1.0 / done - 1.0):.0f} s more"
         return f"Setting {c + 1} of {n_configs}, cycle {cycle + 1} of {N_CYCLES} (at most): {loss}{left}"
 
-    def learn_spread(self, residuals: NDArray[np.float64]) -> tuple[Fitted, NDArray[np.float64]]:
+    def learn_spread(
+        self, residuals: NDArray[np.float64], n_jobs: int | None = None
+    ) -> tuple[Fitted, NDArray[np.float64]]:
         """Return networks that expect the absolute residuals of rows, and what they expect of the training rows.
 
         ``residuals`` (n, n_targets) are those of ``rows``. These train on the same folds, with the gamma loss: its
@@ -243,7 +249,7 @@ class Folds:
             verbose=False,
         )
         trained: list[Trained] = []
-        plan.train(trained, None)
+        plan.train(trained, n_jobs)
         fitted, attributes = plan.join(trained)
         expected: NDArray[np.float64] = attributes["oof_prediction_"].reshape(residuals.shape)
         return fitted, expected
@@ -255,7 +261,7 @@ class Folds:
 
         Returns the state of each, and its raw output (n, K) for the rows in its fold, those of the first half first.
         """
-        folds, seeds = self._folds(c), self.seeds[c]
+        folds, seeds = self.of_members[c], self.seeds[c]
         jobs, ends = self._jobs(self._members(c), folds, seeds)
         jobs = jobs[some]
         if before is not None:
@@ -272,27 +278,26 @@ class Folds:
                 for job, fold, state in zip(jobs, folds[some], states, strict=True)
             ]
 
-    def _folds(self, c: int) -> Sequence[Fold]:
-        """Return the folds of the members of a configuration."""
-        return _merged(self.folds, self.configs[c].n_left_out)
-
     def _members(self, c: int) -> Members:
-        return Members(self.configs[c], [fold.parts for fold in self._folds(c)] or [()] * len(self.seeds[c]))
+        return Members(self.configs[c], [fold.parts for fold in self.of_members[c]] or [()] * len(self.seeds[c]))
 
-    def _joined(self, c: int, before: Trained | None, members: Sequence[tuple[FitState, Array | None]]) -> Trained:
+    def _joined(
+        self, c: int, cycle: int, before: Trained | None, members: Sequence[tuple[FitState, Array | None]]
+    ) -> Trained:
         """Return a configuration after a cycle, from what ``train_members`` returned of all members."""
         states = [state for state, _ in members]
         start = 0 if before is None else before.n_iter
         if before is not None and max(state.n_iter for state in states) <= start:
-            return before
-        scores = _mean_best([(state.validation_scores or [])[start:] for state in states])
+            return replace(before, n_cycles=cycle + 1)
+        score = _mean_best([(state.validation_scores or [])[start:] for state in states])
+        scores = [*([] if before is None else before.scores), score]
         raw = None
         if self.folds:
             rows = self.rows
             raw = np.empty((len(rows), self.data.targets.n_outputs), self.data.dtype)
-            for fold, (_, of_fold) in zip(self._folds(c), members, strict=True):
+            for fold, (_, of_fold) in zip(self.of_members[c], members, strict=True):
                 raw[np.searchsorted(rows, np.concatenate(fold.halves))] = of_fold
-        return Trained(self._members(c), states, raw, [*([] if before is None else before.scores), scores])
+        return Trained(self._members(c), states, raw, scores, cycle + 1)
 
     def _jobs(self, members: Members, folds: Sequence[Fold], seeds: Sequence[int]) -> tuple[list[Job], list[int]]:
         """Return the jobs of a configuration, and the epochs that end a cycle."""
@@ -383,6 +388,10 @@ class Folds:
         ]
         equal = np.full(len(trained), 1.0 / len(trained))
         fitted = Fitted(data.features, targets, groups, equal, n_members=len(self.folds or self.seeds[0]))
+        if self.before is not None:
+            fitted.mixture, fitted.temperature = self.before.mixture, self.before.temperature
+            fitted.constant = targets.constant(encoded)
+            return fitted, {}
         if data.held_out is not None:  # all members together predict its rows, as one fold
             predicting = replace(fitted, features=Coded(data.features))
             prediction, held_out = predicting.predict(data.held_out.data.X), self._of_held_out(data.held_out)

@@ -356,7 +356,7 @@ def in_parts(X, n_rows):
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("name", [name for name in IN_CHUNKS if name != "numbers, later than text"])
+@pytest.mark.parametrize("name", [name for name in IN_CHUNKS if name != "numbers, later than text"])  # see below
 def test_a_table_in_parts_is_the_table_in_one_frame(name, weighted, n_jobs):
     values, n_rows = IN_CHUNKS[name]
     X = pd.DataFrame({"c": pd.Series(values, dtype=object), "size": np.arange(6.0)})

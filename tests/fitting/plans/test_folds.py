@@ -496,12 +496,12 @@ def states_of(plan, config, has_paused=False):
     ],
 )
 def test_a_configuration_goes_on_while_its_cycles_lower_the_loss_by_a_hundredth(scores, gains):
-    assert Trained(None, [], None, scores).gains(0.01, -np.inf) == gains
+    assert Trained(None, [], None, scores, len(scores)).gains(0.01, -np.inf) == gains
 
 
 @pytest.mark.parametrize(("last", "gains"), [(-0.099, False), (-0.094, False), (-0.089, True)])
 def test_log_loss_falls_by_1_in_all_rows(last, gains):
-    assert Trained(None, [], None, [-0.1, last]).gains(0.01, 1 / 100) == gains
+    assert Trained(None, [], None, [-0.1, last], 2).gains(0.01, 1 / 100) == gains
 
 
 @each_estimator
@@ -756,7 +756,7 @@ def test_at_least_two_folds_have_members():
 def trained_with(plan, raws):
     """Return configurations that have these out-of-fold outputs."""
     return [
-        Trained(members_of(plan, config), states_of(plan, config), raw, [-1.0])
+        Trained(members_of(plan, config), states_of(plan, config), raw, [-1.0], 1)
         for config, raw in zip(plan.configs, raws, strict=True)
     ]
 
