@@ -212,7 +212,8 @@ def test_a_fit_survives_the_loss_of_workers(tmp_path):
     expected = TabularMLPClassifier(**options, scoring=survives(flags)).fit(WHOLE, "label").predict_proba(WHOLE)
     # Asked for labels, for statistics (twice), and for coding (twice).
     X = frames.from_map(lossy_partition, range(4), counter=counter, deadly=(2, 4), meta=WHOLE[:0])
-    cluster = distributed.LocalCluster(n_workers=3, threads_per_worker=1, dashboard_address=":0")
+    # A cluster of one core would train in this process: two threads are left while workers start again.
+    cluster = distributed.LocalCluster(n_workers=3, threads_per_worker=2, dashboard_address=":0")
     with cluster, distributed.Client(cluster):
         model = TabularMLPClassifier(**options, scoring=survives(flags)).fit(X, "label")
     assert counter.stat().st_size == 5
