@@ -255,14 +255,11 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
                 coded = plan.data.X[plan.rows] if held_out is None else held_out.data.X
                 codes = cast(Table, plan.data.features).codes(coded)
                 attributes |= {"_codes": codes} | ({} if interrupted else self._learn_spread(plan, attributes))
-            self._assign({**attributes, "_sample": plan.sample()})
+            attributes["_sample"] = plan.sample()
+            for name in (*OUT_OF_FOLD, "_importances"):
+                vars(self).pop(name, None)
+            vars(self).update(attributes)
         return self
-
-    def _assign(self, attributes: dict[str, Any]) -> None:
-        """Set the fitted attributes, and leave nothing of an earlier fit."""
-        for name in (*OUT_OF_FOLD, "_importances"):
-            vars(self).pop(name, None)
-        vars(self).update(attributes)
 
     def _plan(
         self,
