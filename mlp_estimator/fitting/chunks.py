@@ -14,7 +14,7 @@ import pickle
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -120,7 +120,16 @@ Results: TypeAlias = Iterator[tuple[Any, Part]]
 
 def in_processes(calls: Iterable[Call], n_jobs: int | None) -> Results:
     """Yield the results of calls in their order, made in several processes where ``n_jobs`` asks for it."""
-    yield from Parallel(n_jobs=n_jobs, return_as="generator")(delayed(Call.make)(call) for call in calls)
+    is_over = False
+    tasks = (delayed(Call.make)(call) for call in itertools.takewhile(lambda call: not is_over, calls))
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+    try:
+        for result in results:  # noqa: UP028 - "yield from" would end them before the lines below
+            yield result
+    finally:  # at an error elsewhere: joblib warns of calls under way whose results nobody takes
+        is_over = True
+        with suppress(Exception):
+            deque(results, maxlen=0)
 
 
 @dataclass(eq=False)
