@@ -696,10 +696,11 @@ def without_ignored_rows(columns, y, weight):
 
 def has_value(values, weight):
     """Whether a column has a value in rows that count."""
-    try:
-        counts = np.ones(len(values)) if weight is None else np.asarray(weight, float).ravel()
-    except (TypeError, ValueError):  # what fit refuses
-        counts = np.ones(len(values))
+    counts = np.ones(len(values))
+    given = np.asarray(counts if weight is None else weight)
+    if given.dtype.kind in "biufO":  # others are refused by fit
+        with suppress(TypeError, ValueError):
+            counts = given.astype(float).ravel()
     return any(value is not None and count for value, count in zip(values, counts, strict=False))
 
 
