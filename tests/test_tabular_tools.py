@@ -19,6 +19,7 @@ from sklearn.model_selection import HalvingGridSearchCV
 
 from mlp_estimator import TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.fitting.features import table
+from mlp_estimator.fitting.plans import folds
 
 FAST = {"settings": [{"hidden_layer_sizes": (8,)}, {"hidden_layer_sizes": (4, 4)}], "n_folds": 2, "max_iter": 16}
 X_DIAB, Y_DIAB = (array[:200] for array in load_diabetes(return_X_y=True))
@@ -150,14 +151,17 @@ def test_a_frame_of_a_cluster_is_read_and_trained_there(in_file, tmp_path, monke
     monkeypatch.setattr(
         table.Learner, "decide", lambda self, column: (threads.add(threading.get_ident()), decide(self, column))[1]
     )
+    training, fit_jobs = set(), folds.fit_jobs
+    monkeypatch.setattr(folds, "fit_jobs", lambda jobs: (training.add(threading.get_ident()), fit_jobs(jobs))[1])
     cluster = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=":0"
     )
     with cluster, distributed.Client(cluster):
         model = TabularMLPClassifier(**options).fit(X, "label", weight)
         np.testing.assert_array_equal(model.predict_proba(X), expected)
-    assert threads
-    assert threading.get_ident() not in threads
+    for used in (threads, training):
+        assert used
+        assert threading.get_ident() not in used
     assert not list(tmp_path.iterdir())
 
 

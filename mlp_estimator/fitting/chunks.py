@@ -139,7 +139,7 @@ class Chunks:
     Each pass has to have the same names, number of rows and values, the latter as far as sums over columns tell.
     """
 
-    sources: Sequence[Any]  # of the parts
+    sources: Sequence[Any]  # of the parts: of several each is a tuple that begins with its place
     read: Read
     names: list[str] | None = None  # of the columns, where they are known beforehand
     n_read: int | None = None  # rows, where their number is known

@@ -77,8 +77,10 @@ class Table(Features):
             if of_part.learners:  # the part has rows
                 learned.merge(of_part)
         kinds = [learner.known for learner in learned.learners]
-        for kind in () if learned.is_finished else kinds:
-            kind.finish(resolve(kinds))
+        if not learned.is_finished:
+            resolution = resolve(kinds)
+            for kind in kinds:
+                kind.finish(resolution)
         features = [feature for kind in kinds for feature in kind.features()]
         means = TargetMeans.of([feature.n_levels for feature in features if feature.block == CODES], n_targets)
         return cls(learned.names, kinds, dtype, means, left_out=chunks.left_out)
@@ -279,12 +281,12 @@ class Learned:
                     chosen = named_columns(frame, categorical)
                     learned = cls([Learner(k in chosen) for k in range(len(columns))], frame.names, frame.place)
                 pairs = list(zip(learned.learners, columns, strict=True))
-                kinds = [learner.decide(column) for learner, column in pairs]
+                resolution = resolve([learner.decide(column) for learner, column in pairs])
                 learned.is_finished = stop == n_rows
                 for learner, column in pairs:
                     learner.learn(column, frame.n_rows, of_rows)
                     if learned.is_finished:  # values are let go column by column
-                        learner.known.finish(resolve(kinds))
+                        learner.known.finish(resolution)
             start = stop
         return learned
 

@@ -261,9 +261,8 @@ class Folds:
 
         Returns the state of each, and its raw output (n, K) for the rows in its fold, those of the first half first.
         """
-        folds, seeds = self.of_members[c], self.seeds[c]
-        jobs, ends = self._jobs(self._members(c), folds, seeds)
-        jobs = jobs[some]
+        folds = self.of_members[c][some]
+        jobs, ends = self._jobs(c, some)
         if before is not None:
             if max(state.n_iter for state in before) >= ends[cycle]:  # of few epochs some cycles have none
                 return [(state, None) for state in before]
@@ -275,7 +274,7 @@ class Folds:
                 return [(state, None) for state in states]
             return [
                 (state, self._out_of_fold(self.configs[c], job, fold, state))
-                for job, fold, state in zip(jobs, folds[some], states, strict=True)
+                for job, fold, state in zip(jobs, folds, states, strict=True)
             ]
 
     def _members(self, c: int) -> Members:
@@ -299,10 +298,11 @@ class Folds:
                 raw[np.searchsorted(rows, np.concatenate(fold.halves))] = of_fold
         return Trained(self._members(c), states, raw, scores, cycle + 1)
 
-    def _jobs(self, members: Members, folds: Sequence[Fold], seeds: Sequence[int]) -> tuple[list[Job], list[int]]:
-        """Return the jobs of a configuration, and the epochs that end a cycle."""
-        config, data, n_all = members.config, self.data, self.data.rows.n_rows
-        n_rows = min((fold.n_train for fold in folds), default=n_all)
+    def _jobs(self, c: int, some: slice) -> tuple[list[Job], list[int]]:
+        """Return the jobs of some members of a configuration, and the epochs that end a cycle."""
+        config, data, n_all = self.configs[c], self.data, self.data.rows.n_rows
+        folds, seeds = self.of_members[c][some], self.seeds[c][some]
+        n_rows = min((fold.n_train for fold in self.of_members[c]), default=n_all)
         size = self.preset.size.batch_size if self.batch_size == "auto" else int(self.batch_size)
         size = min(size, n_rows)
         steps_per_pass = -(-n_rows // size)
@@ -325,6 +325,7 @@ class Folds:
             schedule=CYCLES,
         )
         one_job = partial(Job, settings, data, tolerance=NEARLY_BEST)
+        members = Members(config, self._members(c).left_out[some])
         networks = members.networks(data.features.layout, data.targets.n_outputs)
         one_fitted = partial(self._member, config)
         if folds:

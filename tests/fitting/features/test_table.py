@@ -385,6 +385,24 @@ def test_rows_are_coded_in_another_order():
     assert coded[:, table.layout.block(KEY)].ravel().tolist() == [1, 2, 3, 1, 2, 3]
 
 
+def test_only_the_process_of_the_fit_writes_rows():
+    # Another one writes to a copy: here of memory, on another machine of a page of the file.
+    folds, places = np.array([0, 1, 2, 0, 1, 2]), np.array([3, 0, 5, 1, 2, 4])
+    coded = coded_and_taught(PEOPLE, folds=folds)[1]
+    parts = replace(in_parts(PEOPLE, 2), n_jobs=2)
+    found = coded_by(Table.learn(parts, 6, **OPTIONS), parts, 6, None, folds, None, places)
+    np.testing.assert_array_equal(found[places], coded)
+
+
+@pytest.mark.parametrize("n_parts", [1, 3])
+def test_the_resolution_of_many_columns_is_found_once(n_parts, monkeypatch):
+    # It counts the numbers of all columns: found for each of 20,000 columns, it took 40 s.
+    calls, find = [], module.resolution_for
+    monkeypatch.setattr(module, "resolution_for", lambda *arguments: (calls.append(0), find(*arguments))[1])
+    Table.learn(in_parts(PEOPLE, 6 // n_parts), 6, **OPTIONS)
+    assert len(calls) == (1 if n_parts == 1 else n_parts + 1)  # of each chunk, which may be the last one
+
+
 def test_the_encoding_of_many_rows_has_its_means_from_some_of_them(monkeypatch):
     X = np.random.default_rng(0).normal(size=(3000, 2))
     expected = coded_and_taught(X)[0].encoding_means

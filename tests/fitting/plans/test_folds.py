@@ -465,7 +465,7 @@ def test_out_of_fold_predictions_are_those_of_the_member_that_has_not_seen_the_r
 
 def test_predictions_that_are_not_finite_are_an_error():
     plan = plan_of(TabularMLPRegressor(**SMALL))
-    jobs, _ = plan._jobs(members_of(plan, plan.configs[0]), plan.folds, plan.seeds[0])
+    jobs, _ = plan._jobs(0, slice(None))
     theta = np.full((1, jobs[0].network.layout.size), np.inf, np.float32)
     state = FitState(jobs[0].network, None, theta, of_parts=[None, None])
     with pytest.raises(ValueError, match="out-of-fold predictions are not finite, because training diverged: lower"):
@@ -595,7 +595,7 @@ def test_members_that_learn_nothing_more_end_after_the_second_cycle():
 def test_a_run_that_pauses_is_the_same_as_one_that_does_not(Estimator, X, y):
     settings = [{"hidden_layer_sizes": (8,), "dropout": 0.2}]
     plan = plan_of(Estimator(**SMALL | {"settings": settings, "max_iter": 30}, batch_size=20), X, y)
-    jobs, ends = plan._jobs(members_of(plan, plan.configs[0]), plan.folds, plan.seeds[0])
+    jobs, ends = plan._jobs(0, slice(None))
     settings = module.replace(jobs[0].settings, early_stopping=False)  # whose result is the last epoch
     jobs = [module.replace(job, held_out=None, settings=settings) for job in jobs]
     whole = module.completed(module.fit_jobs(jobs))
