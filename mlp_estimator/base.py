@@ -178,7 +178,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
     def _read_held_out(self, data: FitData, X: Any, y: Any, sample_weight: Any) -> HeldOut:
         """Validate and encode a validation set of the user."""
         rows = cast(Matrix, data.features).read(X, self._validator(reset=False), name="X_val")
-        y = read_targets("y", y, rows.shape[0], as_labels=data.targets.has_labels)
+        y = read_targets("y_val", y, rows.shape[0], as_labels=data.targets.has_labels)
         weight = read_weights(sample_weight, rows, data.dtype)
         return held_out_set(data, rows, y, weight, lambda: Source(X, y, weight))
 

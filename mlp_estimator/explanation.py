@@ -81,12 +81,10 @@ class Explanation:
         """
         if self.values.ndim == 2 and output in (0, -1):
             return self
-        names = self.output_names or []
-        if isinstance(output, str) and output not in names:
-            raise ValueError(f"output={output!r}: there are the outputs {names}.")
-        k = names.index(output) if isinstance(output, str) else output
-        if self.values.ndim == 2 or not -len(names) <= k < len(names):
-            raise ValueError(f"output={output!r}: there are {max(1, len(names))} output(s).")
+        names, n = self.output_names or [], 1 if self.values.ndim == 2 else self.values.shape[2]
+        k = names.index(output) if output in names else output
+        if not isinstance(k, int | np.integer) or self.values.ndim == 2 or not -n <= k < n:
+            raise ValueError(f"output={output!r}: there are the outputs {names or list(range(n))}.")
         return Explanation(self.values[:, :, k], self.base_values[:, k], self.data, self.feature_names)
 
     def to_shap(self) -> Any:

@@ -177,7 +177,19 @@ def test_weights_and_validation_sets():
 def test_a_systematic_sample_has_rows_as_often_as_they_count():
     counts = np.repeat([1.0, 0.0, 3.0, 4.0], 100)
     assert np.bincount(systematic(counts, 80) // 100, minlength=4).tolist() == [10, 0, 30, 40]
-    np.testing.assert_array_equal(systematic(counts, 400), np.arange(400))
+    np.testing.assert_array_equal(systematic(np.ones(9), 400), np.arange(9))
+    np.testing.assert_array_equal(systematic(np.array([1.0, 0.0, 2.0]), 400), [0, 2, 2])
+
+
+def test_whole_weights_are_repeated_rows_in_importances():
+    weight = np.tile([1, 2], 100)
+    model = TabularMLPRegressor(**SMALL).fit(X[:200], Y[:200], weight)
+    assert len(model._sample.coded) == weight.sum()
+    data = {"X_val": X[200:], "y_val": Y[200:]}
+    weighted = TabularMLPRegressor(**SMALL).fit(X[:200], Y[:200], sample_weight_val=np.tile([2, 0], 100), **data)
+    twice = np.repeat(np.arange(200, 400, 2), 2)
+    repeated = TabularMLPRegressor(**SMALL).fit(X[:200], Y[:200], X_val=X.iloc[twice], y_val=Y[twice])
+    np.testing.assert_allclose(weighted.feature_importances_, repeated.feature_importances_, rtol=1e-5)
 
 
 def test_importances_belong_to_a_fit_and_are_saved():

@@ -142,7 +142,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import accuracy_score
 
-from ..mixture import binary_log_loss_of
+from ..mixture import binary_log_losses
 from .labels import Labels
 
 
@@ -166,7 +166,7 @@ class Ordinal(Labels):
         return Y.astype(np.float64)
 
     def mean_loss(self, encoded):
-        return binary_log_loss_of(encoded.Y, encoded.weight)
+        return lambda above: np.average(binary_log_losses(above, encoded.Y), weights=encoded.weight)
 
     def find_temperature(self, prediction, encoded):
         return 1.0

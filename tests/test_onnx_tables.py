@@ -163,11 +163,25 @@ def test_types_of_inputs():
     assert to_onnx(model, missing).graph.input[4].type.tensor_type.elem_type == T.STRING
 
 
-def test_text_that_spells_a_number_is_that_number():
-    X, y = pd.DataFrame({"zip": ["1", "2", "x", "01"] * 30}), [0.0, 1.0, 2.0, 3.0] * 30
+@pytest.mark.parametrize("levels", [["1", "2", "x", "01"], ["2.1", "2.10", "10.00", "1e-07"], [0.5, "a", 1e-07, 12.5]])
+def test_text_that_spells_a_number_is_that_number(levels):
+    X, y = pd.DataFrame({"zip": levels * 30}, dtype=object), [0.0, 1.0, 2.0, 3.0] * 30
     model = TabularMLPRegressor(**SMALL).fit(X, y)
-    new = pd.DataFrame({"zip": ["1", "1.0", "2", "x", "01", "y", None]})
+    texts = ["1", "1.0", "1.00", "1.000", "2", "x", "01", "y", None, "2.1", "2.10", "2.100", "2.1000", "10", "10.00",
+             "0.50", "12.500", "1e-07", "0.0000001", "0.00000010", ".5"]  # fmt: skip
+    new = pd.DataFrame({"zip": texts})
     agree(run(to_onnx(model, X), new)["prediction"], model.predict(new))
+
+
+def test_what_a_graph_cannot_tell_apart_is_refused():
+    y = [0.0, 1.0] * 30
+    model = TabularMLPRegressor(**SMALL, categorical_features=["id"])
+    X = pd.DataFrame({"id": [2**53 + 1, 2**53 + 2] * 30})
+    with pytest.raises(NotImplementedError, match=r"Column 'id' has categories of integers beyond 2\^53"):
+        to_onnx(model.fit(X, y), X)
+    X = pd.DataFrame({"prediction": np.linspace(0, 1, 60)})
+    with pytest.raises(ValueError, match="A column is called 'prediction', as an output of the graph: rename it"):
+        to_onnx(TabularMLPRegressor(**SMALL).fit(X, y), X)
 
 
 def test_empty_text_is_missing_unless_only_the_level_was_seen():

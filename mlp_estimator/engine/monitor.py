@@ -67,17 +67,12 @@ class Kept:
     @property
     def theta(self) -> Array | None:
         """The parameters (1, P), None before there are any."""
-        return self._earlier if self._score < worse(self.best_score, self.tolerance) else self._theta
+        return self._earlier if self._score < scaled(self.best_score, 1.0 + self.tolerance) else self._theta
 
 
-def worse(score: float, fraction: float) -> float:
-    """Return the score of a loss that is larger by a fraction; a score above 0 is no loss, and does not change."""
-    return min(score * (1.0 + fraction), score)
-
-
-def better(score: float, fraction: float) -> float:
-    """Return the score of a loss that is smaller by a fraction; a score above 0 is no loss, and does not change."""
-    return max(score * (1.0 - fraction), score)
+def scaled(score: float, factor: float) -> float:
+    """Return the score of a loss times a factor; a score above 0 is no loss, and does not change."""
+    return score * factor if score < 0.0 else score
 
 
 DIVERGED = (

@@ -54,8 +54,8 @@ class Sweeps:
                 self._forward.append((np.copyto, (copy, a)))
                 a = copy
             scratch = []
-            for name, width, of_all, n_rows in network.scratch[i]:
-                scratch.append(space.array((name, i), width, n_rows or batch, order="F", shared=of_all))
+            for name, width, n_rows in network.scratch[i]:
+                scratch.append(space.array((name, i), width, n_rows or batch, order="F"))
             out = a
             if not layer.in_place:
                 # A sample of a hidden layer lies in one piece: float32 products take 0.84 to 0.97 of the time with

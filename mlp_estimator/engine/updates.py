@@ -83,8 +83,10 @@ class Update:
         if self.clip is not None:
             self.clip(grad)
         optimizer.step(grad)
-        t = optimizer.n_steps
-        memory = 0.0 if self.averaged is None else np.minimum(self.MAX_MEMORY, t / (t + 9.0))
+        memory = 0.0
+        if self.averaged is not None:
+            past = optimizer.n_steps / (optimizer.n_steps + 9.0)
+            memory = min(self.MAX_MEMORY, past) if isinstance(past, float) else np.minimum(self.MAX_MEMORY, past)
         decay = optimizer.learning_rate * self.weight_decay * self.decay_factor
         kernels.move(self.theta, grad, self.rates, (decay, memory), self._scaled, self.averaged)
         self._n_updates += 1

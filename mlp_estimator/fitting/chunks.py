@@ -36,7 +36,15 @@ PART_ROWS, MANY_PARTS = 2**18, 64
 FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".csv.gz": "csv", ".arrow": "ipc", ".feather": "ipc"}
 """Formats of files, by the end of their names."""
 
-SAME_ROWS = "A table that is read in chunks is gone through several times, and has to yield the same rows each time."
+SAME_ROWS = (
+    "A table that is read in chunks is gone through several times, and has to yield the same rows in the same order "
+    "each time."
+)
+
+ONE_TYPE = (
+    "Files are read with the types of the first one: make each column of one type in all files, or pass a "
+    "pyarrow.dataset with a schema, and of CSV with separators or decimal signs of its own with a format."
+)
 
 TableLike: TypeAlias = Any
 """What the tabular estimators accept as X: a table, or a source of tables."""
@@ -78,7 +86,7 @@ class Part:
                 if self.end is not None and self.start + stop > self.end:
                     raise ValueError(f"X has more rows than y or an earlier pass, {self.n_total}. {SAME_ROWS}")
                 if place and self.end is not None:
-                    totals = frame.totals() + (totals if len(totals) else 0.0)
+                    totals = frame.totals(n_rows) + (totals if len(totals) else 0.0)
                 if self.chosen is not None and frame.n_rows:
                     frame = frame.where(self.chosen[n_rows:stop])
                     frame.place = place
@@ -292,7 +300,7 @@ class Chunks:
         for k, (now, before) in enumerate(zip(totals, self._totals, strict=True)):
             if len(now) and not np.allclose(now, before, rtol=1e-9, atol=0.0, equal_nan=True):
                 with located(self._place(k)):
-                    raise ValueError(f"X has other values than in the pass before. {SAME_ROWS}")
+                    raise ValueError(f"X has other values than in the pass before, or another order. {SAME_ROWS}")
 
 
 def _values_of(part: Part, named: Mapping[str, str]) -> list[tuple[str, str, NDArray[Any]]]:
@@ -328,7 +336,7 @@ def read_chunks(X: Any) -> Chunks:
     if isinstance(X, Chunks):
         return X
     if isinstance(X, str | os.PathLike):
-        return _of_dataset(_files(os.fspath(X)))
+        return _of_dataset(_files(os.fspath(X)), same_columns=True)
     if callable(X):
         return Chunks([X], _of_function)
     if nw.dependencies.is_dask_dataframe(X):
@@ -416,16 +424,20 @@ def cluster() -> Any:
         return None
 
 
-def _of_dataset(dataset: Any) -> Chunks:
-    """Return the batches of a dataset of pyarrow: its files are parts, or some row groups of each of a few."""
+def _of_dataset(dataset: Any, *, same_columns: bool = False) -> Chunks:
+    """Return the batches of a dataset of pyarrow: its files are parts, or some row groups of each of a few.
+
+    A dataset of the user may fill in columns that a file does not have; with ``same_columns`` that is an error.
+    """
     try:
         fragments = list(dataset.get_fragments())
     except ValueError:  # of a dataset with a filter
         fragments = []
     if not fragments or not all(getattr(fragment, "filesystem", None) for fragment in fragments):  # in memory
-        return Chunks([("the dataset", dataset, None)], _arrow_batches, dataset.schema.names)
+        return Chunks([("the dataset", dataset, None, False)], _arrow_batches, dataset.schema.names)
     parts = [part for fragment in fragments for part in _row_groups(fragment, split=len(fragments) < MANY_PARTS)]
-    return Chunks([(*part, dataset.schema) for part in parts], _arrow_batches, dataset.schema.names)
+    sources = [(*part, dataset.schema, same_columns) for part in parts]
+    return Chunks(sources, _arrow_batches, dataset.schema.names)
 
 
 def _row_groups(fragment: Any, *, split: bool) -> Iterator[tuple[str, Any]]:
@@ -448,15 +460,30 @@ def _row_groups(fragment: Any, *, split: bool) -> Iterator[tuple[str, Any]]:
             yield f"{path}, row groups {chosen[0]} to {chosen[-1]}", copied.subset(row_group_ids=chosen)
 
 
-def _arrow_batches(source: tuple[str, Any, Any], columns: Sequence[str] | None) -> Pieces:
+def _arrow_batches(source: tuple[str, Any, Any, bool], columns: Sequence[str] | None) -> Pieces:
     import pyarrow as pa
 
-    place, data, schema = source
+    place, data, schema, same_columns = source
     options = {"columns": columns, "batch_size": CHUNK_ROWS, "batch_readahead": 1, "fragment_readahead": 1}
     options |= {} if schema is None else {"schema": schema}
     with read_errors(place):
+        if same_columns:
+            _require_columns(place, pickle.loads(pickle.dumps(data)), schema.names)
         for k, batch in enumerate(data.to_batches(**options)):
             yield f"{place}, chunk {k}", pa.Table.from_batches([batch])
+
+
+def _require_columns(place: str, file: Any, names: list[str]) -> None:
+    """Raise an error for a file with other columns than the first one; the order may differ."""
+    from pyarrow.dataset import get_partition_keys
+
+    found = {*file.physical_schema.names, *get_partition_keys(file.partition_expression)}
+    if found != set(names):
+        missing, new = sorted(set(names) - found), sorted(found - set(names))
+        raise ValueError(
+            f"{place} has other columns than the first file, without {missing} and with {new}: make them the same, or "
+            "pass a pyarrow.dataset with a schema."
+        )
 
 
 @contextmanager
@@ -467,7 +494,8 @@ def read_errors(place: str) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException) as error:
-        raise ValueError(f"{place} cannot be read: {error}") from None
+        advice = "" if isinstance(error, OSError) else f" {ONE_TYPE}"
+        raise ValueError(f"{place} cannot be read: {str(error).rstrip('.')}.{advice}") from None
 
 
 def _files(path: str) -> Any:

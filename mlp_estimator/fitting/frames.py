@@ -1,4 +1,4 @@
-"""Containers: what users pass as a table, read column by column. No other module tells containers apart.
+"""Containers: what users pass as a table, read column by column. Sources of tables are those of ``chunks.py``.
 
 Frames of all libraries come through narwhals; arrays and lists through NumPy.
 """
@@ -31,6 +31,9 @@ _CONTENTS: tuple[tuple[str, tuple[type, ...]], ...] = (
     ("text", (str, bytes)),
 )
 """What values of a type are; ``timedelta64`` is an integer of NumPy, and booleans are integers of Python."""
+
+N_ROW_WEIGHTS = 997
+"""After so many rows their weights in ``Frame.totals`` repeat: a prime, since chunks have round numbers of rows."""
 
 _MISSING_TYPES = {"NoneType", "NAType", "NaTType"}
 
@@ -207,7 +210,7 @@ class SeriesColumn(Column):
 
 
 class Frame:
-    """A table of any container: rows, columns in an order, and their names where these are text."""
+    """A table of any container: rows, columns in an order, and their names as text, where these are not 0, 1, 2 ..."""
 
     def __init__(self, source: nw.DataFrame[Any] | NDArray[Any], order: Sequence[int] | None = None):
         self._source, self._order = source, order
@@ -215,10 +218,11 @@ class Frame:
         self.n_rows = len(source)
         self.names: list[str] | None = None
         if isinstance(source, nw.DataFrame):
-            self._labels: list[str] = source.columns
+            self._labels: list[Any] = [*source.columns]
             self._series: list[Any] = list(source.iter_columns())
-            if all(isinstance(label, str) for label in self._labels):
-                self.names = [self._labels[k] for k in order] if order is not None else self._labels
+            if self._labels != [*range(len(self._labels))]:  # as pandas numbers columns without names
+                self._texts = list(map(str, self._labels))
+                self.names = [self._texts[k] for k in order] if order is not None else self._texts
 
     def __len__(self) -> int:
         return self.shape[1]
@@ -246,11 +250,11 @@ class Frame:
         frame = copy.copy(self)  # which has its columns at hand: to list them takes half of a prediction of one row
         frame._order = order
         if self.names is not None:
-            frame.names = [self._labels[k] for k in order]
+            frame.names = [self._texts[k] for k in order]
         return frame
 
-    def in_order(self, names: list[str] | None) -> Frame:
-        """Return the table with its columns in the order of the names.
+    def in_order(self, names: list[str] | None, of: str = "the chunks before") -> Frame:
+        """Return the table with its columns in the order of the names, which are those of another table.
 
         Raises
         ------
@@ -260,21 +264,20 @@ class Frame:
         if self.names == names:
             return self
         if self.names is None or names is None or set(self.names) != set(names):
-            raise ValueError(f"The columns are {self.names}, and those of the chunks before are {names}.")
+            raise ValueError(f"The columns are {self.names}, and those of {of} are {names}.")
         place = {name: k for k, name in enumerate(self.names)}
         return self.reordered([place[name] for name in names])
 
     def without(self, names: Sequence[str]) -> Frame:
         """Return the table without the columns of these names, as far as it has them."""
-        if not isinstance(self._source, nw.DataFrame) or not set(names).intersection(self._labels):
-            return self
-        return Frame(self._source.drop(names, strict=False))
+        left_out = [self._labels[self._texts.index(name)] for name in names if name in (self.names or ())]
+        return Frame(self._source.drop(left_out)) if isinstance(self._source, nw.DataFrame) and left_out else self
 
     def values(self, name: str) -> NDArray[Any]:
         """Return the values of a column as NumPy reads them."""
-        if not isinstance(self._source, nw.DataFrame):
+        if self.names is None:
             raise ValueError(f"{name!r} is no column of X, whose columns have no names: pass the values.")
-        values: NDArray[Any] = self._source[name].to_numpy()
+        values: NDArray[Any] = self._series[self._texts.index(name)].to_numpy()
         return values
 
     def objects(self) -> NDArray[Any]:
@@ -284,16 +287,17 @@ class Frame:
             table[:, k] = column.objects()
         return table
 
-    def totals(self) -> NDArray[np.float64]:
-        """Return a sum over the values of each column, as far as these are numbers or text.
+    def totals(self, start: int) -> NDArray[np.float64]:
+        """Return a sum over the values of each column, as far as these are numbers or text, weighted by the row.
 
-        It tells whether two tables differ.
+        It tells whether two tables differ, or have their rows in another order. ``start`` is the first row's number.
         """
         order = range(len(self)) if self._order is None else self._order
+        weights = (1 + np.arange(start, start + self.n_rows) % N_ROW_WEIGHTS).astype(np.float64)
         if isinstance(self._source, nw.DataFrame):
-            return np.array([_total(self._series[k]) for k in order])
+            return np.array([_total(self._series[k], weights) for k in order])
         is_numeric = self._source.dtype.kind in "biuf"
-        return np.abs(self._source).sum(axis=0, dtype=np.float64) if is_numeric else np.zeros(len(self))
+        return weights @ np.abs(self._source).astype(np.float64) if is_numeric else np.zeros(len(self))
 
     def rows(self, rows: slice) -> Frame:
         """Return a stretch of the rows."""
@@ -341,6 +345,9 @@ def require_rows(frame: Frame | None) -> Frame:
 
 def _eager(X: Any) -> Any:
     """Return a frame of narwhals, or X itself where it is none."""
+    pyarrow = nw.dependencies.get_pyarrow()
+    if pyarrow is not None and isinstance(X, pyarrow.RecordBatch):
+        X = pyarrow.Table.from_batches([X])
     X = nw.from_native(X, pass_through=True)
     return X.collect() if isinstance(X, nw.LazyFrame) else X
 
@@ -354,6 +361,8 @@ def _array(table: Any) -> NDArray[Any]:
         X = np.empty((len(table), 0), object) if not table else np.array(table, dtype=object)
     else:
         X = as_array("X", table)
+    if X.ndim == 1 and len({len(row) if isinstance(row, list | tuple) else -1 for row in X}) > 1:
+        raise ValueError("The rows of X differ in length: each has to have an entry for each column, None if missing.")
     if X.ndim != 2:
         raise ValueError(
             f"Expected 2D array, got {X.ndim}D array instead. Reshape your data to (n_samples, n_features): of a "
@@ -364,10 +373,13 @@ def _array(table: Any) -> NDArray[Any]:
     return X
 
 
-def _total(series: nw.Series[Any]) -> float:
+def _total(series: nw.Series[Any], weights: NDArray[np.float64]) -> float:
     if series.dtype.is_numeric():
-        return float(series.cast(nw.Float64).abs().sum())
-    return float(series.str.len_chars().sum() if series.dtype == nw.String else series.null_count())
+        numbers = series.cast(nw.Float64).abs()
+    else:
+        numbers = (series.str.len_chars() if series.dtype == nw.String else series.is_null()).cast(nw.Float64)
+    with np.errstate(over="ignore"):
+        return float(np.nansum(numbers.to_numpy() * weights))
 
 
 def content(type_: type) -> str:

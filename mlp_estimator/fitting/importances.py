@@ -45,7 +45,7 @@ class RowSample:
         *,
         unseen: bool,
     ) -> RowSample:
-        """Return a systematic sample, in which rows are as often as they count; ``read`` returns coded rows."""
+        """Return a systematic sample; ``read`` returns coded rows."""
         size = min(MAX_ROWS, max(MIN_ROWS, MAX_PREDICTIONS // len(table.kinds)))
         chosen = systematic(np.ones(len(encoded.Y)) if encoded.counts is None else encoded.counts, size)
         counted = replace(encoded.take(chosen), sample_weight=None)
@@ -57,10 +57,9 @@ class RowSample:
 
 
 def systematic(counts: NDArray[np.float64], size: int) -> NDArray[np.intp]:
-    """Return the numbers of a systematic sample of rows, all where they are no more than ``size``."""
-    if len(counts) <= size:
-        return np.arange(len(counts))
+    """Return the numbers of a systematic sample of rows, each as often as it counts; all where these are few."""
     ends = np.cumsum(counts)
+    size = min(size, round(ends[-1]))
     places: NDArray[np.intp] = np.searchsorted(ends, (np.arange(size) + 0.5) / size * ends[-1], side="right")
     return places.clip(max=len(counts) - 1)
 

@@ -1,6 +1,7 @@
 """Intervals and sets with a coverage that holds for any distribution, from out-of-fold residuals.
 
 CV+ (Barber, Candes, Ramdas and Tibshirani 2021): at least 1 - 2 a where 1 - a is asked for, about 1 - a in practice.
+Weighted rows stand for another population (Tibshirani, Barber, Candes and Ramdas 2019); see ``n_new``.
 """
 
 from __future__ import annotations
@@ -72,26 +73,39 @@ def interval(
     R_i that of row i in fold k(i), the ends are the floor(a (n + 1))-th smallest of f_k(i) - s_k(i) R_i and the
     ceil((1 - a) (n + 1))-th smallest of f_k(i) + s_k(i) R_i, each row as often as it counts.
     """
-    rank = n_outside(residuals, coverage)
-    upper = -_smallest(-members, spread, residuals, rank)
-    return _smallest(members, spread, residuals, rank), upper
+    outside = n_outside(residuals, coverage)
+    upper = -_smallest(-members, spread, residuals, outside)
+    return _smallest(members, spread, residuals, outside), upper
+
+
+def n_new(residuals: Sequence[Residuals]) -> float:
+    """Return how often a new row counts, of which nothing is known: as often as is expected of a row.
+
+    Whole counts are repeated rows, and the new one is there once. Other counts c are weights, by which a row of the
+    other population is drawn: sum c^2 / sum c.
+    """
+    counts = np.diff(np.concatenate([of_fold.cumulative for of_fold in residuals]))
+    counts = counts[counts > 0.0]  # not the steps back to 0 between two folds
+    whole = bool((counts == np.round(counts)).all())
+    return 1.0 if whole else float((counts**2).sum() / counts.sum())
 
 
 def n_outside(residuals: Sequence[Residuals], coverage: float) -> float:
-    """Return the rank of the ends of intervals, counted from outside; below 1 they are infinite."""
-    return float(np.floor(_rounded((1.0 - coverage) * (sum(of_fold.total for of_fold in residuals) + 1.0))))
+    """Return how many rows may lie outside of one end of an interval; below 0 the ends are infinite."""
+    new = n_new(residuals)
+    return _rounded((1.0 - coverage) * (sum(of_fold.total for of_fold in residuals) + new)) - new
 
 
 def n_within(scores: Sequence[Residuals], coverage: float) -> float:
     """Return below how many lower scores a label belongs to a set."""
-    return _rounded(coverage * (sum(of_fold.total for of_fold in scores) + 1.0))
+    return _rounded(coverage * (sum(of_fold.total for of_fold in scores) + n_new(scores)))
 
 
 def _smallest(
-    members: NDArray[np.float64], spread: NDArray[np.float64], residuals: Sequence[Residuals], rank: float
+    members: NDArray[np.float64], spread: NDArray[np.float64], residuals: Sequence[Residuals], outside: float
 ) -> NDArray[np.float64]:
-    """Return the ``rank``-th smallest f_k - s_k R_i, by bisection; minus infinity for rank 0."""
-    if rank < 1:
+    """Return the smallest f_k - s_k R_i with more than ``outside`` rows up to it, by bisection."""
+    if outside < 0.0:
         return np.full(members.shape[1], -np.inf)
     largest = max(float(r.values[-1]) for r in residuals if len(r.values))
     low, high = (members - spread * largest).min(axis=0), members.max(axis=0)
@@ -100,7 +114,7 @@ def _smallest(
         count = np.zeros(members.shape[1])
         for f, s, r in zip(members, spread, residuals, strict=True):
             count += r.total - r.below((f - middle) / s)  # f - s R <= middle
-        enough = count >= rank
+        enough = count > outside
         high, low = np.where(enough, middle, high), np.where(enough, low, middle)
     smallest: NDArray[np.float64] = high
     return smallest

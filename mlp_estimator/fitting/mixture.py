@@ -1,4 +1,4 @@
-"""From the out-of-fold predictions of several configurations to one prediction: weights, temperature, intervals."""
+"""From the out-of-fold predictions of several configurations to one prediction: weights, temperature."""
 
 from __future__ import annotations
 
@@ -69,16 +69,6 @@ def logarithm(probability: Array) -> Array:
     return logarithms
 
 
-def log_loss_of(codes: NDArray[np.integer], weight: NDArray[np.floating] | None) -> Callable[[Array], float]:
-    """Return the mean log-loss as a function of probabilities (n, K)."""
-    return lambda probability: float(np.average(log_losses(probability, codes), weights=weight))
-
-
-def binary_log_loss_of(Y: NDArray[np.floating], weight: NDArray[np.floating] | None) -> Callable[[Array], float]:
-    """Return the mean over rows of the summed log-losses of labels Y (n, K), as a function of their probabilities."""
-    return lambda probability: float(np.average(binary_log_losses(probability, Y), weights=weight))
-
-
 def sharpen(probability: Array, temperature: float) -> Array:
     """Return probabilities proportional to p^(1 / temperature)."""
     if temperature == 1.0:
@@ -99,7 +89,7 @@ def sharpen_each(probability: Array, temperature: float) -> Array:
 
 
 def find_temperature(
-    loss: Callable[[Array], float], probability: Array, sharpen: Callable[[Array, float], Array] = sharpen
+    loss: Callable[[Array], float], probability: Array, sharpen: Callable[[Array, float], Array]
 ) -> float:
     """Return the temperature that minimises the loss of sharpened probabilities, between 1/4 and 4."""
     found = minimize_scalar(

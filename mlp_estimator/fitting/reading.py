@@ -136,10 +136,14 @@ def check_no_missing(name: str, values: Any) -> None:
 
 def read_weights(sample_weight: Any, X: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
     """Return validated weights of rows in the type of the computation, None where there are none."""
-    weight = check_sample_weight(read_numbers("sample_weight", sample_weight), X)
+    values = read_numbers("sample_weight", sample_weight)
+    weight = check_sample_weight(values.item() if np.ndim(sample_weight) == 0 and values is not None else values, X)
     if weight is not None:
         weight = to_dtype("sample_weight", weight, dtype)
         check_total(weight, dtype)
+        limits = np.finfo(dtype)
+        if weight.max() < limits.tiny / limits.eps:
+            raise ValueError(f"sample_weight is too small for {dtype}: multiply it by a constant.")
     return weight
 
 

@@ -80,7 +80,8 @@ def _refuse_wrong_graphs() -> None:
         (CalibratedClassifierCV, _of_calibration),
     ):
         usual = _parse.sklearn_parsers_map.get(meta, _parse._parse_sklearn_simple_model)
-        _parse.update_registered_parser(meta, partial(_parse_unless, difference, usual))
+        if getattr(usual, "func", None) is not _parse_unless:  # it is registered already
+            _parse.update_registered_parser(meta, partial(_parse_unless, difference, usual))
 
 
 def _parse_unless(

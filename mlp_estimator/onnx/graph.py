@@ -104,6 +104,8 @@ class ModelGraph(NamedGraph):
 
     def write(self, name: str, x: str, dtype: Any, shape: Sequence[Any]) -> None:
         """Add an output."""
+        if name in [column.name for column in self.inputs]:
+            raise ValueError(f"A column is called {name!r}, as an output of the graph: rename it before the fit.")
         self.add("Identity", [x], [name], {})
         self.outputs.append(self._described(name, dtype, shape))
 

@@ -94,7 +94,7 @@ def _write_interval(
     coverage: float,
 ) -> None:
     """Write what ``interval`` returns: order statistics of all ends."""
-    precise, rank = g.in_type(np.float64), n_outside(residuals[0], coverage)
+    precise, rank = g.in_type(np.float64), int(np.floor(n_outside(residuals[0], coverage))) + 1
     if rank < 1:
         raise ValueError(f"coverage={coverage!r} gives infinite intervals: the fit has too few rows. Ask for less.")
     if any((np.diff(of_fold.cumulative) != 1.0).any() for of_fold in residuals[0]):
@@ -107,8 +107,8 @@ def _write_interval(
                 mean, size = (value and _entry(g, value, m, k) for value in (of_members, sizes))
                 reach = precise.constant(sign * of_fold.values)
                 ends.append(g("Add", mean, g("Mul", size, reach) if size else reach))  # (n, n_residuals)
-            sorted_ends = g("TopK", g("Concat", *ends, axis=1), np.array([int(rank)]), n_outputs=2, largest=largest)
-            of_targets.append(g("Gather", sorted_ends, np.array([int(rank) - 1]), axis=1))
+            sorted_ends = g("TopK", g("Concat", *ends, axis=1), np.array([rank]), n_outputs=2, largest=largest)
+            of_targets.append(g("Gather", sorted_ends, np.array([rank - 1]), axis=1))
         end = g("Concat", *of_targets, axis=1)
         if name == "low" and fitted.targets.loss.domain != "real":
             end = precise("Max", end, 0.0)

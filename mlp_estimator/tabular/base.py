@@ -319,7 +319,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         table.code_all(chunks, coded, numbers, places)
         table.learn_means(coded, len(folds), lambda rows: targets.columns(encoded.Y[rows]), encoded.counts)
         source = Source(coded, y, encoded.sample_weight)
-        data = FitData(coded, table, targets, encoded, dtype, source, self._predicting)
+        predictor = None if settings.scoring == "loss" else self._predicting
+        data = FitData(coded, table, targets, encoded, dtype, source, predictor)
         if validated:
             data.held_out = self._read_held_out(data, table, *validation)
         n_seeds = preset.n_members(len(folds) if has_folds else self.n_folds)
@@ -369,7 +370,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         """Read a validation set of the user."""
         X, (y, sample_weight) = taken_out(X, y_val=y, sample_weight_val=sample_weight)
         coded = np.concatenate(list(table.pieces(table.read(X, self._validator()))))
-        y = read_targets("y", y, len(coded), as_labels=self._has_labels)
+        y = read_targets("y_val", y, len(coded), as_labels=self._has_labels)
         weight = read_weights(sample_weight, coded, data.dtype)
         return held_out_set(data, coded, y, weight, lambda: Source(coded, y, weight))
 

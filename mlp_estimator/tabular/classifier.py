@@ -50,8 +50,8 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         settings: one for narrow tables, one for wide ones, one for smooth targets.
 
     n_folds : int, default=8
-        Number of folds. A setting has one member per fold, or per `n_left_out` folds, from 10,000 rows on for half of
-        the folds and from 60,000 rows on for a quarter. With a validation set, the number of members per setting.
+        Number of folds. A setting has one member per fold, or per `n_left_out` folds, from 40,000 rows on for half of
+        the folds and from 250,000 rows on for a quarter. With a validation set, the number of members per setting.
 
     categorical_features : 'from_dtype', None, or array-like of str, int or bool, default='from_dtype'
         Columns of categories besides those of text, booleans and category types: by name, index or mask. See

@@ -59,8 +59,8 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
         settings: one for narrow tables, one for wide ones, one for smooth targets.
 
     n_folds : int, default=8
-        Number of folds. A setting has one member per fold, or per `n_left_out` folds, from 10,000 rows on for half of
-        the folds and from 60,000 rows on for a quarter. With a validation set, the number of members per setting.
+        Number of folds. A setting has one member per fold, or per `n_left_out` folds, from 40,000 rows on for half of
+        the folds and from 250,000 rows on for a quarter. With a validation set, the number of members per setting.
 
     categorical_features : 'from_dtype', None, or array-like of str, int or bool, default='from_dtype'
         Columns of categories besides those of text, booleans and category types: by name, index or mask. See
@@ -319,7 +319,7 @@ class TabularMLPRegressor(ScoredRegressor, TabularMLP):
             )
 
         low, high = np.moveaxis(self._with_residuals(X, coverage, by, reduce), 1, 0)
-        if n_outside(self._residuals[0], coverage) < 1.0:
+        if n_outside(self._residuals[0], coverage) < 0.0:
             n_rows = sum(of_fold.total for of_fold in self._residuals[0])
             warnings.warn(INFINITE.format(coverage, n_rows, n_rows / (n_rows + 1.0)), UserWarning, stacklevel=3)
         if self._numbers.loss.domain != "real":

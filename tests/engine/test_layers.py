@@ -225,14 +225,13 @@ def test_numbers_are_read_by_member_key_and_code(dtype, n_inputs):
         np.testing.assert_array_equal(out[m], np.concatenate([inputs[:2], *numbers, inputs[2:5]]))
 
 
-def test_a_shared_mask_is_that_of_the_first_member():
-    noise = Noise([np.random.default_rng(m) for m in range(3)], factor=0.5)
-    layer, (scratch,) = Dropout(0.4, shared=True), Dropout(0.4, shared=True).scratch(5)
-    mask, alone = np.empty((1, scratch.width, 400)), np.empty((1, 5, 400))
-    assert scratch.shared
-    layer.draw((mask,), noise)
-    Dropout(0.2).draw((alone,), Noise([np.random.default_rng(0)]))  # the factor halves the rate
-    np.testing.assert_array_equal(mask, alone)
+def test_a_mask_depends_on_the_generator_of_its_member_alone():
+    # Side by side with others or by itself, in this process or another one.
+    layer, masks, alone = Dropout(0.4), np.empty((3, 5, 400)), np.empty((1, 5, 400))
+    layer.draw((masks,), Noise([np.random.default_rng(m) for m in range(3)], factor=0.5))
+    for m in range(3):
+        Dropout(0.2).draw((alone,), Noise([np.random.default_rng(m)]))  # the factor halves the rate
+        np.testing.assert_array_equal(masks[m], alone[0])
 
 
 @pytest.mark.parametrize("name", [name for name, make in LAYERS.items() if hasattr(make(), "sources")])

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -238,7 +239,35 @@ OTHER = {
     "more rows": lambda: pd.concat([FRAME, FRAME[:1]]),
     "other numbers": lambda: FRAME.assign(size=np.linspace(0.0, 1.1, N)),
     "other text": lambda: FRAME.assign(town="Heidelberg"),
+    "another order": lambda: FRAME.sample(frac=1.0, random_state=0),
 }
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv"])
+@pytest.mark.parametrize("change", ["renamed", "left out", "new"])
+def test_files_with_other_columns_are_refused(change, ending, tmp_path):
+    folder = files(tmp_path, ending)
+    assert read_chunks(folder).first().names == list(FRAME)
+    rows = FRAME[15:20]
+    others = {"renamed": rows.rename(columns={"size": "Size"}), "left out": rows.drop(columns="size"),
+              "new": rows.assign(Size=1.0)}  # fmt: skip
+    path = tmp_path / f"part1{ending}"
+    write = others[change].to_csv if ending == ".csv" else others[change].to_parquet
+    write(path, index=False)
+    missing, new = ["size"] if change != "new" else [], ["Size"] if change != "left out" else []
+    message = f"part1{ending} has other columns than the first file, without {missing} and with {new}: make them the"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        list(read_chunks(folder))
+    with_schema = pyarrow.dataset.dataset(str(tmp_path), format=ending[1:], schema=pa.schema({"size": pa.float64()}))
+    assert sum(frame.n_rows for frame in read_chunks(with_schema)) == len(FRAME)
+
+
+def test_batches_of_arrow_have_names():
+    table = pa.Table.from_pandas(FRAME, preserve_index=False)
+    chunks = read_chunks(lambda: iter(table.to_batches(7)))
+    chunks, (label,) = chunks.take_out(y="label")
+    assert label.tolist() == FRAME["label"].tolist()
+    assert "label" not in chunks.first().names
 
 
 @pytest.mark.parametrize("kind", OTHER)

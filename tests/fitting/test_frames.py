@@ -221,10 +221,12 @@ def test_tables_have_rows_columns_and_names(table):
     assert frame.columns[0].name == ("c" if named else "x0")
 
 
-def test_names_that_are_no_text_are_positions():
-    frame = read_frame(pd.DataFrame([[1.0, 2.0]], columns=["a", 7]))
-    assert frame.names is None
-    assert [column.name for column in frame.columns] == ["a", "7"]
+def test_names_are_text_and_the_numbers_of_columns_are_none():
+    frame = read_frame(pd.DataFrame([[1.0, 2.0]], columns=[2024, 2025]))
+    assert frame.names == [column.name for column in frame.columns] == ["2024", "2025"]
+    assert frame.values("2025").tolist() == [2.0]
+    assert frame.without(["2024", "a"]).names == ["2025"]
+    assert read_frame(pd.DataFrame([[1.0, 2.0]])).names is None
 
 
 TWO = {

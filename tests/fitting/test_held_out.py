@@ -225,7 +225,7 @@ BAD_SETS = {
     "weights alone": ({"sample_weight_val": EQUAL}, "needs both X_val and y_val"),
     "columns": ({"X_val": X_IRIS[:, :3], "y_val": Y_IRIS}, "X has 3 features, but MLP.* is expecting 4"),
     "lengths": ({"X_val": X_IRIS, "y_val": Y_IRIS[:9]}, "inconsistent numbers of samples"),
-    "nan": ({"X_val": put(X_IRIS, np.nan), "y_val": Y_IRIS}, "Input X contains NaN"),
+    "nan": ({"X_val": put(X_IRIS, np.nan), "y_val": Y_IRIS}, "Input X_val contains NaN"),
     "weights": ({"X_val": X_IRIS, "y_val": Y_IRIS, "sample_weight_val": EQUAL[:9]}, "sample_weight.shape"),
     "kind of y": ({"X_val": X_IRIS, "y_val": np.eye(3, dtype=int)[Y_IRIS]}, "`y_val` is multilabel|y_val has 3 column"),
 }

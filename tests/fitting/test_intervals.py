@@ -110,6 +110,34 @@ def test_intervals_cover_as_often_as_asked():
     assert np.mean(covered) == pytest.approx(0.8, abs=0.04)
 
 
+def test_weighted_rows_cover_another_population():
+    # Residuals grow with x, and the other population has larger x; of few rows of weight the ends are infinite.
+    rng = np.random.default_rng(2)
+    covered, unbounded = {}, {}
+    for shift in (0.5, 1.5):
+        ends = []
+        for _ in range(100):
+            x, new = rng.normal(size=150), shift + rng.normal(size=50)
+            errors, truth = np.abs(rng.normal(size=150)) * np.exp(x), rng.normal(size=50) * np.exp(new)
+            residuals = [Residuals.of(errors, np.exp(shift * x), np.arange(k, 150, 3)) for k in range(3)]
+            low, high = interval(np.zeros((3, 50)), np.ones((3, 50)), residuals, 0.8)
+            ends.append((np.mean((low <= truth) & (truth <= high)), np.isinf(low).any()))
+        covered[shift], unbounded[shift] = np.mean(ends, axis=0)
+    assert covered[0.5] == pytest.approx(0.8, abs=0.02)
+    assert 0.78 < covered[1.5] < 0.95
+    assert unbounded[0.5] == 0 < unbounded[1.5] < 0.5
+
+
+def test_whole_weights_are_repeated_rows():
+    counts = RNG.integers(1, 4, 30).astype(float)
+    errors = RNG.exponential(size=30)
+    counted, repeated = (
+        interval(np.zeros((1, 1)), np.ones((1, 1)), [Residuals.of(e, c, np.arange(len(e)))], 0.8)
+        for e, c in ((errors, counts), (np.repeat(errors, counts.astype(int)), None))
+    )
+    np.testing.assert_allclose(counted, repeated)
+
+
 # Sets of labels.
 
 

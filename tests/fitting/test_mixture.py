@@ -8,13 +8,24 @@ from scipy.special import expit, softmax
 from sklearn.metrics import log_loss
 
 from mlp_estimator.fitting.mixture import (
-    binary_log_loss_of,
+    binary_log_losses,
     find_temperature,
-    log_loss_of,
+    log_losses,
     mixture_weights,
     sharpen,
     sharpen_each,
 )
+
+
+def log_loss_of(codes, weight):
+    """The log-loss as a function of probabilities."""
+    return lambda p: np.average(log_losses(p, codes), weights=weight)
+
+
+def binary_log_loss_of(labels, weight):
+    """The same of independent labels."""
+    return lambda p: np.average(binary_log_losses(p, labels), weights=weight)
+
 
 RNG = np.random.default_rng(0)
 N = 400
@@ -145,7 +156,9 @@ def test_a_known_temperature_is_found(temperature):
     rng = np.random.default_rng(1)
     z = rng.normal(scale=2.0, size=(20_000, 3))
     codes = (softmax(z / temperature, axis=1).cumsum(axis=1) < rng.random((20_000, 1))).sum(axis=1)
-    assert find_temperature(log_loss_of(codes, None), softmax(z, axis=1)) == pytest.approx(temperature, rel=0.05)
+    assert find_temperature(log_loss_of(codes, None), softmax(z, axis=1), sharpen) == pytest.approx(
+        temperature, rel=0.05
+    )
     labels = (rng.random(z.shape) < expit(z / temperature)).astype(float)
     loss = binary_log_loss_of(labels, None)
     assert find_temperature(loss, expit(z), sharpen_each) == pytest.approx(temperature, rel=0.05)
@@ -153,7 +166,7 @@ def test_a_known_temperature_is_found(temperature):
 
 def test_the_temperature_is_the_best_of_a_grid():
     p, loss = softmax(3 * Z, axis=1), log_loss_of(CODES, WEIGHT)
-    found = find_temperature(loss, p)
+    found = find_temperature(loss, p, sharpen)
     grid = np.exp(np.linspace(-np.log(4), np.log(4), 400))
     losses = [loss(sharpen(p, t)) for t in grid]
     assert loss(sharpen(p, found)) <= min(losses) + 1e-6
@@ -163,11 +176,11 @@ def test_the_temperature_is_the_best_of_a_grid():
 @pytest.mark.parametrize(("factor", "bound"), [(100.0, 4.0), (0.01, 0.25)])
 def test_the_temperature_stays_within_its_bounds(factor, bound):
     p = softmax(factor * Z, axis=1)
-    assert find_temperature(log_loss_of(CODES, None), p) == pytest.approx(bound, rel=0.01)
+    assert find_temperature(log_loss_of(CODES, None), p, sharpen) == pytest.approx(bound, rel=0.01)
 
 
 def test_predictions_that_need_none_have_the_temperature_1():
-    assert find_temperature(lambda probability: 1.0, softmax(Z, axis=1)) == 1.0
+    assert find_temperature(lambda probability: 1.0, softmax(Z, axis=1), sharpen) == 1.0
 
 
 @pytest.mark.parametrize("shape", [(N, 3), (2, 200, 3)])

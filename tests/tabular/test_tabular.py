@@ -745,6 +745,9 @@ def test_same_seed_same_bits_also_over_processes_and_through_pickles():
     expected = model.predict(X)
     np.testing.assert_array_equal(clone(model).fit(X, y).predict(X), expected)
     np.testing.assert_array_equal(clone(model).set_params(n_jobs=2).fit(X, y).predict(X), expected)
+    noisy = TabularMLPRegressor(settings=[{"hidden_layer_sizes": (8,), "dropout": 0.3}], max_iter=4, random_state=0)
+    members = [clone(noisy).set_params(n_jobs=n).fit(X, y).predict_members(X) for n in (1, 2)]
+    np.testing.assert_array_equal(*members)  # each has masks of its own
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), expected)
     with joblib.parallel_config("threading", n_jobs=2):
         np.testing.assert_array_equal(clone(model).fit(X, y).predict(X), expected)

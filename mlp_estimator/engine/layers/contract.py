@@ -30,14 +30,13 @@ class Noise:
 
 
 class Scratch(NamedTuple):
-    """Memory that a layer wants for each batch: (M, width, B), or (1, width, B) if the members share it.
+    """Memory (M, width, B) that a layer wants for each batch.
 
     A sample of it lies in one piece. ``n_rows`` replaces the width B of the batch.
     """
 
     name: str
     width: int
-    shared: bool = False
     n_rows: int | None = None
 
 

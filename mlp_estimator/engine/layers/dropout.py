@@ -16,31 +16,28 @@ class Dropout(Diagonal):
     """Inverted dropout: out = mask * x, the mask 0 with probability ``rate``, else 1 / (1 - rate).
 
     The expectation of out is x (Srivastava et al. 2014). The mask is scratch memory that ``draw`` fills; the noise may
-    lower the rate by its factor. With ``shared`` one mask serves all members: drawing it takes a sixth of the time of a
-    step of eight networks of 128 units.
+    lower the rate by its factor.
     """
 
     noisy = True
 
-    def __init__(self, rate: Number, shared: bool = False):
-        self.rate = rate  # of all members, if they share the mask
-        self.shared = shared
+    def __init__(self, rate: Number):
+        self.rate = rate
 
     @property
     def kind(self) -> Hashable:
-        return ("dropout", float(np.max(self.rate))) if self.shared else "dropout"
+        return "dropout"
 
     def scratch(self, n_in: int) -> tuple[Scratch, ...]:
-        return (Scratch("mask", n_in, self.shared),)
+        return (Scratch("mask", n_in),)
 
     def joined(self, layers: Sequence[Self]) -> Layer:
-        rates = for_members([layer.rate for layer in layers if isinstance(layer.rate, float)])
-        return Dropout(rates, self.shared)
+        return Dropout(for_members([layer.rate for layer in layers if isinstance(layer.rate, float)]))
 
     def draw(self, scratch: Params, noise: Noise) -> None:
         """Draw the mask of each member from its generator, sample by sample."""
         (mask,) = scratch
-        for mask_m, rng in zip(mask, noise.generators, strict=not self.shared):
+        for mask_m, rng in zip(mask, noise.generators, strict=True):
             rng.random(dtype=mask.dtype, out=mask_m.T)
         rate = self.rate * noise.factor
         kernels.dropout_mask(mask, rate, 1.0 / (1.0 - rate))

@@ -35,7 +35,7 @@ class Matrix(Features):
         try:
             X = validate(read_numbers("X", X), **self.options)
         except ValueError as error:
-            if str(error).startswith(f"Input {name} contains NaN."):
+            if str(error).startswith("Input X contains NaN."):
                 raise ValueError(f"Input {name} contains NaN. {MISSING}") from None
             raise
         check_numeric("X", X)

@@ -224,8 +224,9 @@ class Table(Features):
     def _arranged(self, validate: Validate, frame: Frame) -> Frame:
         if frame.names is None or self.names is None or set(frame.names) != set(self.names):
             validate(frame.native, skip_check_array=True)
-            return frame
-        return frame.in_order(self.names)
+            if frame.names is None or self.names is None:
+                return frame
+        return frame.in_order(self.names, "the fit")
 
     def pieces(self, rows: Chunks) -> Iterator[NDArray[Any]]:
         """Yield coded rows, of small chunks several together."""
@@ -432,8 +433,8 @@ def resolution_for(n_rows: float, n_bins: int | str, max_categories: int, kinds:
 
     In a large table, a number with few distinct values has each of them as an edge.
     """
-    if isinstance(n_bins, int):
-        return Resolution(n_bins, n_bins, max_categories)
+    if not isinstance(n_bins, str):
+        return Resolution(int(n_bins), int(n_bins), max_categories)
     is_large, n_numbers = n_rows >= LARGE, sum(kind.n_numbers for kind in kinds)
     most = (MAX_COLUMNS_LARGE if is_large else MAX_COLUMNS) // max(n_numbers, 1)
     n_bins = max(4, min(most, MAX_BINS, max(MIN_BINS, int(n_rows // ROWS_PER_BIN) if is_large else 0)))

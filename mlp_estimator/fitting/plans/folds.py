@@ -22,7 +22,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ...engine.batches import BLOCK_ROWS
 from ...engine.losses import GammaDeviance
 from ...engine.members import Array
-from ...engine.monitor import better
+from ...engine.monitor import scaled
 from ...engine.schedules import CYCLES, N_CYCLES
 from ..data import FitData, HeldOut, Source
 from ..features import Coded, Table
@@ -130,11 +130,14 @@ class Trained:
         return all(state.paused is not None for state in self.states)
 
     def gains(self, least: float, least_sum: float) -> bool:
-        """Whether the last cycle has lowered the loss by a fraction and by an amount; the first one always has."""
+        """Whether the last cycle has lowered the loss by a fraction and by an amount; the first one always has.
+
+        A fraction below 0 allows the loss to rise.
+        """
         if len(self.scores) < 2:
             return True
         *before, last = self.scores
-        return last >= max(better(max(before), least), max(before) + least_sum)
+        return last >= max(scaled(max(before), 1.0 - least), max(before) + least_sum)
 
 
 @dataclass(eq=False)

@@ -16,7 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from ...engine.graph import Graph
 from ...engine.losses import Loss
 from ...engine.members import Array
-from ..mixture import SMALLEST, binary_log_loss_of, binary_log_losses, find_temperature, sharpen_each
+from ..mixture import SMALLEST, binary_log_losses, sharpen_each
 from .contract import Encoded, Weight
 from .labels import Labels
 
@@ -65,13 +65,11 @@ class Indicators(Labels):
         """Return the fraction of samples all of whose labels are right."""
         return float(accuracy_score(Y > 0.5, prediction > 0.5, sample_weight=weight))
 
-    def mean_loss(self, encoded: Encoded) -> Callable[[Array], float]:
-        """Return the sum over labels of the log-losses of their probabilities."""
-        return binary_log_loss_of(encoded.Y, encoded.weight)
-
-    def find_temperature(self, prediction: Array, encoded: Encoded) -> float:
-        """Return the temperature that minimises the log-loss."""
-        return find_temperature(self.mean_loss(encoded), prediction, sharpen_each)
+    def constant(self, encoded: Encoded) -> Array:
+        """Return the weighted frequency of each label."""
+        weight = encoded.weight if encoded.weight is not None and encoded.weight.any() else None
+        frequencies: Array = np.average(encoded.Y, axis=0, weights=weight)
+        return frequencies
 
     def calibrated(self, prediction: Array, temperature: float) -> Array:
         """Return the probability of each label at a temperature."""

@@ -16,7 +16,7 @@ from ...engine.graph import Graph
 from ...engine.losses import Loss
 from ...engine.members import Array
 from ..intervals import Residuals
-from ..mixture import SMALLEST, find_temperature, log_loss_of, log_losses, sharpen
+from ..mixture import SMALLEST, find_temperature, log_losses, sharpen
 from .class_weight import class_weights, codes_of, of_rows
 from .contract import Encoded, Targets, Weight
 
@@ -101,17 +101,18 @@ class Labels(Targets):
 
     def mean_loss(self, encoded: Encoded) -> Callable[[Array], float]:
         """Return the log-loss of probabilities."""
-        return log_loss_of(encoded.Y[:, 0], encoded.weight)
+        return lambda prediction: float(np.average(self.row_errors(encoded, prediction), weights=encoded.weight))
 
     def constant(self, encoded: Encoded) -> Array:
         """Return the weighted frequency of each class, or of each label of a logistic output."""
-        weight = encoded.weight if encoded.weight is not None and encoded.weight.any() else np.ones(len(encoded.Y))
-        others: Array = weight @ self.columns(encoded.Y) / weight.sum()
-        return np.append(1.0 - others.sum(), others) if self.loss.codes else others
+        weight = encoded.weight if encoded.weight is not None and encoded.weight.any() else None
+        sums = np.bincount(encoded.Y[:, 0].astype(int), weight, len(self.classes))
+        frequencies: Array = sums / sums.sum()
+        return frequencies if self.loss.codes else frequencies[1:]
 
     def find_temperature(self, prediction: Array, encoded: Encoded) -> float:
         """Return the temperature that minimises the log-loss."""
-        return find_temperature(self.mean_loss(encoded), prediction)
+        return find_temperature(self.mean_loss(encoded), prediction, self.calibrated)
 
     def calibrated(self, prediction: Array, temperature: float) -> Array:
         """Return probabilities at a temperature."""

@@ -41,6 +41,8 @@ class Unit:
                 center, scale = mean, np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=sample_weight))
         if not np.isfinite([mean, scale]).all() or scale.max() > np.sqrt(np.finfo(np.float64).max) / MAX_NOISE:
             raise ValueError("y is too large: its variance does not fit into float64. Divide y by a constant.")
+        if ((scale < np.sqrt(np.finfo(np.float64).tiny)) & (Y.min(axis=0) < Y.max(axis=0))).any():
+            raise ValueError("y is too small: its variance is 0 in float64. Multiply y by a constant.")
         scale[~(scale > np.finfo(float).eps * np.abs(mean))] = 1.0
         return cls(center, scale, Y.min(axis=0), Y.max(axis=0))
 

@@ -19,8 +19,8 @@ from mlp_estimator.engine.schedules import CYCLES, Progress
 from mlp_estimator.engine.updates import Update
 from mlp_estimator.fitting import jobs as jobs_module
 from mlp_estimator.fitting.held_out import scores_of
-from mlp_estimator.fitting.member_config import Members
-from mlp_estimator.fitting.mixture import find_temperature, log_loss_of, mixture_weights, sharpen
+from mlp_estimator.fitting.member_config import PRESETS, Members
+from mlp_estimator.fitting.mixture import find_temperature, log_losses, mixture_weights, sharpen
 from mlp_estimator.fitting.plans import folds as module
 from mlp_estimator.fitting.plans.folds import Trained, make_folds
 from mlp_estimator.fitting.state import FitState
@@ -368,7 +368,7 @@ def mean_loss(plan, raw, rows):
     """The loss by its definition: log-loss, or half of the mean squared error."""
     targets, encoded = plan.data.targets, plan.data.encoded.Y[rows]
     if targets.has_labels:
-        return log_loss_of(encoded[:, 0], None)(targets.linked(raw))
+        return log_losses(targets.linked(raw), encoded[:, 0]).mean()
     return np.mean((raw - encoded) ** 2) / 2
 
 
@@ -497,6 +497,12 @@ def states_of(plan, config, has_paused=False):
 )
 def test_a_configuration_goes_on_while_its_cycles_lower_the_loss_by_a_hundredth(scores, gains):
     assert Trained(None, [], None, scores, len(scores)).gains(0.01, -np.inf) == gains
+
+
+@pytest.mark.parametrize(("last", "gains"), [(-1.019, True), (-1.021, False)])
+def test_the_best_preset_lets_the_loss_rise(last, gains):
+    least = PRESETS["best"].least_gain
+    assert Trained(None, [], None, [-1.0, last], 2).gains(least, -np.inf) == gains
 
 
 @pytest.mark.parametrize(("last", "gains"), [(-0.099, False), (-0.094, False), (-0.089, True)])
@@ -819,9 +825,12 @@ def test_the_temperature_of_labels_follows_from_the_mixed_out_of_fold_probabilit
 
     def fitted_to(rows):
         """The weights and the temperature that suit some rows."""
-        loss = log_loss_of(Y_IRIS[rows], None)
+
+        def loss(probability):
+            return log_losses(probability, Y_IRIS[rows]).mean()
+
         weights = mixture_weights(loss, [one[rows] for one in p], constants[rows], len(rows))
-        return weights, find_temperature(loss, mixed(weights, rows))
+        return weights, find_temperature(loss, mixed(weights, rows), sharpen)
 
     def mixed(weights, rows):
         return weights[0] * p[0][rows] + weights[1] * p[1][rows] + (1 - weights.sum()) * constants[rows]

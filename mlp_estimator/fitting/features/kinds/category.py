@@ -19,10 +19,19 @@ from ...frames import Column, is_missing
 from ..blocks import CODES, Feature
 from .contract import Counts, Kind, Resolution
 
-NUMERAL = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
-"""Text that spells a number. With a leading zero it is a code, such as that of a post office."""
+NUMERAL = re.compile(r"-?(0|[1-9]\d*)(\.00?|\.\d*[1-9])?")
+"""Text that spells a number. "01" is a code, such as that of a post office, and "2.10" a version other than 2.1."""
+
+PADDED = re.compile(r"-?(0|[1-9]\d*)\.\d*[1-9]00?")
+"""Text that is the level of a number, too, unless it is a level of its own."""
+
+WRITTEN_DECIMAL = re.compile(r"-?\d+\.\d+")
+"""A number with decimals in text, which is no level of its own where ``NUMERAL`` takes it."""
 
 UNKNOWN = -1
+
+MAX_EXACT = 2**53
+"""Integers up to it are numbers of float64."""
 
 MIN_KEY_ROWS, KEY_SHARE = 50, 0.95
 """Rows, and levels for each of them, from which on a column is taken for a key or free text."""
@@ -109,8 +118,8 @@ class Category(Kind):
         """What is better done to the column before, an empty string if nothing is known."""
         texts = [level for level in self.codes if isinstance(level, str)]
         n_dates = sum(WRITTEN_DATE.fullmatch(level.strip()) is not None for level in texts)
-        n_decimals = sum(isinstance(level, float) for level in self.codes)
-        if n_dates >= MIN_WRITTEN and n_dates > 0.9 * len(self.codes):
+        n_decimals = sum(WRITTEN_DECIMAL.fullmatch(str(level)) is not None for level in self.codes)
+        if self.has_text and n_dates >= MIN_WRITTEN and n_dates > 0.9 * len(self.codes):
             return f"Column {self.name!r} has dates written as text: make it dates, as pandas.to_datetime does."
         if self.has_text and n_decimals > max(MIN_WRITTEN, len(self.codes) / 2):  # whole numbers may be codes
             return (
@@ -148,13 +157,17 @@ class Category(Kind):
         return bool if is_boolean and self.missing_code == UNKNOWN else np.float64
 
     def nodes(self, g: Graph, x: str, given: type) -> str:
-        """Return the codes; a number in text is spelled in the shortest way, or with .0 where it is whole."""
+        """Return the codes; text is every spelling of a level that ``code`` takes for it."""
         codes: dict[Any, int] = {np.nan: self.missing_code, **self.codes}
         if given is str:
-            codes = {"": self.missing_code}
-            for level, code in self.codes.items():
-                if level != "" or self.missing_code == UNKNOWN:
-                    codes |= {str(level): code} | ({f"{level}.0": code} if isinstance(level, int) else {})
+            texts = {text: code for text, code in self.codes.items() if isinstance(text, str)}
+            numbers = {text: code for level, code in self.codes.items() for text in _spellings(level)}
+            codes = numbers | texts | ({} if "" in texts and self.missing_code == UNKNOWN else {"": self.missing_code})
+        elif any(isinstance(level, int) and abs(level) > MAX_EXACT for level in self.codes):
+            raise NotImplementedError(
+                f"Column {self.name!r} has categories of integers beyond 2^53, which numbers of a graph do not tell "
+                "apart: make them text before the fit."
+            )
         keys: dict[str, Any] = (
             {"keys_strings": list(codes)} if given is str else {"keys_tensor": np.array(list(codes), np.float64)}
         )
@@ -162,7 +175,11 @@ class Category(Kind):
         return g("LabelEncoder", x, **keys)
 
     def _code(self, level: Level | None) -> int:
-        return self.missing_code if level is None else self.codes.get(level, UNKNOWN)
+        if level is None:
+            return self.missing_code
+        if isinstance(level, str) and level not in self.codes and PADDED.fullmatch(level):
+            level = float(level)
+        return self.codes.get(level, UNKNOWN)
 
 
 def level_of(value: Any) -> Level | None:
@@ -202,6 +219,16 @@ def _spelled(text: str) -> Level:
     return (
         (int(number) if number == int(number) else number) if math.isfinite(number) and repr(number) == text else text
     )
+
+
+def _spellings(level: Level) -> list[str]:
+    """Return the texts that are read as a number."""
+    if isinstance(level, str):
+        return []
+    if isinstance(level, int):
+        return [f"{level}{ending}" for ending in ("", ".0", ".00")]
+    plain = np.format_float_positional(level)
+    return [repr(level), *(f"{plain}{ending}" for ending in ("", "0", "00"))]
 
 
 def _hashable(column: Column) -> list[Any]:

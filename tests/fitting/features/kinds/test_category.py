@@ -37,7 +37,7 @@ def codes(kind, values):
 SAME = {
     "one": (1, [1, 1.0, True, "1", "1.0", "1.00", b"1", np.int8(1), np.float32(1), np.bool_(True), Decimal("1.00")]),
     "zero": (0, [0, 0.0, -0.0, False, "0", "-0", "0.0", Decimal(0), Fraction(0)]),
-    "a half": (0.5, [0.5, "0.5", "0.50", np.float64(0.5), Decimal("0.5"), Fraction(1, 2), b"0.5"]),
+    "a half": (0.5, [0.5, "0.5", np.float64(0.5), Decimal("0.5"), Fraction(1, 2), b"0.5"]),
     "a negative number": (-12, [-12, "-12", "-12.0", -12.0, Decimal("-12.000")]),
     "an integer beyond 2^53": (2**53 + 1, [2**53 + 1, str(2**53 + 1), Decimal(2**53 + 1), np.int64(2**53 + 1)]),
     "an integer beyond 64 bits": (10**30 + 1, [10**30 + 1, str(10**30 + 1), Decimal(10**30 + 1)]),
@@ -62,6 +62,13 @@ def test_values_that_are_one_level(level, values):
         found = level_of(value)
         assert found == level, value
         assert type(found) is type(level), value
+
+
+def test_a_decimal_with_zeros_behind_is_its_number_unless_it_is_a_level():
+    assert codes(learned([0.5, 2.1]), ["0.50", "2.100", "2.1000", "2.10x"]) == [0, 1, -1, -1]
+    versions = learned(["2.1", "2.10", "2.1", "2.10"])
+    assert sorted(codes(versions, ["2.1", "2.10"])) == [0, 1]
+    assert codes(versions, ["2.1", 2.1]) == 2 * codes(versions, ["2.100"])
 
 
 def test_levels_are_told_apart():
