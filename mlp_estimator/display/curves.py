@@ -18,7 +18,12 @@ def _network(fitted: Any) -> Any:
     fitted = getattr(fitted, "best_estimator_", fitted)
     fitted = getattr(fitted, "regressor_", fitted)  # of a TransformedTargetRegressor
     network = fitted.steps[-1][1] if hasattr(fitted, "steps") else fitted
-    check_is_fitted(network, "loss_curve_")
+    check_is_fitted(network)
+    if not hasattr(network, "loss_curve_"):
+        raise ValueError(
+            f"{type(network).__name__} has no loss curve: the curves are those of networks. OutOfFoldDisplay shows a "
+            "tabular fit."
+        )
     return network
 
 

@@ -96,7 +96,9 @@ class ValidationHeatmapDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_is_fitted(search, "cv_results_")
+        check_is_fitted(search)
+        if not hasattr(search, "cv_results_"):
+            raise ValueError(f"{type(search).__name__} is no search: fit a search over two parameters.")
         results, label = search.cv_results_, f"mean_test_{metric}"
         searched = sorted({name for one in results["params"] for name in one})
         if params is None:

@@ -259,6 +259,12 @@ class Chunks:
             If there is no column of the name.
         """
         named = {argument: name for argument, name in arguments.items() if isinstance(name, str)}
+        for argument, names in arguments.items():
+            are_names = isinstance(names, list | tuple) and {*map(str, names)} <= {*(self.names or ())}
+            if are_names and 0 < len(names) != self.n_read:
+                raise ValueError(
+                    f"{argument}={names!r} names several columns: name one, or pass the values of several."
+                )
         if not named:
             return self, list(arguments.values())
         for argument, name in named.items():
@@ -293,6 +299,8 @@ class Chunks:
     def _compare(self, parts: Sequence[Part]) -> None:
         """Raise an error if this pass has had other rows than expected."""
         n_rows, totals = sum(part.n_rows for part in parts), [part.totals for part in parts]
+        if not n_rows and self.n_read:
+            raise ValueError(f"X has no rows in this pass. {SAME_ROWS} A function has to return a new iterator.")
         if not n_rows:
             require_rows(None)
         parts[-1].require(self.n_read)
@@ -523,4 +531,5 @@ def _files(path: str) -> Any:
 
 def _require_name(argument: str, name: str, names: list[str] | None) -> None:
     if names is not None and name not in names:
-        raise ValueError(f"{argument}={name!r} is no column of X: choose among {names}, or pass the values.")
+        of = "X_val" if argument.endswith("_val") else "X"
+        raise ValueError(f"{argument}={name!r} is no column of {of}: choose among {names}, or pass the values.")

@@ -212,7 +212,10 @@ class Table(Features):
         if isinstance(name, int | np.integer) and self.names is None:
             name = f"x{name}"
         if name not in names:
-            raise ValueError(f"by={name!r} is no column of categories: choose among {names}.")
+            raise ValueError(
+                f"by={name!r} is no column of categories: choose among {names}, or fit with "
+                f"categorical_features=[{name!r}]."
+            )
         return names.index(name)
 
     def read(self, X: Any, validate: Validate) -> Chunks:
@@ -424,7 +427,9 @@ def named_columns(frame: Frame, chosen: Any) -> set[int]:
         elif isinstance(name, int) and 0 <= name < len(frame):
             found.add(name)
         else:
-            raise ValueError(f"categorical_features has the entry {name!r}: give names, indices or a mask.")
+            raise ValueError(
+                f"categorical_features has the entry {name!r}: give names, indices below {len(frame)}, or a mask."
+            )
     return found
 
 
