@@ -322,21 +322,6 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
         """
         return self._fit(X, y, sample_weight, partial=True, classes=read_labels("classes", classes))
 
-    def predict(self, X: MatrixLike) -> NDArray[Any]:
-        """Predict class labels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The most probable class of each sample; for multilabel targets an indicator matrix.
-        """
-        return self._predict_decoded(X)
-
     def predict_proba(self, X: MatrixLike) -> Array:
         """Predict class probabilities.
 
@@ -409,22 +394,6 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
             return squeeze_outputs(self._predict(X, link=identity_link))
         off, on = np.split(np.log(self._off_and_on(X).mean(axis=0)), 2, axis=1)
         return squeeze_outputs(on - off)
-
-    def predict_log_proba(self, X: MatrixLike) -> Array:
-        """Predict the logarithm of class probabilities, finite for every sample.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        log_probability : ndarray of shape (n_samples, n_classes)
-            ``log(predict_proba(X))``: a predicted probability is never rounded to 0.
-        """
-        probability = self.predict_proba(X)
-        return np.log(probability, out=probability)
 
     def __sklearn_tags__(self) -> Any:
         tags = cast(Any, super()).__sklearn_tags__()

@@ -1,16 +1,18 @@
-"""The method ``score``: accuracy, R2, and for several quantiles the explained fraction of their pinball loss."""
+"""What networks and tabular estimators do alike: labels, logarithms of probabilities, and the method ``score``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, cast
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from .engine.members import Array
 from .fitting.chunks import TableLike
 from .fitting.fitted import Fitted
+from .fitting.mixture import logarithm
 from .fitting.reading import read_labels, read_numbers
 from .fitting.targets.numbers import regression_score
 
@@ -19,6 +21,37 @@ class ScoredClassifier(ClassifierMixin):
     """scikit-learn's mixin, which reads y as ``fit`` does."""
 
     _taken_out: Callable[..., tuple[Any, list[Any]]]
+    _predict_decoded: Callable[[Any], NDArray[Any]]
+
+    def predict(self, X: TableLike) -> NDArray[Any]:
+        """Predict class labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Samples, as `fit` reads them.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            The most probable class of each sample; for multilabel targets an indicator matrix.
+        """
+        return self._predict_decoded(X)
+
+    def predict_log_proba(self, X: TableLike) -> Array:
+        """Predict the logarithm of class probabilities, finite for every sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Samples, as `fit` reads them.
+
+        Returns
+        -------
+        log_probability : ndarray of shape (n_samples, n_classes)
+            ``log(predict_proba(X))``, of the smallest normal number where a probability was rounded to 0.
+        """
+        return logarithm(cast(Any, self).predict_proba(X))
 
     def score(self, X: TableLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy of the predicted labels.

@@ -220,21 +220,6 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
         """
         return self._predict(X)
 
-    def predict_log_proba(self, X: TableLike) -> Array:
-        """Predict the logarithm of class probabilities, finite for every sample.
-
-        Parameters
-        ----------
-        X : {DataFrame, array-like} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        log_probability : ndarray of shape (n_samples, n_classes)
-            ``log(predict_proba(X))``, of the smallest normal number where a probability was rounded to 0.
-        """
-        return logarithm(self.predict_proba(X))
-
     def decision_function(self, X: TableLike) -> Array:
         """Return the log-odds of the classes: ``log(p / (1 - p))``, where p is a probability of `predict_proba`.
 
@@ -268,21 +253,6 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
             The probabilities by the members of each fold, mixed over the settings, before the temperature.
         """
         return self._predict(X, members=True)
-
-    def predict(self, X: TableLike) -> NDArray[Any]:
-        """Predict class labels.
-
-        Parameters
-        ----------
-        X : {DataFrame, array-like} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            The most probable class of each sample; for label indicators an indicator matrix.
-        """
-        return self._predict_decoded(X)
 
     @with_hints
     def predict_set(self, X: TableLike, coverage: float = 0.9, *, by: str | int | None = None) -> NDArray[np.bool_]:

@@ -128,7 +128,7 @@ def test_categories_are_named_by_name_place_or_mask(chosen, places):
     ("chosen", "message"),
     [
         (["nose"], "'nose' which is not a feature name"),
-        ([5], "the entry 5: give names, indices below 3, or a mask"),
+        ([5], "the entry 5: give names, indices below [0-9]+, or a mask"),
         ([-1], "the entry -1"),
         ([True], "boolean mask should have shape"),
         ([1.5], "the entry 1.5"),

@@ -164,32 +164,28 @@ class Sample:
         """Return the values of all chunks in order, the same share of each."""
         if not chunks:
             return cls(np.empty(0), None)
-        chunks = cls.thinned(chunks, min(chunk.share for chunk in chunks))
-        values = np.concatenate([chunk.values for chunk in chunks])
-        order = np.argsort(values, kind="stable")
-        if all(chunk.counts is None for chunk in chunks):
-            return cls(values[order], None)
-        counts = [np.ones(len(chunk.values)) if chunk.counts is None else chunk.counts for chunk in chunks]
-        return cls(values[order], np.concatenate(counts)[order])
+        sample = cls.thinned(chunks, min(chunk.share for chunk in chunks))
+        order = np.argsort(sample.values, kind="stable")
+        return cls(sample.values[order], None if sample.counts is None else sample.counts[order])
 
     @classmethod
     def limited(cls, chunks: Sequence[Sample]) -> list[Sample]:
-        """Return the chunks, or where they have too many values a random sample of all."""
+        """Return the chunks, or where they have too many values one with a random sample of all."""
         if sum(len(chunk.values) for chunk in chunks) <= MAX_SAMPLE:
             return list(chunks)
-        return cls.thinned(chunks, MAX_SAMPLE / 2 / sum(len(chunk.values) / chunk.share for chunk in chunks))
+        return [cls.thinned(chunks, MAX_SAMPLE / 2 / sum(len(chunk.values) / chunk.share for chunk in chunks))]
 
     @classmethod
-    def thinned(cls, chunks: Sequence[Sample], share: float) -> list[Sample]:
+    def thinned(cls, chunks: Sequence[Sample], share: float) -> Sample:
         """Return a random sample, the same share of all values."""
-        rng, thinned = np.random.default_rng(len(chunks)), []
+        rng = np.random.default_rng(sum(len(chunk.values) for chunk in chunks))
+        values, counts = [], []
         for chunk in chunks:
-            if chunk.share > share:
-                chosen = rng.random(len(chunk.values)) < share / chunk.share
-                counts = None if chunk.counts is None else chunk.counts[chosen]
-                chunk = cls(chunk.values[chosen], counts, share)
-            thinned.append(chunk)
-        return thinned
+            chosen = slice(None) if chunk.share <= share else rng.random(len(chunk.values)) < share / chunk.share
+            values.append(chunk.values[chosen])
+            counts.append(np.ones(len(values[-1])) if chunk.counts is None else chunk.counts[chosen])
+        once = all(chunk.counts is None for chunk in chunks)
+        return cls(np.concatenate(values), None if once else np.concatenate(counts), share)
 
     @property
     def total(self) -> float:
