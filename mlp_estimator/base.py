@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar, Self, cast
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -57,7 +56,6 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         settings: Settings,
         y: NDArray[Any],
         sample_weight: NDArray[Any] | None,
-        dtype: np.dtype[Any],
         *,
         resume: bool,
         partial: bool,
@@ -161,7 +159,7 @@ class MultilayerPerceptron(CallbackSupportMixin, Parameters, ABC):
         dtype = settings.dtype or float_type(self.coefs_[0] if resume else rows)
         check_range("X", rows, dtype)
         weight = read_weights(sample_weight, rows, dtype)
-        targets = self._learn_targets(settings, y, weight, dtype, resume=resume, partial=partial, classes=classes)
+        targets = self._learn_targets(settings, y, weight, resume=resume, partial=partial, classes=classes)
         Y = targets.encode(y, dtype)
         return FitData(
             X=rows,

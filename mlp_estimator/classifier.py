@@ -260,7 +260,6 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
         settings: Settings,
         y: NDArray[Any],
         sample_weight: NDArray[Any] | None,
-        dtype: np.dtype[Any],
         *,
         resume: bool,
         partial: bool,

@@ -274,7 +274,6 @@ class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
         settings: Settings,
         y: NDArray[Any],
         sample_weight: NDArray[Any] | None,
-        dtype: np.dtype[Any],
         *,
         resume: bool,
         partial: bool,

@@ -206,7 +206,7 @@ class TabularMLPGrades(TabularMLPClassifier):
 class MLPGrades(MLPClassifier):
     """Classifier of ordered labels for numbers."""
 
-    def _learn_targets(self, settings, y, sample_weight, dtype, *, resume, partial, classes):
+    def _learn_targets(self, settings, y, sample_weight, *, resume, partial, classes):
         return Ordinal(np.unique(y), settings.loss("sigmoid_cross_entropy"))
 '''
 FILES = {

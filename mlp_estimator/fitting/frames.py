@@ -270,8 +270,9 @@ class Frame:
 
     def without(self, names: Sequence[str]) -> Frame:
         """Return the table without the columns of these names, as far as it has them."""
-        left_out = [self._labels[self._texts.index(name)] for name in names if name in (self.names or ())]
-        return Frame(self._source.drop(left_out)) if isinstance(self._source, nw.DataFrame) and left_out else self
+        if not isinstance(self._source, nw.DataFrame) or not set(names).intersection(self.names or ()):
+            return self
+        return Frame(self._source.drop([self._labels[k] for k, text in enumerate(self._texts) if text in names]))
 
     def values(self, name: str) -> NDArray[Any]:
         """Return the values of a column as NumPy reads them."""

@@ -98,16 +98,14 @@ def fit_jobs(
     or the first ones of jobs that have not begun; without it the interrupt is raised.
     """
     prepared = _prepare(jobs)
-    for k, one in enumerate(prepared):
-        if isinstance(one, Run) and len(prepared) > 1:
-            one.monitor.name = f"Network {k + 1}: "
     runs: list[Run] = []
     solvers: dict[str, list[Run]] = {}
-    for job, result in zip(jobs, prepared, strict=True):
+    for k, (job, result) in enumerate(zip(jobs, prepared, strict=True)):
         if isinstance(result, Run):
             runs.append(result)
             solvers.setdefault(job.settings.solver_name, []).append(result)
             result.monitor.observer = observer
+            result.monitor.name = f"Network {k + 1}: " if len(prepared) > 1 else ""
     if observer is not None:
         observer.follow([run.monitor for run in runs], lambda: _snapshot(runs, jobs[0]))
     try:

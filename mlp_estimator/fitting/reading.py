@@ -137,7 +137,8 @@ def check_no_missing(name: str, values: Any) -> None:
 def read_weights(sample_weight: Any, X: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
     """Return validated weights of rows in the type of the computation, None where there are none."""
     values = read_numbers("sample_weight", sample_weight)
-    weight = check_sample_weight(values.item() if np.ndim(sample_weight) == 0 and values is not None else values, X)
+    is_number = isinstance(values, np.ndarray) and values.ndim == 0
+    weight = check_sample_weight(values.item() if is_number else values, X)
     if weight is not None:
         weight = to_dtype("sample_weight", weight, dtype)
         check_total(weight, dtype)

@@ -91,7 +91,7 @@ def test_missing_values_and_instants_of_pandas():
         ({"row": 3}, "row=3: the explanation has 3 rows"),
         ({"column": "agee"}, r"column='agee' is none of \['age', 'town', 'on'\]"),
         ({"output": "maybe"}, r"output='maybe': there are the outputs \['no', 'yes'\]"),
-        ({"output": 2}, r"output=2: there are 2 output\(s\)"),
+        ({"output": 2}, r"output=2: there are the outputs"),
     ],
 )
 def test_what_is_not_there(wanted, sentence):

@@ -162,17 +162,25 @@ class Folds:
     before: Fitted | None = None
     verbose: bool = False
     of_members: list[Sequence[Fold]] = field(init=False)  # the folds of the members of each configuration
-    constants: Array = field(init=False)  # predictions (n, K) of ``rows`` by what is constant outside their fold
+    rows: Rows = field(init=False)  # those in folds, in order: they have out-of-fold predictions
+    row_folds: NDArray[np.int32] = field(init=False)  # the number of the fold of each of them
+    constants: Array = field(init=False)  # their predictions (n, K) by what is constant outside of the fold
 
     def __post_init__(self) -> None:
-        data = self.data
+        data, parts = self.data, [fold.validation for fold in self.folds]
         merged = {n: _merged(self.folds, n) for n in {config.n_left_out for config in self.configs}}
         self.of_members = [merged[config.n_left_out] for config in self.configs]
-        rows = self.rows
+        rows = np.concatenate(parts or [np.empty(0, np.intp)])
+        order = np.argsort(rows)
+        self.rows = rows[order]
+        self.row_folds = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])[order]
         self.constants = np.empty((len(rows), data.targets.n_outputs), data.dtype)
-        for fold in self.folds:
-            places = np.searchsorted(rows, fold.validation)
-            self.constants[places] = data.targets.constant(data.encoded.take(fold.train))
+        for k, fold in enumerate(self.folds):
+            self.constants[self.row_folds == k] = data.targets.constant(data.encoded.take(fold.train))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to train members."""
+        return vars(self) | {"before": None, "rows": None, "row_folds": None, "constants": None}
 
     def train(self, trained: list[Trained], n_jobs: int | None, observer: Any = None) -> None:
         """Train all configurations cycle by cycle, and leave in ``trained`` what each has reached.
@@ -327,27 +335,16 @@ class Folds:
             averaged=True,
             schedule=CYCLES,
         )
-        one_job = partial(Job, settings, data, tolerance=NEARLY_BEST)
         members = Members(config, self._members(c).left_out[some])
-        networks = members.networks(data.features.layout, data.targets.n_outputs)
-        one_fitted = partial(self._member, config)
-        if folds:
-            jobs = [
-                one_job(
-                    network,
-                    partial(one_fitted, fold.parts),
-                    seed,
-                    rows=data.rows.select(_trimmed(fold.train, n_rows)),
-                    held_out=self._held_out(fold),
-                )
-                for network, fold, seed in zip(networks, folds, seeds, strict=False)
-            ]
-        else:
-            fitted = partial(one_fitted, ())
-            jobs = [
-                one_job(network, fitted, seed, rows=data.rows, held_out=data.held_out)
-                for network, seed in zip(networks, seeds, strict=True)
-            ]
+        jobs = []
+        for k, network in enumerate(members.networks(data.features.layout, data.targets.n_outputs)):
+            fitted = partial(self._member, config, members.left_out[k])
+            rows, held_out = data.rows, data.held_out
+            if folds:
+                rows, held_out = data.rows.select(_trimmed(folds[k].train, n_rows)), self._held_out(folds[k])
+            jobs.append(
+                Job(settings, data, network, fitted, seeds[k], rows=rows, held_out=held_out, tolerance=NEARLY_BEST)
+            )
         ends = [max(1, round(n_epochs * (2 ** (k + 1) - 1) / (2**N_CYCLES - 1))) for k in range(N_CYCLES)]
         return jobs, ends
 
@@ -405,26 +402,24 @@ class Folds:
             return fitted, {}
         fitted.constant = targets.constant(encoded)
         # Weights that have seen a row predict it better than a new one: 0.35 of random labels of three classes.
-        rows, predictions, parts = self.rows, self.out_of_fold(trained), []
-        of_folds = [np.searchsorted(rows, fold.validation) for fold in self.folds]
-        for of_fold in of_folds:
-            weights, temperature = predictions.fit(np.delete(np.arange(len(rows)), of_fold))
+        predictions, parts = self.out_of_fold(trained), []
+        of_folds = [np.flatnonzero(self.row_folds == k) for k in range(len(self.folds))]
+        for k, of_fold in enumerate(of_folds):
+            weights, temperature = predictions.fit(np.flatnonzero(self.row_folds != k))
             in_unit = targets.in_unit(predictions.mixed(weights, of_fold))
             parts.append(targets.calibrated(in_unit, temperature))
         fitted.mixture, fitted.temperature = predictions.fit()
         prediction = np.concatenate(parts)[np.argsort(np.concatenate(of_folds))]
         attributes = targets.out_of_fold(prediction, predictions.encoded, of_folds)
-        return fitted, {**attributes, "oof_rows_": self.row_numbers[rows]}
+        return fitted, {**attributes, "oof_rows_": self.row_numbers[self.rows]}
 
     def sample(self) -> RowSample:
         """Return rows with which the fit can be explained: those in folds, or of the validation set, or all."""
         data, rows, held_out = self.data, self.rows, self.data.held_out
         make = partial(RowSample.of, table=cast(Table, data.features))
         if self.folds:
-            numbers = np.empty(len(rows), np.int32)
-            for k, fold in enumerate(self.folds):
-                numbers[np.searchsorted(rows, fold.validation)] = k
-            return make(lambda some: np.array(data.X[rows[some]]), data.encoded.take(rows), numbers, unseen=True)
+            encoded = data.encoded.take(rows)
+            return make(lambda some: np.array(data.X[rows[some]]), encoded, self.row_folds, unseen=True)
         if held_out is not None:
             X = held_out.data.X
             return make(lambda some: np.array(X[some]), self._of_held_out(held_out), None, unseen=True)
@@ -433,11 +428,6 @@ class Folds:
     @staticmethod
     def _of_held_out(held_out: HeldOut) -> Encoded:
         return Encoded(cast(Any, held_out.data.Y), held_out.data.weight, held_out.source().weight)
-
-    @property
-    def rows(self) -> Rows:
-        """The numbers of the rows in folds, which have out-of-fold predictions."""
-        return np.sort(np.concatenate([fold.validation for fold in self.folds] or [np.empty(0, np.intp)]))
 
     def out_of_fold(self, trained: Sequence[Trained]) -> OutOfFold:
         """Return the predictions of ``rows``, which have not been seen, by configurations and by a constant."""
