@@ -292,6 +292,9 @@ class Learned:
                     if learned.is_finished:  # values are let go column by column
                         learner.known.finish(resolution)
             start = stop
+        if not learned.is_finished:
+            for learner in learned.learners:
+                learner.known.thin(part.n_total or 0)
         return learned
 
     def merge(self, other: Learned) -> None:

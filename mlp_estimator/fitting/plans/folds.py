@@ -5,6 +5,7 @@ The recipe, its formulas and figures: ``docs/tabular.md``.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -179,8 +180,11 @@ class Folds:
             self.constants[self.row_folds == k] = data.targets.constant(data.encoded.take(fold.train))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what another process needs to train members."""
-        return vars(self) | {"before": None, "rows": None, "row_folds": None, "constants": None}
+        """Return what another process needs to train members; targets as the user gave them are for scorers."""
+        data = copy.copy(self.data)
+        if self.settings.scoring == "loss":
+            data.source = cast(Any, None)
+        return vars(self) | {"data": data, "before": None, "rows": None, "row_folds": None, "constants": None}
 
     def train(self, trained: list[Trained], n_jobs: int | None, observer: Any = None) -> None:
         """Train all configurations cycle by cycle, and leave in ``trained`` what each has reached.
@@ -352,7 +356,7 @@ class Folds:
         """Return the rows of a fold in two halves."""
 
         def of_rows(rows: Rows, parts: Sequence[HeldOut] = ()) -> HeldOut:
-            return HeldOut(self.data.rows.select(rows), partial(self.data.source.take, rows), parts)
+            return HeldOut(self.data.rows.select(rows), lambda: self.data.source.take(rows), parts)
 
         return of_rows(fold.validation, [of_rows(half) for half in fold.halves])
 

@@ -52,6 +52,10 @@ class Kind(ABC):
     def merge(self, other: Self) -> None:
         """Take over what another object learned from other rows. The order does not matter."""
 
+    def thin(self, n_total: int) -> None:
+        """Let go of values that are not needed of these rows, which are some of ``n_total``."""
+        return
+
     @abstractmethod
     def finish(self, resolution: Resolution) -> None:
         """Fix how values are coded, after the last row."""

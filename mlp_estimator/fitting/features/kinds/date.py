@@ -72,6 +72,11 @@ class Date(Kind):
         for what, number in other.numbers.items():
             self.numbers.setdefault(what, Number(number.name)).merge(number)
 
+    def thin(self, n_total: int) -> None:
+        """Keep as many values as these rows have in a sample of all rows."""
+        for number in self.numbers.values():
+            number.thin(n_total)
+
     def finish(self, resolution: Resolution) -> None:
         """Fix how the numbers are coded; missing values have one indicator, that of the first number."""
         if not self.numbers:

@@ -67,6 +67,12 @@ class Number(Kind):
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         self._chunks = Sample.limited([*self._chunks, *other._chunks])
 
+    def thin(self, n_total: int) -> None:
+        """Keep as many values as these rows have in a sample of all rows."""
+        n_values = self.n_rows - self.n_missing
+        if n_total > MAX_SAMPLE and n_values:
+            self._chunks = [Sample.thinned(self._chunks, MAX_SAMPLE / 2 / n_total * self.n_rows / n_values)]
+
     def finish(self, resolution: Resolution) -> None:
         """Fix median, scale and edges."""
         sample, self._chunks = Sample.joined(self._chunks), []
