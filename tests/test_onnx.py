@@ -292,6 +292,17 @@ def test_what_cannot_be_converted_says_so(model, sentence, to_onnx):
             to_onnx(estimator, X[:1])
 
 
+def test_converters_are_registered_once():
+    from skl2onnx import _parse
+
+    before = None
+    for _ in range(3):
+        mlp_estimator.onnx.register()
+        parser = _parse.sklearn_parsers_map[CalibratedClassifierCV]
+        assert before is None or parser is before
+        before = parser
+
+
 def test_without_skl2onnx(monkeypatch):
     monkeypatch.setitem(sys.modules, "skl2onnx", None)
     with pytest.raises(ImportError, match=r"pip install skl2onnx"):

@@ -9,7 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mlp_estimator import LossCurveDisplay, MLPClassifier, MLPGridSearchCV, MLPRegressor
+from mlp_estimator import LossCurveDisplay, MLPClassifier, MLPGridSearchCV, MLPRegressor, TabularMLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, Y = load_iris(return_X_y=True)
@@ -69,5 +69,9 @@ def test_a_warm_start_marks_the_kept_epoch_only():
 def test_an_unfitted_estimator_has_no_curve():
     from sklearn.exceptions import NotFittedError
 
+    with pytest.raises(ValueError, match="TabularMLPRegressor has no loss curve: the curves are those of networks"):
+        LossCurveDisplay.from_estimator(
+            TabularMLPRegressor(settings=[{"hidden_layer_sizes": (4,)}], max_iter=2).fit([[0.0], [1.0]] * 9, [0, 1] * 9)
+        )
     with pytest.raises(NotFittedError):
         LossCurveDisplay.from_estimator(NETWORK)

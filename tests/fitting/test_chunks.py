@@ -217,6 +217,21 @@ def test_a_name_that_is_no_column_is_refused(source, tmp_path):
         read_chunks(SOURCES[source](tmp_path)).take_out(y="lable")
 
 
+def test_names_of_several_columns_are_refused(tmp_path):
+    for source in ("frame", "pattern"):
+        with pytest.raises(ValueError, match=r"y=\['size', 'label'\] names several columns: name one, or pass the"):
+            read_chunks(SOURCES[source](tmp_path)).take_out(y=["size", "label"])
+    labels = ["size", "label"] * 5  # are no names, since there is one for each row
+    assert read_chunks(FRAME[:10]).take_out(y=labels)[1] == [labels]
+
+
+def test_an_iterator_that_is_used_up_is_named():
+    tables = iter([FRAME])
+    chunks, _ = read_chunks(lambda: tables).take_out(y="label")
+    with pytest.raises(ValueError, match=r"X has no rows in this pass.* A function has to return a new iterator"):
+        chunks.first()
+
+
 @pytest.mark.parametrize("X", [np.zeros((3, 2)), lambda: iter([np.zeros((3, 2))])])
 def test_a_table_without_names_has_no_column_of_a_name(X):
     with pytest.raises(ValueError, match="columns have no names: pass the values"):

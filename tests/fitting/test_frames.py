@@ -229,6 +229,11 @@ def test_names_are_text_and_the_numbers_of_columns_are_none():
     assert read_frame(pd.DataFrame([[1.0, 2.0]])).names is None
 
 
+def test_rows_that_differ_in_length_are_named():
+    with pytest.raises(ValueError, match="The rows of X differ in length"):
+        read_frame([[1, 2], [3]])
+
+
 TWO = {
     "pandas": pd.DataFrame({"a": [1, 2, 3], "b": [4, 5, 6]}),
     "polars": pl.DataFrame({"a": [1, 2, 3], "b": [4, 5, 6]}),

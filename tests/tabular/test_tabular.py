@@ -23,7 +23,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from test_check_estimator import run_check
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from mlp_estimator import MLPGridSearchCV, TabularMLPClassifier, TabularMLPRegressor
+from mlp_estimator import MLPGridSearchCV, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.engine import batches
 from mlp_estimator.fitting.chunks import read_chunks
 from mlp_estimator.fitting.intervals import Residuals, label_set
@@ -174,6 +174,25 @@ def test_targets_whose_variance_is_too_large(loss, scale, dtype):
         model.fit(X_DIAB, scale * Y_DIAB)
     model.set_params(random_state=0).fit(X_DIAB, scale**0.5 * Y_DIAB)
     assert np.isfinite(model.predict(X_DIAB)).all()
+
+
+@pytest.mark.parametrize("Estimator", [TabularMLPRegressor, MLPRegressor])
+def test_one_weight_for_all_samples_and_weights_that_are_too_small(Estimator):
+    options = FAST if Estimator is TabularMLPRegressor else {"tol": 1e9, "hidden_layer_sizes": (4,)}
+    model = Estimator(**options, random_state=0)
+    one, all_twos = (clone(model).fit(X_DIAB, Y_DIAB, weight) for weight in (2.0, np.full(len(Y_DIAB), 2.0)))
+    np.testing.assert_array_equal(one.predict(X_DIAB), all_twos.predict(X_DIAB))
+    with pytest.raises(ValueError, match="sample_weight is too small for float32: multiply it by a constant"):
+        model.set_params(dtype="float32").fit(X_DIAB, Y_DIAB, np.full(len(Y_DIAB), 1e-40))
+
+
+@pytest.mark.parametrize("names", [[2019, 2020, 2021], pd.MultiIndex.from_product([["a"], ["x", "y", "z"]])])
+def test_names_that_are_no_text_are_names(names):
+    X = pd.DataFrame(X_DIAB[:, :3], columns=names)
+    model = TabularMLPRegressor(**FAST, random_state=0).fit(X, Y_DIAB)
+    np.testing.assert_array_equal(model.predict(X.iloc[:, ::-1]), model.predict(X))
+    with pytest.raises(ValueError, match=r"The columns are \['1', '2', '3'\], and those of the fit are"):
+        model.predict(X.set_axis([1, 2, 3], axis=1))
 
 
 def test_validation_targets_that_cannot_be_read():

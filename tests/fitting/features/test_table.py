@@ -154,6 +154,7 @@ def test_what_names_no_column_is_refused(chosen, message):
         (10**6, 50, "auto", (40, 128)),
         (10_000, 100, "auto", (20, 20)),
         (10_000, 1, 7, (7, 7)),
+        (10_000, 1, np.int64(7), (7, 7)),
     ],
 )
 def test_many_numbers_have_few_bins_and_few_values_in_many_rows_many(n_rows, n_numbers, n_bins, expected):

@@ -61,6 +61,13 @@ def test_a_variance_beyond_float64_is_refused(y):
         learned(y)
 
 
+@pytest.mark.parametrize("scale", [1e-160, 1e-300])
+def test_a_variance_that_is_0_in_float64_is_refused(scale):
+    with pytest.raises(ValueError, match="y is too small: its variance is 0 in float64"):
+        learned(scale * Y)
+    assert learned(1e-140 * Y).unit.scale > 0.0
+
+
 def test_targets_in_their_own_unit_stay_as_they_are():
     targets = learned(standardise=False)
     np.testing.assert_array_equal(targets.encode(Y, F8)[:, 0], Y)
