@@ -71,7 +71,8 @@ class Number(Kind):
         """Keep as many values as these rows have in a sample of all rows."""
         n_values = self.n_rows - self.n_missing
         if n_total > MAX_SAMPLE and n_values:
-            self._chunks = [Sample.thinned(self._chunks, MAX_SAMPLE / 2 / n_total * self.n_rows / n_values)]
+            share = MAX_SAMPLE / 2 / n_total * self.n_rows / n_values
+            self._chunks = [Sample.thinned(self._chunks, min(1.0, share))]
 
     def finish(self, resolution: Resolution) -> None:
         """Fix median, scale and edges."""
@@ -170,7 +171,7 @@ class Sample:
         """Return the values of all chunks in order, the same share of each."""
         if not chunks:
             return cls(np.empty(0), None)
-        sample = cls.thinned(chunks, min(chunk.share for chunk in chunks))
+        sample = cls.thinned(chunks, 1.0)
         order = np.argsort(sample.values, kind="stable")
         return cls(sample.values[order], None if sample.counts is None else sample.counts[order])
 
@@ -183,7 +184,8 @@ class Sample:
 
     @classmethod
     def thinned(cls, chunks: Sequence[Sample], share: float) -> Sample:
-        """Return a random sample, the same share of all values."""
+        """Return a random sample, the same share of all values; it is that of a chunk that has less of them."""
+        share = min(share, *(chunk.share for chunk in chunks))
         rng = np.random.default_rng(sum(len(chunk.values) for chunk in chunks))
         values, counts = [], []
         for chunk in chunks:

@@ -251,3 +251,22 @@ def test_extremes_are_those_of_all_rows(merged, monkeypatch):
         if merged:
             kind.merge(part)
     assert (kind.low, kind.high) == (-3.0, 11.0)
+
+
+def test_parts_that_were_thinned_are_one_sample(monkeypatch):
+    # The second part has few values, which are kept as often as those of the first one.
+    monkeypatch.setattr(number, "MAX_SAMPLE", 4_000)
+    rng, parts = np.random.default_rng(0), []
+    for values in (
+        rng.normal(0.0, 1.0, 30_000),
+        np.where(np.arange(30_000) % 3 == 0, rng.normal(9.0, 1.0, 30_000), np.nan),
+    ):
+        part = Number("c")
+        part.learn_values(values, None)
+        part.thin(60_000)
+        assert sum(len(chunk.values) for chunk in part._chunks) == pytest.approx(1_000, rel=0.1)
+        parts.append(part)
+    parts[0].merge(parts[1])
+    sample = number.Sample.joined(parts[0]._chunks)
+    assert np.mean(sample.values > 4.5) == pytest.approx(0.25, abs=0.03)
+    assert parts[0].n_missing == 20_000
