@@ -53,6 +53,10 @@ ONE_GROUP = (
     "All rows are of one group, so that there are no folds: no epoch is chosen, and there are no out-of-fold "
     "predictions, scores and intervals. Leave groups out, or name smaller groups."
 )
+WITHOUT_RESIDUALS = (
+    "Intervals and sets need predictions of rows that members have not seen: fit on at least two rows that are not all "
+    "of one group. A refit has none: it holds no row out."
+)
 OUT_OF_FOLD = ("oof_prediction_", "oof_target_", "oof_rows_", "oof_score_", "_residuals", "_codes", "_spread")
 SECONDS_BETWEEN_LINES = 5.0
 NOT_COMPILED = "This fit is not compiled. With Numba (pip install numba) it takes about half of the time."
@@ -550,11 +554,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         if not (isinstance(coverage, Real) and 0.0 < coverage < 1.0):
             raise ValueError(f"coverage={coverage!r}: must be one number between 0 and 1, such as 0.9.")
         if not hasattr(self, "_residuals"):
-            raise ValueError(
-                "Intervals and sets need predictions of rows that members have not seen: fit on at least two rows that "
-                "are not all of one group, with labels that exclude each other or a loss that predicts one value. "
-                "A refit has none: it holds no row out."
-            )
+            raise ValueError(self._fitted.targets.without_residuals or WITHOUT_RESIDUALS)
 
     def _converted(self, X: Any, coverage: float | None) -> Converted:
         """Return what a graph of the estimator is made of."""

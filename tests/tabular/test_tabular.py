@@ -751,6 +751,8 @@ def test_several_quantiles_and_several_targets():
     prediction = model.predict(X_DIAB)
     assert prediction.shape == (442, 2)
     assert (prediction[:, 0] <= prediction[:, 1]).all()
+    with pytest.raises(ValueError, match="Intervals are for a loss that predicts one value"):
+        model.predict_interval(X_DIAB)
     assert 0.6 < ((prediction[:, 0] <= Y_DIAB) & (prediction[:, 1] >= Y_DIAB)).mean() < 0.95
     both = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB, np.column_stack([Y_DIAB, -1e6 * Y_DIAB]))
     assert both.predict(X_DIAB).shape == (442, 2)
@@ -954,7 +956,7 @@ def test_label_indicators():
     assert weighted.predict_proba(X)[:, 0].mean() > probability[:, 0].mean() + 0.02
     validated = clone(model).fit(X[:300], labels[:300], X_val=X[300:], y_val=labels[300:])
     assert validated.score(X[300:], labels[300:]) > 0.6
-    with pytest.raises(ValueError, match="with labels that exclude each other"):
+    with pytest.raises(ValueError, match="Sets are for labels that exclude each other"):
         model.predict_set(X)
     with pytest.raises(ValueError, match=r"y_val.* is binary, but training so far was on a multilabel"):
         model.fit(X, labels, X_val=X, y_val=labels[:, 0])

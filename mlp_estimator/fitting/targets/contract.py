@@ -59,6 +59,9 @@ class Targets(ABC):
     has_labels: bool
     """Whether ``y`` is read as labels, not as numbers."""
 
+    without_residuals: str = ""
+    """Why there are no intervals or sets for such targets, where there are none."""
+
     @property
     def n_predicted(self) -> int:
         """Number of predicted columns, without the variances that follow them with some losses."""

@@ -28,6 +28,7 @@ class Indicators(Labels):
     binarizer: LabelBinarizer = field(default_factory=LabelBinarizer)
 
     multilabel = True
+    without_residuals = "Sets are for labels that exclude each other: choose labels by predict_proba."
 
     @property
     def kind(self) -> str:

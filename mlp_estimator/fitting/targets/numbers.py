@@ -95,6 +95,12 @@ class Numbers(Targets):
         return self.n_targets * self.loss.n_outputs
 
     @property
+    def without_residuals(self) -> str:  # type: ignore[override]
+        """Why there are no intervals."""
+        several = "Intervals are for a loss that predicts one value: here predict returns several quantiles."
+        return several if self._has_levels else ""
+
+    @property
     def _has_levels(self) -> bool:
         """Whether a prediction is several numbers per target, and these are not a mean and a variance."""
         return self.loss.n_outputs > 1 and not self.loss.gives_variance
