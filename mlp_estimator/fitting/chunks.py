@@ -260,8 +260,8 @@ class Chunks:
         """
         named = {argument: name for argument, name in arguments.items() if isinstance(name, str)}
         for argument, names in arguments.items():
-            are_names = isinstance(names, list | tuple) and {*map(str, names)} <= {*(self.names or ())}
-            if are_names and 0 < len(names) != self.n_read:
+            is_short = isinstance(names, list | tuple) and 0 < len(names) != self.n_read
+            if is_short and {*map(str, names)} <= {*(self.names or ())}:
                 raise ValueError(
                     f"{argument}={names!r} names several columns: name one, or pass the values of several."
                 )

@@ -18,7 +18,7 @@ from mlp_estimator.fitting import chunks as chunks_module
 from mlp_estimator.fitting.chunks import Chunks, read_chunks
 from mlp_estimator.fitting.features import table as module
 from mlp_estimator.fitting.features.blocks import KEY
-from mlp_estimator.fitting.features.kinds import Category, Date, Number
+from mlp_estimator.fitting.features.kinds import Category, Date, Number, number
 from mlp_estimator.fitting.features.table import Table, kind_of, named_columns, resolution_for
 from mlp_estimator.fitting.frames import read_frame
 
@@ -422,3 +422,13 @@ def test_a_category_of_the_user_may_hold_text_after_numbers():
     parts = [pd.DataFrame({"town": [1, 2]}), pd.DataFrame({"town": ["Bonn", "Cork"]})]
     table = Table.learn(read_chunks(lambda: iter(parts)), 4, **(OPTIONS | {"categorical": ["town"]}))
     assert table.categories[0].tolist() == [1, 2, "Bonn", "Cork"]
+
+
+def test_a_part_of_a_large_table_returns_its_share_of_the_sample_alone(monkeypatch):
+    # What processes return of all parts would otherwise be all values.
+    monkeypatch.setattr(number, "MAX_SAMPLE", 400)
+    frame = pd.DataFrame({"x": np.arange(300.0)})
+    part = chunks_module.Part(frame, lambda source, columns: iter([("chunk 0", source)]), n_total=3000)
+    learned = module.Learned.of(None, lambda kinds: resolution_for(3000, 32, 64, kinds), None, part, None)
+    assert sum(len(chunk.values) for chunk in learned.learners[0].known._chunks) == pytest.approx(20, abs=10)
+    assert learned.learners[0].known.n_rows == 300

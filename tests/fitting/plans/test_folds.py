@@ -883,3 +883,12 @@ def test_a_network_outside_of_several_folds_stands_for_several_members():
     one, half = trained_with(plan, [plan.data.encoded.Y] * 2)
     fitted, _ = plan.join([one, half])
     assert fitted.n_members == 4
+
+
+@pytest.mark.parametrize(("scoring", "is_sent"), [(None, False), ("accuracy", True)])
+def test_processes_are_sent_the_targets_of_the_user_for_scorers_alone(scoring, is_sent):
+    plan = plan_of(TabularMLPClassifier(**SMALL, scoring=scoring), X_IRIS, Y_IRIS)
+    sent = plan.__getstate__()
+    assert (sent["data"].source is not None) == (sent["data"].predictor is not None) == is_sent
+    assert sent["before"] is sent["constants"] is None
+    assert plan.data.source is not None

@@ -26,7 +26,7 @@ PADDED = re.compile(r"-?(0|[1-9]\d*)\.\d*[1-9]00?")
 """Text that is the level of a number, too, unless it is a level of its own."""
 
 WRITTEN_DECIMAL = re.compile(r"-?\d+\.\d+")
-"""A number with decimals in text, which is no level of its own where ``NUMERAL`` takes it."""
+"""A number with decimals in text that ``NUMERAL`` does not take."""
 
 UNKNOWN = -1
 
@@ -118,7 +118,8 @@ class Category(Kind):
         """What is better done to the column before, an empty string if nothing is known."""
         texts = [level for level in self.codes if isinstance(level, str)]
         n_dates = sum(WRITTEN_DATE.fullmatch(level.strip()) is not None for level in texts)
-        n_decimals = sum(WRITTEN_DECIMAL.fullmatch(str(level)) is not None for level in self.codes)
+        n_decimals = sum(isinstance(level, float) for level in self.codes)
+        n_decimals += sum(WRITTEN_DECIMAL.fullmatch(text) is not None for text in texts)
         if self.has_text and n_dates >= MIN_WRITTEN and n_dates > 0.9 * len(self.codes):
             return f"Column {self.name!r} has dates written as text: make it dates, as pandas.to_datetime does."
         if self.has_text and n_decimals > max(MIN_WRITTEN, len(self.codes) / 2):  # whole numbers may be codes
