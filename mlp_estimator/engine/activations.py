@@ -267,12 +267,15 @@ def gelu_nodes(g: Graph, z: str) -> str:
 
 
 def softplus_nodes(g: Graph, z: str) -> str:
-    # max(z, 0) + log(1 + e^-|z|) does not overflow.
+    # max(z, 0) + log(1 + e^-|z|) does not overflow, and is faster in ONNX Runtime than its Softplus.
     return g("Add", g("Relu", z), g("Log", g("Add", g("Exp", g("Neg", g("Abs", z))), 1.0)))
 
 
 def mish_nodes(g: Graph, z: str) -> str:
-    return g("Mul", z, g("Tanh", softplus_nodes(g, z)))
+    # tanh(log(1 + e)) = n / (n + 2) with e = exp(z) and n = e (e + 2), which is 1 beyond z = 20.
+    e = g("Exp", g("Min", z, 20.0))
+    n = g("Mul", e, g("Add", e, 2.0))
+    return g("Mul", z, g("Div", n, g("Add", n, 2.0)))
 
 
 ActivationName = Literal[

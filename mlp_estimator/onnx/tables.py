@@ -6,8 +6,8 @@ many it multiplies the table.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -24,6 +24,9 @@ from ..fitting.targets import Labels
 from ..tabular.base import Converted
 from .graph import ModelGraph
 from .networks import activation_nodes, label_nodes, link_nodes
+
+N_AXES = {"W": 2, "b": 1, "scales": 1}
+"""Axes of each parameter of a network."""
 
 FEW_ROWS = 16
 """Rows up to which the first layer looks up: beyond, a product is faster, and needs less memory."""
@@ -135,25 +138,26 @@ class Inputs:
     numbers: str
     codes: str
     few_rows: str
-    _entries: dict[bool, tuple[str, str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, g: ModelGraph, table: Table, columns: Sequence[Column]) -> Inputs:
         """Add the inputs, and code them."""
         precise, places = g.in_type(np.float64), iter(table.layout.places)
-        raw, codes, numbers = [], [], []
+        raw, codes, numbers, given_types = [], [], [], set()
         sources: dict[int, int] = {}  # by place in the coded table, -k of an indicator
         for kind, column in zip(table.kinds, columns, strict=True):
             given = kind.input_type(column)
             x = g.read(column.name, given)
             if not kind.parts:
                 continue
-            values = kind.nodes(precise, x if given is str else precise.cast(x), given)
+            as_given = given is str or isinstance(kind, Number)
+            values = kind.nodes(precise, x if as_given else precise.cast(x), given)
             if isinstance(kind, Category):
                 codes.append(values)
                 next(places)
             else:
                 raw.append(values)
+                given_types.add(given)
                 for part in cast(Sequence[Number], kind.parts):
                     numbers.append(part)
                     for feature in part.features():
@@ -163,11 +167,15 @@ class Inputs:
         few_rows = g("LessOrEqual", g("Gather", g("Shape", x), np.array(0)), np.array(FEW_ROWS))
         coded = ""
         if sources:
-            values = g("Concat", *raw, axis=1)
-            transformed = g.cast(Number.transform_nodes(precise, values, numbers))
-            both = g("Concat", transformed, g.cast(g("IsNaN", values)), axis=1)
+            alike = given_types == {np.float32}  # one cast for all
+            values = g("Concat", *(raw if alike else map(precise.cast, raw)), axis=1)
+            values = precise.cast(values) if alike else values
+            coded = g.cast(Number.transform_nodes(precise, values, numbers))
             order = [sources[place] for place in sorted(sources)]
-            coded = g("Gather", both, np.array([k - 1 if k > 0 else len(numbers) - k - 1 for k in order]), axis=1)
+            if min(order) < 0:
+                coded = g("Concat", coded, g.cast(g("IsNaN", values)), axis=1)
+            if order != list(range(1, len(numbers) + 1)):
+                coded = g("Gather", coded, np.array([k - 1 if k > 0 else len(numbers) - k - 1 for k in order]), axis=1)
         return cls(table, coded, g("Concat", *codes, axis=1) if codes else "", few_rows)
 
     def entries(self, g: ModelGraph, *, encoded: bool) -> tuple[str, str]:
@@ -175,11 +183,6 @@ class Inputs:
 
         They are "" where it reads none.
         """
-        if encoded not in self._entries:
-            self._entries[encoded] = self._new_entries(g, encoded)
-        return self._entries[encoded]
-
-    def _new_entries(self, g: ModelGraph, encoded: bool) -> tuple[str, str]:
         encoding, one_hot = self.table.layout.encoding, self.table.layout.one_hot
         places: list[str] = []
         factors: list[str] = []
@@ -195,7 +198,7 @@ class Inputs:
             bins = g("MatMul", passed, (features[:, None] == np.arange(n_encoded)).astype(float))
             bins = g("Add", g("Cast", bins, to=g.type_of(np.int64)), starts)
             fraction = g("Mul", g("Sub", x, g("Gather", lower, bins)), g("Gather", slope, bins))
-            fraction = g("Min", g("Max", fraction, -1.0), 2.0)
+            fraction = g("Clip", fraction, -1.0, 2.0)
             first = g("Add", bins, np.arange(n_encoded))
             places += [first, g("Add", first, np.array(1))]
             factors += [g("Sub", 1.0, fraction), fraction]
@@ -204,14 +207,15 @@ class Inputs:
             codes = g("Min", self.codes, n_levels - 1)
             before = np.cumsum([len(encoding.bins[0]) + n_encoded if encoded else 0, *(n_levels + 1)])[:-1]
             places.append(g("Add", codes, before + 1))
-            factors.append(g.cast(g("GreaterOrEqual", self.codes, np.array(0))))
+            factors.append(g("Expand", 1.0, g("Shape", self.codes)))
         return (g("Concat", *places, axis=1), g("Concat", *factors, axis=1)) if places else ("", "")
 
 
-def _lookup_rows(V: Array, layout: TableLayout, *, encoded: bool) -> Array:
+def _lookup_rows(V: Array, layout: TableLayout, of_levels: Mapping[int, Array], *, encoded: bool) -> Array:
     """Return the table (n_rows, ...) of the first layer: running sums for each number, and a row for each level.
 
-    ``V`` (n_inputs, ...) are the weights of the indicators, and of the components of the encoding.
+    ``V`` (n_inputs, ...) are the weights of the indicators, and of the components of the encoding. ``of_levels`` is
+    what the means of the target add for columns of codes. Unknown levels have the first row of their column.
     """
     one_hot, encoding = layout.one_hot, layout.encoding
     rows, nothing = [], np.zeros_like(V[:1])
@@ -219,29 +223,53 @@ def _lookup_rows(V: Array, layout: TableLayout, *, encoded: bool) -> Array:
         pieces = V[one_hot.width :]
         for start, stop in zip(encoding.starts[:-1], encoding.starts[1:], strict=True):
             rows += [nothing, np.cumsum(pieces[start:stop], axis=0)]
-    for n, start in zip(one_hot.n_levels, one_hot.starts[:-1], strict=True):
-        of_levels = V[start : start + n] if n != 2 else np.concatenate([-V[start : start + 1], V[start : start + 1]])
-        rows += [nothing, of_levels]
+    for j, (n, start) in enumerate(zip(one_hot.n_levels, one_hot.starts[:-1], strict=True)):
+        indicators = V[start : start + n] if n != 2 else np.concatenate([-V[start : start + 1], V[start : start + 1]])
+        rows.append(np.concatenate([nothing, indicators]) + of_levels.get(j, nothing))
     return np.concatenate(rows) if rows else V[:0]
 
 
-def _first_layer(g: ModelGraph, inputs: Inputs, members: Members, W: Array, b: Array, scales: Array) -> str:
-    """Return the output (M, n, width) of the affine layer that reads the table."""
-    layout, encoded = inputs.table.layout, members.config.encoding
-    V = np.moveaxis(scales[:, :, None] * W, 0, 1)  # (n_inputs, M, width)
+def _side_by_side(layout: TableLayout, groups: Sequence[Networks]) -> tuple[Array, Array]:
+    """Return weights (M, n_inputs, width) and biases (M, width) of the affine layers that read the table.
+
+    Networks that do not read the encoding have zeros in its place, and narrow ones beside their units.
+    """
+    first = [[_of_members(group, name, 0) for name in ("W", "b", "scales")] for group in groups]
+    n_inputs, width = np.max([W.shape[1:] for W, _, _ in first], axis=0)
+    weights, biases = [], []
+    for group, (W, b, scales) in zip(groups, first, strict=True):
+        V = scales[:, :, None] * W
+        if _recipe(group).config.encoding:
+            mean = layout.encoding.bins[4]
+            b = b - np.tensordot(V[:, V.shape[1] - len(mean) :], mean, (1, 0))
+        weights.append(np.pad(V, [(0, 0), (0, n_inputs - V.shape[1]), (0, width - V.shape[2])]))
+        biases.append(np.pad(b, [(0, 0), (0, width - b.shape[1])]))
+    return np.concatenate(weights), np.concatenate(biases)
+
+
+def _first_layer(g: ModelGraph, inputs: Inputs, groups: Sequence[Networks]) -> str:
+    """Return the output (M, n, width) of the affine layers of all networks that read the table: one layer for all."""
+    layout = inputs.table.layout
+    V, bias = _side_by_side(layout, groups)
     n_plain = sum(feature.block not in (CODES, KEY) for feature in layout.features)
-    n_read = n_plain + len(layout.means.columns) * layout.means.center.shape[-1]  # numbers, and means by level
-    bias = b
-    if encoded:
-        mean = layout.encoding.bins[4]
-        bias = bias - np.tensordot(mean, V[len(V) - len(mean) :], 1)
-    flat = V.reshape(len(V), -1)
+    columns, n_targets = layout.means.columns, layout.means.center.shape[-1]
+    left_out = [folds for group in groups for folds in _recipe(group).left_out]
+    means = _level_means(layout, left_out)
+    of_levels, beyond = {}, {}
+    for k, j in enumerate(columns):
+        of_column = V[:, n_plain + k * n_targets : n_plain + (k + 1) * n_targets]  # (M, K, width)
+        if len(means[k]) == 1 + layout.one_hot.n_levels[j]:
+            of_levels[j] = np.einsum("lmk,mkw->lmw", means[k], of_column).reshape(len(means[k]), -1)
+        else:  # the rarest levels share an indicator
+            beyond[j] = means[k], of_column
+    flat = np.moveaxis(V, 0, 1).reshape(V.shape[1], -1)
     parts: list[Any] = [bias.reshape(-1)]
     if inputs.numbers:
         parts.append(g("MatMul", inputs.numbers, flat[:n_plain]))
+    encoded = any(_recipe(group).config.encoding for group in groups)
     places, factors = inputs.entries(g, encoded=encoded)
     if places:
-        table = _lookup_rows(flat[n_read:], layout, encoded=encoded)
+        table = _lookup_rows(flat[n_plain + len(columns) * n_targets :], layout, of_levels, encoded=encoded)
         rows, n_rows = g.constant(table), len(table)
         parts.append(
             g.choose(
@@ -250,10 +278,12 @@ def _first_layer(g: ModelGraph, inputs: Inputs, members: Members, W: Array, b: A
                 lambda many: _product(many, rows, places, factors, n_rows),
             )
         )
-    out = g("Transpose", g("Reshape", g("Sum", *parts), np.array([-1, *b.shape])), perm=[1, 0, 2])
-    if n_read > n_plain:
-        of_levels = _level_numbers(g, inputs, members)
-        out = g("Add", out, g("MatMul", of_levels, np.moveaxis(V[n_plain:n_read], 1, 0)))
+    out = g("Transpose", g("Reshape", g("Sum", *parts), np.array([-1, *bias.shape])), perm=[1, 0, 2])
+    if beyond:
+        read = _means_read(
+            g, g("Gather", inputs.codes, np.array(list(beyond)), axis=1), [m for m, _ in beyond.values()]
+        )
+        out = g("Add", out, g("MatMul", read, np.concatenate([W for _, W in beyond.values()], axis=1)))
     return out
 
 
@@ -269,42 +299,57 @@ def _product(g: ModelGraph, rows: str, places: str, factors: str, n_rows: int) -
     return g("MatMul", g("ScatterElements", nothing, places, factors, axis=1), rows)
 
 
-def _level_numbers(g: ModelGraph, inputs: Inputs, members: Members) -> str:
-    """Return the means of the target by category (M, n, n_numbers), each member's."""
-    means = inputs.table.means
-    of_members = [means.tables(left_out, new_rows=True) for left_out in members.left_out]
-    of_columns = [np.stack([table[0] for table in tables], axis=1) for tables in zip(*of_members, strict=True)]
+def _level_means(layout: TableLayout, left_out: Sequence[Collection[int]]) -> list[Array]:
+    """Return for each column with means of the target those (1 + n_levels, M, K) that new rows read."""
+    of_networks = [layout.means.tables(folds, new_rows=True) for folds in left_out]
+    return [np.stack([table[0] for table in tables], axis=1) for tables in zip(*of_networks, strict=True)]
+
+
+def _means_read(g: ModelGraph, codes: str, of_columns: Sequence[Array]) -> str:
+    """Return the means (M, n, n_columns * K) of codes (n, n_columns)."""
     starts = np.cumsum([1, *map(len, of_columns)])[:-1]
-    places = g("Add", g("Gather", inputs.codes, np.array(means.columns), axis=1), starts)
-    numbers = g("Gather", np.concatenate(of_columns), places)  # (n, n_columns, M, K)
-    n_members, n_targets = of_columns[0].shape[1:]
-    shape = np.array([n_members, -1, len(of_columns) * n_targets])
+    numbers = g("Gather", np.concatenate(of_columns), g("Add", codes, starts))  # (n, n_columns, M, K)
+    n_networks, n_targets = of_columns[0].shape[1:]
+    shape = np.array([n_networks, -1, len(of_columns) * n_targets])
     return g("Reshape", g("Transpose", numbers, perm=[2, 0, 1, 3]), shape)
 
 
-def _raw(g: ModelGraph, inputs: Inputs, group: Networks) -> str:
-    """Return the raw output (M, n, K) of networks of one shape."""
-    members = cast(Members, group.recipe)
-    arrays = {
-        name: [array.reshape(group.n_members, *array.shape[array.ndim - n :]) for array in group.arrays[name]]
-        for name, n in (("W", 2), ("b", 1), ("scales", 1))
-    }
-    x = _first_layer(g, inputs, members, arrays["W"][0], arrays["b"][0], arrays["scales"][0])
-    activation = activation_nodes(members.config.activation)
-    for W, b in zip(arrays["W"][1:], arrays["b"][1:], strict=True):
-        x = g("Add", g("MatMul", activation(g, x), W), b[:, None])
-    return x
+def _raw(g: ModelGraph, inputs: Inputs, groups: Sequence[Networks]) -> str:
+    """Return the raw output (M, n, K) of the networks of all groups, one after the other."""
+    first, raws, start = _first_layer(g, inputs, groups), [], 0
+    for group in groups:
+        x, stop, width = first, start + group.n_members, group.arrays["W"][0].shape[-1]
+        if len(groups) > 1:
+            x = g("Slice", first, np.array([start, 0]), np.array([stop, width]), np.array([0, 2]))
+        activation = activation_nodes(_recipe(group).config.activation)
+        for layer in range(1, len(group.arrays["W"])):
+            W, b = (_of_members(group, name, layer) for name in ("W", "b"))
+            x = g("Add", g("MatMul", activation(g, x), W), b[:, None])
+        raws.append(x)
+        start = stop
+    return g("Concat", *raws, axis=0)
+
+
+def _recipe(group: Networks) -> Members:
+    return cast(Members, group.recipe)
+
+
+def _of_members(group: Networks, name: str, layer: int) -> Array:
+    """Return a parameter (M, *shape) of a layer."""
+    array = group.arrays[name][layer]
+    return array.reshape(group.n_members, *array.shape[array.ndim - N_AXES[name] :])
 
 
 def _members(g: ModelGraph, fitted: Fitted, inputs: Inputs) -> str:
     """Return the predictions (M, n, K) of all members in the unit of the targets, in float64."""
-    link, precise = link_nodes(fitted.targets.loss), g.in_type(np.float64)
-    mixed = precise.constant(0.0 if fitted.constant is None else fitted.rest * fitted.constant.astype(np.float64))
-    n_members = max(fitted.n_members, fitted.weighted[0][1].n_members)
-    for weight, group in fitted.weighted:
-        prediction = precise.cast(link(g, _raw(g, inputs, group)))
-        if group.n_members < n_members:  # each stands for several
-            each = np.repeat(np.arange(group.n_members), n_members // group.n_members)
-            prediction = g("Gather", prediction, each)
-        mixed = precise("Add", mixed, precise("Mul", prediction, weight))
+    precise, groups = g.in_type(np.float64), [group for _, group in fitted.weighted]
+    n_members = max(fitted.n_members, groups[0].n_members)
+    raw = precise.cast(link_nodes(fitted.targets.loss)(g, _raw(g, inputs, groups)))
+    # Each network of a group with fewer of them stands for several members.
+    each = [w * np.repeat(np.eye(group.n_members), n_members // group.n_members, 0) for w, group in fitted.weighted]
+    of_networks = precise("Reshape", raw, np.array([sum(group.n_members for group in groups), -1]))
+    mixed = precise("MatMul", np.concatenate(each, axis=1), of_networks)
+    mixed = precise("Reshape", mixed, np.array([n_members, -1, groups[0].arrays["W"][-1].shape[-1]]))
+    if fitted.constant is not None:
+        mixed = precise("Add", mixed, fitted.rest * fitted.constant.astype(np.float64))
     return fitted.targets.unit_nodes(precise, mixed)

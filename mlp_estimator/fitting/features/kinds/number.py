@@ -136,7 +136,7 @@ class Number(Kind):
     def transform_nodes(g: Graph, x: str, numbers: Sequence[Number]) -> str:
         """Return what ``transform`` does to a column of x for each number."""
         medians, scales = (np.array([getattr(one, name) for one in numbers]) for name in ("median", "scale"))
-        u = g("Min", g("Max", g("Div", g("Sub", x, medians), scales), -1e100), 1e100)
+        u = g("Clip", g("Div", g("Sub", x, medians), scales), -1e100, 1e100)
         third = g("Div", u, 3.0)
         squashed = g("Div", u, g("Sqrt", g("Add", g("Mul", third, third), 1.0)))
         is_number = g("GreaterOrEqual", g("Abs", squashed), SMALLEST)  # false of NaN
