@@ -64,13 +64,18 @@ def refuse_unknown(owner: str, given: Iterable[str], known: Collection[str], con
 
 def with_hints(method: Callable[P, R]) -> Callable[P, R]:
     """Return a method of an estimator that refuses unknown arguments with a hint."""
-    known = dict.fromkeys([*inspect.signature(method).parameters][1:])
+    signature = inspect.signature(method)
+    known = dict.fromkeys([*signature.parameters][1:])
 
     @wraps(method)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not kwargs.keys() <= known.keys():
-            cls = type(args[0])
-            refuse_unknown(f"{cls.__name__}.{method.__name__}()", kwargs, known, cls)
+        cls = type(args[0])
+        name = f"{cls.__name__}.{method.__name__}()"
+        refuse_unknown(name, kwargs, known, cls)
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:  # Python would name the class that defines the method
+            raise TypeError(f"{name}: {error}; it takes {', '.join(known)}") from None
         return method(*args, **kwargs)
 
     return called

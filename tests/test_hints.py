@@ -46,6 +46,10 @@ def test_names_of_other_libraries(cls):
         (lambda: MLPClassifier().fit(X, Y, sample_weights=Y), r"did you mean sample_weight\?$"),
         (lambda: MLPRegressor().partial_fit(X, Y, sample_weights=Y), r"did you mean sample_weight\?$"),
         (lambda: TabularMLPRegressor().fit(X, Y, X_valid=X), r"did you mean X_val\?$"),
+        (
+            lambda: TabularMLPRegressor().fit(X),
+            r"^TabularMLPRegressor\.fit\(\): missing a required argument: 'y'",
+        ),
     ],
 )
 def test_hints(call, hint):

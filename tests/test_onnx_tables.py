@@ -182,6 +182,11 @@ def test_what_a_graph_cannot_tell_apart_is_refused():
     X = pd.DataFrame({"prediction": np.linspace(0, 1, 60)})
     with pytest.raises(ValueError, match="A column is called 'prediction', as an output of the graph: rename it"):
         to_onnx(TabularMLPRegressor(**SMALL).fit(X, y), X)
+    with pytest.raises(ValueError, match="A column has an empty name"):
+        to_onnx(TabularMLPRegressor(**SMALL).fit(X.set_axis([""], axis=1), y), X.set_axis([""], axis=1))
+    days = np.array(["2026-01-01", "2026-01-02"] * 30, "datetime64[D]")
+    with pytest.raises(NotImplementedError, match=r"ONNX has no type for labels of datetime64\[D\]"):
+        to_onnx(TabularMLPClassifier(**SMALL).fit(X, days), X)
 
 
 def test_empty_text_is_missing_unless_only_the_level_was_seen():

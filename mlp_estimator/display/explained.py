@@ -316,8 +316,9 @@ class ExplanationDisplay:
         data, values = self.explanation.data[:, k], self.explanation.values[:, k]
         read, missing = ArrayColumn(column, data), missing_entries(data)
         holds = read.holds()
-        if holds <= {"number"} or holds == {"date"}:
-            places = (read.instants() if "date" in holds else read.numbers())[~missing]
+        readers = {"number": read.numbers, "date": read.instants, "duration": read.seconds}
+        if len(holds) <= 1 and (kind := next(iter(holds), "number")) in readers:
+            places = readers[kind]()[~missing]
             self.ax_.plot(places, values[~missing], ".", markersize=4, color=LOWER)
             if missing.any():
                 self.ax_.axhline(values[missing].mean(), color=HIGHER, linewidth=1, label="missing (mean)")

@@ -97,10 +97,12 @@ def read_labels(name: str, y: Any) -> Any:
         raise ValueError(f"{name} is sparse and has one dimension: pass {name}.toarray().")
     dtype = getattr(y, "dtype", None)
     if y is None or (isinstance(dtype, np.dtype) and dtype.kind != "O") or sparse.issparse(y):
+        check_no_missing(name, y)
         return y
     array = as_array(name, y)
     # NumPy makes of a NaN among the words of a list the word "nan".
     objects = np.asarray(y, dtype=object) if dtype is None and array.dtype.kind == "U" else array
+    check_no_missing(name, objects)
     if objects.dtype.kind != "O" or set(map(type, objects.ravel().tolist())) == {str}:
         return array
     missing = np.atleast_1d(missing_entries(objects))

@@ -99,6 +99,8 @@ class ModelGraph(NamedGraph):
 
     def read(self, name: str, dtype: Any) -> str:
         """Add an input (n, 1), and return its name; text has the type ``str``."""
+        if not name:
+            raise ValueError("A column has an empty name, which no input of a graph can have: name it before the fit.")
         self.inputs.append(self._described(name, dtype, ["n", 1]))
         return name
 

@@ -58,6 +58,8 @@ def table_model(name: str, source: Converted, coverage: float | None, members: b
 def _write_labels(g: ModelGraph, fitted: Fitted, of_members: str, members: bool) -> None:
     targets, precise = cast(Labels, fitted.targets), g.in_type(np.float64)
     classes, shape = targets.classes, ["n", len(targets.classes)]
+    if classes.dtype.kind in "mMc":
+        raise NotImplementedError(f"ONNX has no type for labels of {classes.dtype}: make them text before the fit.")
     probability = targets.calibrated_nodes(precise, _mean(precise, of_members), fitted.temperature)
     labels = classes.astype(np.str_) if classes.dtype.kind == "O" else classes
     of_label = (np.dtype(np.int64), shape) if targets.multilabel else (labels.dtype, shape[:1])

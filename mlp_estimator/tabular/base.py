@@ -63,6 +63,22 @@ NOT_COMPILED = "This fit is not compiled. With Numba (pip install numba) it take
 INTERRUPTED = "Training interrupted by user. The fit keeps what {} setting(s) have reached."
 
 
+class OutOfFold:
+    """An attribute of a fit with folds, which the value that such a fit sets hides."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        check_is_fitted(instance, "_fitted")
+        raise AttributeError(
+            f"This fit has no {self.name}: it needs folds, which a fit with X_val, on rows of one group, or by refit "
+            "has not."
+        )
+
+
 @dataclass
 class _Reading:
     """Prints how far a source has been read, every few seconds."""
@@ -98,6 +114,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     _codes: NDArray[np.int32]
     _n_cycles: list[int]  # that each setting was trained
     _has_labels: ClassVar[bool]
+    oof_prediction_, oof_target_, oof_rows_, oof_score_ = (OutOfFold() for _ in range(4))
 
     @abstractmethod
     def _learn_targets(self, settings: Settings, y: NDArray[Any], sample_weight: NDArray[Any] | None) -> Targets:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,6 +65,10 @@ def test_dates_are_an_axis_and_many_levels_are_limited():
     display = ExplanationDisplay.from_explanation(dated, column="when")
     assert display.ax_.lines[0].get_xdata()[0] == np.datetime64("2020-01-03")
     assert labels(ExplanationDisplay.from_explanation(dated, row=0).ax_.yaxis) == ["when = 2020-01-03"]
+    lasting = np.array([pd.Timedelta("1min"), None, timedelta(seconds=2.5)], object)[:, None]
+    timed = Explanation(VALUES[:, :1], np.full(3, 0.5), lasting, ["s"])
+    display = ExplanationDisplay.from_explanation(timed, column="s")
+    np.testing.assert_allclose(display.ax_.lines[0].get_xdata(), [60.0, 2.5])
     levels = np.array([f"level {k % 50 + 50 * (k > 199)}" for k in range(230)], object)[:, None]
     many = Explanation(np.arange(230.0)[:, None], np.zeros(230), levels, ["level"])
     assert len(labels(ExplanationDisplay.from_explanation(many, column="level").ax_.xaxis)) == 20

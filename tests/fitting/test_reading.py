@@ -303,6 +303,11 @@ def test_missing_values_are_named(missing):
                     made(Estimator).fit(X, container(labels))
     with pytest.raises(ValueError, match=r"NaN or None: 1 missing label\(s\), the first in row 3. Remove these rows"):
         made(MLPClassifier).fit(X, words.tolist())
+    floats = Y.astype(float)
+    floats[3] = np.nan
+    for labels in (floats, floats.tolist(), pd.Series(floats)):
+        with pytest.raises(ValueError, match=r"Input y contains NaN: 1 missing value\(s\), the first in row 3"):
+            made(TabularMLPClassifier).fit(X, labels)
     table = X.astype(object)
     table[3, 1] = missing
     with pytest.raises(ValueError, match="Input X contains NaN"):

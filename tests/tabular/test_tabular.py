@@ -553,6 +553,10 @@ def test_one_group_has_no_folds_and_says_so():
         model = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB[:30], Y_DIAB[:30], groups=["a"] * 30)
     assert caught[0].filename == __file__  # the line of the user
     assert not hasattr(model, "oof_score_")
+    with pytest.raises(AttributeError, match=r"This fit has no oof_score_: it needs folds"):
+        model.oof_score_  # noqa: B018
+    with pytest.raises(AttributeError, match="is not fitted yet"):
+        TabularMLPRegressor().oof_rows_  # noqa: B018
     assert np.isfinite(model.predict(X_DIAB)).all()
 
 
