@@ -43,7 +43,7 @@ CASES = {
     "y beyond float32": (REGRESSOR, {"dtype": "float32"}, X, put(Y, 1e300), None, "too large for float32"),
     "continuous y": (CLASSIFIER, {}, X, X[:, 0], None, "Unknown label type: continuous"),
     "words in y": (REGRESSOR, {}, X, np.full(150, "word", object), None, "not numeric, it contains text"),
-    "multiclass-multioutput y": (CLASSIFIER, {}, X, np.column_stack([Y, Y]), None, "Multioutput target data"),
+    "multiclass-multioutput y": (CLASSIFIER, {}, X, np.column_stack([Y, Y]), None, "y has 2 columns of labels"),
     "negative counts": (
         REGRESSOR,
         {"loss": "poisson"},

@@ -212,6 +212,16 @@ def test_fits_of_earlier_versions_say_what_they_lack():
     assert model.explain(X[:3], background=X[:9]).values.shape == (3, 8)
 
 
+def test_one_class_and_one_row_of_a_validation_set():
+    model = TabularMLPClassifier(**SMALL).fit(X, ["a"] * len(X))
+    assert not model.explain(X[:3]).values.any()
+    np.testing.assert_array_equal(model.explain(X[:3]).base_values, 1.0)
+    model = TabularMLPRegressor(**SMALL).fit(X, Y, X_val=X[:1], y_val=Y[:1])
+    assert np.isnan(model.feature_importances_error_).all()
+    with pytest.raises(ValueError, match="or with a validation set of at least two rows"):
+        model.predict_interval(X, 0.5)
+
+
 def test_columns_are_those_of_the_table():
     frame = X.assign(y=Y)
     model = TabularMLPRegressor(**SMALL).fit(frame, "y")

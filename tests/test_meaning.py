@@ -570,6 +570,14 @@ ARRAYS = {
     "datetime64[D]": (np.datetime64("2024-01-01") + np.arange(60))[:, None],
     "datetime64[m]": (np.datetime64("2024-01-01T00:30") + 180 * np.arange(60))[:, None],
     "timedelta64[s]": np.arange(60).astype("timedelta64[s]")[:, None],
+    "masked datetime64[ns]": np.ma.array(
+        np.datetime64("2024-01-01", "ns") + 86_400_000_000_000 * np.arange(60)[:, None],
+        mask=np.arange(60)[:, None] == 2,
+    ),
+    "masked timedelta64[s]": np.ma.array(
+        np.arange(60).astype("timedelta64[s]")[:, None], mask=np.arange(60)[:, None] % 7 == 2
+    ),
+    "float32": np.float32([0.1, 0.2, 0.3])[np.arange(60) % 3][:, None],
     "masked": np.ma.array(np.arange(60)[:, None], mask=np.arange(60)[:, None] % 7 == 2),
     "masked objects": np.ma.array(np.arange(60)[:, None].astype(object), mask=np.arange(60)[:, None] % 7 == 2),
 }
@@ -578,11 +586,23 @@ ARRAYS = {
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays_are_lists_of_their_values(name):
     X, y = ARRAYS[name], np.arange(60) % 3 + np.arange(60) / 30
-    array, lists = TabularMLPRegressor(**QUICK).fit(X, y), TabularMLPRegressor(**QUICK).fit(X.tolist(), y)
+    values = X.astype(str(X.dtype).replace("ns", "us")).tolist()  # NumPy makes integers of nanoseconds
+    array, lists = TabularMLPRegressor(**QUICK).fit(X, y), TabularMLPRegressor(**QUICK).fit(values, y)
     assert len(array.categories_) == len(lists.categories_) == (name in ("bool", "text", "bytes"))
     expected = array.predict(X)
     assert_array_equal(lists.predict(X), expected)
-    assert_array_equal(array.predict(X.tolist()), expected)
+    assert_array_equal(array.predict(values), expected)
+
+
+def test_a_category_of_32_bits_is_the_decimal_that_it_prints_as():
+    doses = np.tile(np.float32([0.1, 0.2, 0.3]), 20)
+    model = TabularMLPRegressor(**QUICK, categorical_features=["dose"])
+    for frame in (pd.DataFrame, pl.DataFrame, lambda table: pd.DataFrame(table).astype("category")):
+        model.fit(frame({"dose": doses}), np.tile([0.0, 1.0, 2.0], 20))
+        assert model.categories_[0].tolist() == [0.1, 0.2, 0.3]
+        expected = model.predict(frame({"dose": doses[:3]}))
+        for values in ([0.1, 0.2, 0.3], ["0.1", "0.2", "0.3"], np.float32([0.1, 0.2, 0.3])):
+            assert_array_equal(model.predict(pd.DataFrame({"dose": values})), expected)
 
 
 # Missing values, in one row and among many.
@@ -778,6 +798,23 @@ def test_numbers_as_names_are_positions():
     assert_array_equal(small_model("array of objects").predict(X), expected)
 
 
+def test_numbers_as_names_in_another_order():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)))
+    model = TabularMLPRegressor(**QUICK).fit(X[[2, 0, 1]], np.arange(40.0))
+    assert_array_equal(model.predict(X), model.predict(X[[2, 0, 1]]))
+    assert "sort them so" in error_of(TabularMLPRegressor(**QUICK).fit(X, np.arange(40.0)).predict, X[[2, 0, 1]])
+
+
+def test_names_that_are_numbers_can_be_named_by_numbers():
+    X = pd.DataFrame({1999: np.arange(40.0), 2000: [1, 2] * 20, 2001: np.arange(40.0)})
+    model = TabularMLPRegressor(**QUICK, categorical_features=[2000]).fit(X, y=2001)
+    assert model.column_names_ == ["1999", "2000"]
+    assert len(model.categories_) == 1
+    low, high = model.predict_interval(X, 0.5, by=2000)
+    assert (low < high).all()
+    assert TabularMLPRegressor(**QUICK).fit(X, y=2001, groups=2000).column_names_ == ["1999"]
+
+
 # Values that a column cannot hold.
 
 
@@ -953,6 +990,18 @@ def test_durations_are_numbers_of_seconds():
     assert_allclose(model.predict(durations), of_numbers.predict(numbers), atol=1e-5)
     later = pd.DataFrame({"c": pd.to_timedelta([1e6, -1e6], unit="s")})
     assert_allclose(model.predict(later), of_numbers.predict(pd.DataFrame({"c": [1e6, -1e6]})), atol=1e-5)
+
+
+def test_dates_that_microseconds_cannot_count_are_named():
+    late = pd.DataFrame({"d": np.tile(np.array(["2000-01-01", "300000-01-01"], "M8[s]"), 20)})
+    assert "Column 'd' has the date 300000-01-01" in error_of(TabularMLPRegressor(**QUICK).fit, late, np.arange(40.0))
+    last = [datetime(2020, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=5)))] * 20
+    objects = pd.DataFrame({"d": pd.Series(last, dtype=object)})
+    model = TabularMLPRegressor(**QUICK).fit(objects, np.arange(40.0) % 2)
+    assert_array_equal(model.predict(pl.DataFrame({"d": last})), model.predict(objects))
+    months = np.arange(40).astype("m8[M]")[:, None]
+    for values in (months, [[value] for value in months[:, 0]]):
+        assert "x0" in error_of(TabularMLPRegressor(**QUICK).fit, values, np.arange(40.0))
 
 
 def test_first_and_last_dates_of_the_calendar():

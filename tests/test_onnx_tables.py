@@ -29,7 +29,10 @@ CLASSES = {
     "text": SPECIES[CODES],
     "booleans": CODES > 0,
     "integers": CODES,
+    "integers of 8 bits": CODES.astype(np.int8),
+    "unsigned integers": CODES.astype(np.uint64),
     "floats": CODES * 2.0,
+    "floats of 32 bits": (CODES * 2.0).astype(np.float32),
     "indicators": np.eye(3, dtype=int)[CODES],
 }
 NUMBERS = {
@@ -168,9 +171,25 @@ def test_text_that_spells_a_number_is_that_number(levels):
     X, y = pd.DataFrame({"zip": levels * 30}, dtype=object), [0.0, 1.0, 2.0, 3.0] * 30
     model = TabularMLPRegressor(**SMALL).fit(X, y)
     texts = ["1", "1.0", "1.00", "1.000", "2", "x", "01", "y", None, "2.1", "2.10", "2.100", "2.1000", "10", "10.00",
+             "-0", "-0.0", "1e+16", "10000000000000000", "0.10000000000000001",
              "0.50", "12.500", "1e-07", "0.0000001", "0.00000010", ".5"]  # fmt: skip
     new = pd.DataFrame({"zip": texts})
     agree(run(to_onnx(model, X), new)["prediction"], model.predict(new))
+
+
+def test_column_names_as_those_of_nodes():
+    X = pd.DataFrame({name: np.linspace(0, 1, 60) for name in ("constant:1", "sub:1", "matmul:1")})
+    model = TabularMLPRegressor(**SMALL).fit(X, X["sub:1"])
+    agree(run(to_onnx(model, X), X)["prediction"], model.predict(X))
+
+
+def test_rows_that_tell_the_types_are_read_as_by_predict():
+    X = pd.DataFrame({"note": [None] * 60, "x": np.linspace(0, 1, 60)})
+    model = TabularMLPRegressor(**SMALL).fit(X, X["x"])
+    new = X[:3].assign(note="hello")
+    agree(run(to_onnx(model, new), new)["prediction"], model.predict(new))
+    with pytest.raises(ValueError, match="Column 'x' was numeric in fit, and now has an entry that is no number"):
+        to_onnx(model, X[:1].assign(x="many"))
 
 
 def test_what_a_graph_cannot_tell_apart_is_refused():

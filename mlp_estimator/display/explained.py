@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -247,6 +247,8 @@ class ExplanationDisplay:
             raise ValueError("Give a row or a column, not both: each is a picture of its own.")
         if column is not None and column not in explanation.feature_names:
             raise ValueError(f"column={column!r} is none of {explanation.feature_names}.")
+        if row is not None and not isinstance(row, Integral):
+            raise ValueError(f"row={row!r}: give the number of a row.")
         if row is not None and not -len(explanation) <= row < len(explanation):
             raise ValueError(f"row={row}: the explanation has {len(explanation)} rows.")
         chosen, names = explanation.of_output(output), explanation.output_names
@@ -346,4 +348,5 @@ def _shown(value: Any) -> str:
 
 def _number(value: Any) -> str:
     """Return a number with four digits, but whole ones with all of theirs."""
-    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1e4 else f"{value:.4g}"
+    number = float(value)
+    return f"{number:,.0f}" if np.isfinite(number) and (number.is_integer() or abs(number) >= 1e4) else f"{number:.4g}"

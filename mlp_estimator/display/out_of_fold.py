@@ -104,6 +104,8 @@ class OutOfFoldDisplay:
             If matplotlib is not installed.
         """
         check_is_fitted(estimator)
+        if not 0.0 < coverage < 1.0:
+            raise ValueError(f"coverage={coverage!r}: must be a number between 0 and 1, such as 0.9.")
         target, prediction = (getattr(estimator, key, None) for key in ("oof_target_", "oof_prediction_"))
         if target is None or prediction is None or target.ndim > 1 or prediction.ndim != 1 + is_classifier(estimator):
             raise ValueError(

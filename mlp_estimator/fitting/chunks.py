@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import narwhals.stable.v2 as nw
@@ -25,7 +26,7 @@ from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
-from .frames import Frame, read_frame, require_rows
+from .frames import Frame, index_columns, read_frame, require_rows
 
 CHUNK_ROWS = 2**16
 """Rows of a chunk, unless the source has parts of its own."""
@@ -258,6 +259,11 @@ class Chunks:
         ValueError
             If there is no column of the name.
         """
+        numbers = {argument: str(name) for argument, name in arguments.items() if isinstance(name, Integral)}
+        of_weights = [argument for argument in numbers if "weight" in argument]  # one number is a constant weight
+        arguments |= {
+            name: text for name, text in numbers.items() if name not in of_weights and text in (self.names or ())
+        }
         named = {argument: name for argument, name in arguments.items() if isinstance(name, str)}
         for argument, names in arguments.items():
             is_short = isinstance(names, list | tuple) and 0 < len(names) != self.n_read
@@ -333,8 +339,10 @@ def located(place: str) -> Iterator[None]:
         raise type(error)(f"{place}: {error}") from None
 
 
-def read_chunks(X: Any) -> Chunks:
+def read_chunks(X: Any, text: Sequence[str] = ()) -> Chunks:
     """Return a table of any container, or of one of the sources that are read in chunks.
+
+    ``text`` are columns that files without types hold as text: those of a CSV file may all look like numbers.
 
     Raises
     ------
@@ -344,12 +352,12 @@ def read_chunks(X: Any) -> Chunks:
     if isinstance(X, Chunks):
         return X
     if isinstance(X, str | os.PathLike):
-        return _of_dataset(_files(os.fspath(X)), same_columns=True)
+        return _of_dataset(_files(os.fspath(X), text), same_columns=True)
     if callable(X):
         return Chunks([X], _of_function)
     if nw.dependencies.is_dask_dataframe(X):
         partitions = [(f"partition {k}", X.partitions[k]) for k in range(X.npartitions)]
-        names = list(X.columns) if all(isinstance(name, str) for name in X.columns) else None
+        names = None if [*X.columns] == [*range(len(X.columns))] else [*map(str, X.columns)]
         return Chunks(partitions, _partition, names, run=on_cluster)
     if nw.dependencies.is_polars_lazyframe(X) and hasattr(X, "collect_batches"):  # from polars 1.34 on
         return Chunks([X], _batches, X.collect_schema().names())
@@ -363,7 +371,7 @@ def read_chunks(X: Any) -> Chunks:
 
 def taken_out(X: Any, **arguments: Any) -> tuple[Any, list[Any]]:
     """Return a table without the columns that arguments name, and the arguments, with the values of these."""
-    is_named = any(isinstance(value, str) for value in arguments.values())
+    is_named = any(isinstance(value, str | Integral) for value in arguments.values())
     return read_chunks(X).take_out(**arguments) if is_named else (X, list(arguments.values()))
 
 
@@ -392,8 +400,13 @@ def _batches(X: Any, columns: Sequence[str] | None) -> Pieces:
 def _partition(source: tuple[str, Any], columns: Sequence[str] | None) -> Pieces:
     """Read a partition of a frame of Dask, or one that is computed."""
     place, table = source
-    table = table if columns is None else table[list(columns)]
+    table = _selected(table, columns)
     yield place, table.compute() if hasattr(table, "compute") else table
+
+
+def _selected(table: Any, columns: Sequence[str] | None) -> Any:
+    """Return some columns of a frame of pandas or Dask, whose names may be numbers."""
+    return table if columns is None else table[[name for name in table.columns if str(name) in columns]]
 
 
 def on_cluster(calls: Iterable[Call], n_jobs: int | None) -> Results:
@@ -411,7 +424,7 @@ def on_cluster(calls: Iterable[Call], n_jobs: int | None) -> Results:
     for call in calls:
         place, table = call.part.source
         columns = call.part.columns
-        (partition,) = (table if columns is None else table[list(columns)]).to_delayed()
+        (partition,) = _selected(table, columns).to_delayed()
         without_table = replace(call, part=replace(call.part, source=None))
         waiting.append(client.compute(dask.delayed(partial(_with_table, without_table, place), pure=False)(partition)))
         if len(waiting) > 2 * len(client.ncores()):
@@ -441,11 +454,17 @@ def _of_dataset(dataset: Any, *, same_columns: bool = False) -> Chunks:
         fragments = list(dataset.get_fragments())
     except ValueError:  # of a dataset with a filter
         fragments = []
+    names = _without_index(dataset.schema)
     if not fragments or not all(getattr(fragment, "filesystem", None) for fragment in fragments):  # in memory
-        return Chunks([("the dataset", dataset, None, False)], _arrow_batches, dataset.schema.names)
+        return Chunks([("the dataset", dataset, None, False)], _arrow_batches, names)
     parts = [part for fragment in fragments for part in _row_groups(fragment, split=len(fragments) < MANY_PARTS)]
     sources = [(*part, dataset.schema, same_columns) for part in parts]
-    return Chunks(sources, _arrow_batches, dataset.schema.names)
+    return Chunks(sources, _arrow_batches, names)
+
+
+def _without_index(schema: Any) -> list[str]:
+    index = index_columns(schema)
+    return [name for name in schema.names if name not in index]
 
 
 def _row_groups(fragment: Any, *, split: bool) -> Iterator[tuple[str, Any]]:
@@ -476,7 +495,7 @@ def _arrow_batches(source: tuple[str, Any, Any, bool], columns: Sequence[str] | 
     options |= {} if schema is None else {"schema": schema}
     with read_errors(place):
         if same_columns:
-            _require_columns(place, pickle.loads(pickle.dumps(data)), schema.names)
+            _require_columns(place, pickle.loads(pickle.dumps(data)), _without_index(schema))
         for k, batch in enumerate(data.to_batches(**options)):
             yield f"{place}, chunk {k}", pa.Table.from_batches([batch])
 
@@ -485,7 +504,7 @@ def _require_columns(place: str, file: Any, names: list[str]) -> None:
     """Raise an error for a file with other columns than the first one; the order may differ."""
     from pyarrow.dataset import get_partition_keys
 
-    found = {*file.physical_schema.names, *get_partition_keys(file.partition_expression)}
+    found = {*_without_index(file.physical_schema), *get_partition_keys(file.partition_expression)}
     if found != set(names):
         missing, new = sorted(set(names) - found), sorted(found - set(names))
         raise ValueError(
@@ -506,7 +525,7 @@ def read_errors(place: str) -> Iterator[None]:
         raise ValueError(f"{place} cannot be read: {str(error).rstrip('.')}.{advice}") from None
 
 
-def _files(path: str) -> Any:
+def _files(path: str, text: Sequence[str]) -> Any:
     """Return the files of a path, of a folder, or of a pattern such as "sales/*.parquet", as a dataset of pyarrow."""
     try:
         import pyarrow.csv
@@ -521,8 +540,9 @@ def _files(path: str) -> Any:
         raise ValueError(f"X={path!r} names {what}: it has to name files that all end in one of {sorted(FORMATS)}.")
     (kind,) = set(formats.values())
     # An empty field is missing, as pandas reads it.
-    as_missing = pyarrow.csv.ConvertOptions(strings_can_be_null=True)
-    reader = pyarrow.dataset.CsvFileFormat(convert_options=as_missing) if kind == "csv" else kind
+    types = dict.fromkeys(text, pyarrow.string())
+    options = pyarrow.csv.ConvertOptions(strings_can_be_null=True, column_types=types)
+    reader = pyarrow.dataset.CsvFileFormat(convert_options=options) if kind == "csv" else kind
     try:
         return pyarrow.dataset.dataset(list(formats), format=reader, partitioning="hive")
     except (OSError, pyarrow.ArrowException) as error:

@@ -58,6 +58,8 @@ class Contributions:
         # Of probabilities that sum to 1 the last contributions follow from the others.
         sum_to_1 = self._head.fitted.targets.loss.codes
         n_outputs = len(self.base) - sum_to_1
+        if not n_outputs:  # one class
+            return np.zeros((len(coded), len(cast(Table, self._head.fitted.features).kinds), 1))
         parts = [
             self._integrals(coded[start : start + CHUNK_ROWS], n_outputs) for start in range(0, len(coded), CHUNK_ROWS)
         ]

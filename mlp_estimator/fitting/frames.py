@@ -8,10 +8,10 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from numbers import Complex, Real
-from typing import Any
+from typing import Any, cast
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -45,7 +45,11 @@ def as_array(name: str, values: Any) -> NDArray[Any]:
     """Return values as NumPy reads them."""
     try:
         return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError):  # the last one of arrays in the memory of another device
+    except (TypeError, ValueError, RuntimeError) as error:  # the last one of arrays in the memory of another device
+        if isinstance(values, list | tuple) and "inhomogeneous" in str(error):
+            raise ValueError(
+                f"The entries of {name} differ in length: each needs as many values as the others."
+            ) from None
         raise
     except Exception as error:  # of polars, for integers of 128 bits
         raise TypeError(f"{name} cannot be read by NumPy: {error}.") from None
@@ -114,12 +118,26 @@ class Column:
 
     def instants(self) -> NDArray[np.datetime64]:
         """Return the values as instants in UTC, in microseconds; without a time zone they are taken as UTC."""
-        return np.array([None if is_missing(value) else _instant(value) for value in self.objects()], "datetime64[us]")
+        return np.array(
+            [None if is_missing(value) else instant_of(value) for value in self.objects()], "datetime64[us]"
+        )
 
     def seconds(self) -> NDArray[np.float64]:
         """Return durations in seconds."""
         values = [None if is_missing(value) else _duration(value) for value in self.objects()]
         return _in_seconds(np.array(values, "timedelta64[us]"))
+
+    def in_microseconds(self, instants: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+        """Return instants in microseconds, whose 64 bits end in the year 294246."""
+        converted: NDArray[np.datetime64] = instants.astype("datetime64[us]")
+        before, after = instants.astype("datetime64[s]"), converted.astype("datetime64[s]")
+        wrapped = (before != after) & ~np.isnat(instants)
+        if wrapped.any():
+            raise ValueError(
+                f"Column {self.name!r} has the date {instants[wrapped][0]}, too far away for 64 bits of microseconds: "
+                "make it a nearer one, or a missing value."
+            )
+        return converted
 
     def example(self, wanted: Callable[[str], bool]) -> Any:
         """Return the first value that holds what is wanted."""
@@ -137,12 +155,13 @@ class ArrayColumn(Column):
         """Return what the column holds, by the type of the array where that tells it."""
         known = {"b": "boolean", "i": "number", "u": "number", "f": "number", "M": "date", "m": "duration"}
         kind = self._values.dtype.kind
-        return frozenset({known[kind]}) if kind in known else contents(self.objects())
+        if kind not in known:
+            return contents(self.objects())
+        return frozenset() if (self._values != self._values).all() else frozenset({known[kind]})  # NaN and NaT are not
 
     def objects(self) -> Objects:
         """Return the values as Python objects."""
-        kind = self._values.dtype.kind
-        return list(self._values) if kind in "Mm" else self._values.tolist()
+        return objects_of(self._values)
 
     def numbers(self) -> NDArray[Any]:
         """Return the values as an array of numbers."""
@@ -150,11 +169,17 @@ class ArrayColumn(Column):
 
     def instants(self) -> NDArray[np.datetime64]:
         """Return the values as instants in microseconds."""
-        return self._values.astype("datetime64[us]") if self._values.dtype.kind == "M" else super().instants()
+        return self.in_microseconds(self._values) if self._values.dtype.kind == "M" else super().instants()
 
     def seconds(self) -> NDArray[np.float64]:
         """Return durations in seconds."""
-        return _in_seconds(self._values) if self._values.dtype.kind == "m" else super().seconds()
+        if self._values.dtype.kind != "m":
+            return super().seconds()
+        if np.datetime_data(self._values.dtype)[0] in "YM":
+            raise ValueError(
+                f"Column {self.name!r} has durations in months or years, which differ in length: make them days."
+            )
+        return _in_seconds(self._values)
 
 
 class SeriesColumn(Column):
@@ -190,9 +215,12 @@ class SeriesColumn(Column):
         if isinstance(self._dtype, nw.Categorical | nw.Enum) and nw.dependencies.is_pandas_series(native):
             # pandas makes an object for each row, in 30 us for one; the level of a row is at hand.
             levels, codes = native.array.categories, native.array.codes.tolist()
-            levels = levels if len(codes) < FEW_ROWS else levels.tolist()
+            if levels.dtype == np.float32:
+                levels = objects_of(levels.to_numpy())
+            elif len(codes) >= FEW_ROWS:
+                levels = levels.tolist()
             return [None if code < 0 else levels[code] for code in codes]
-        return self._series.to_list()
+        return objects_of(self._series.to_numpy()) if self._dtype == nw.Float32 else self._series.to_list()
 
     def numbers(self) -> NDArray[Any]:
         """Return the values as an array of numbers."""
@@ -211,7 +239,7 @@ class SeriesColumn(Column):
         if isinstance(self._dtype, nw.Datetime) and self._dtype.time_zone is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         values = series.to_numpy()  # an array of objects for some of Arrow
-        return values.astype("datetime64[us]") if values.dtype.kind == "M" else super().instants()
+        return self.in_microseconds(values) if values.dtype.kind == "M" else super().instants()
 
     def seconds(self) -> NDArray[np.float64]:
         """Return durations in seconds."""
@@ -229,8 +257,8 @@ class Frame:
         if isinstance(source, nw.DataFrame):
             self._labels: list[Any] = [*source.columns]
             self._series: list[Any] = list(source.iter_columns())
+            self._texts = list(map(str, self._labels))
             if self._labels != [*range(len(self._labels))]:  # as pandas numbers columns without names
-                self._texts = list(map(str, self._labels))
                 self.names = [self._texts[k] for k in order] if order is not None else self._texts
 
     def __len__(self) -> int:
@@ -262,6 +290,11 @@ class Frame:
             frame.names = [self._texts[k] for k in order]
         return frame
 
+    @property
+    def labels(self) -> list[str] | None:
+        """The names of the columns of a frame, also where they are 0, 1, 2 ..."""
+        return self._texts if self.names is None and isinstance(self._source, nw.DataFrame) else self.names
+
     def in_order(self, names: list[str] | None, of: str = "the chunks before") -> Frame:
         """Return the table with its columns in the order of the names, which are those of another table.
 
@@ -272,9 +305,9 @@ class Frame:
         """
         if self.names == names:
             return self
-        if self.names is None or names is None or set(self.names) != set(names):
+        if self.labels is None or names is None or set(self.labels) != set(names):
             raise ValueError(f"The columns are {self.names}, and those of {of} are {names}.")
-        place = {name: k for k, name in enumerate(self.names)}
+        place = {name: k for k, name in enumerate(self.labels)}
         return self.reordered([place[name] for name in names])
 
     def without(self, names: Sequence[str]) -> Frame:
@@ -358,13 +391,22 @@ def _eager(X: Any) -> Any:
     pyarrow = nw.dependencies.get_pyarrow()
     if pyarrow is not None and isinstance(X, pyarrow.RecordBatch):
         X = pyarrow.Table.from_batches([X])
+    if pyarrow is not None and isinstance(X, pyarrow.Table):
+        X = X.drop_columns(index_columns(X.schema))
     X = nw.from_native(X, pass_through=True)
     return X.collect() if isinstance(X, nw.LazyFrame) else X
 
 
+def index_columns(schema: Any) -> list[str]:
+    """Return the columns of a schema of pyarrow that were the index of a frame of pandas: they are none there."""
+    named = (schema.pandas_metadata or {}).get("index_columns", [])
+    return [name for name in named if isinstance(name, str) and name in schema.names]  # a range is a dict
+
+
 def _array(table: Any) -> NDArray[Any]:
     if isinstance(table, np.ma.MaskedArray):
-        values = np.array(table.data, dtype=object if np.ma.is_masked(table) else None)
+        has_missing = np.ma.is_masked(table) and table.dtype.kind not in "mM"  # which have NaT
+        values = np.array(table.data, dtype=object if has_missing else None)
         values[np.ma.getmaskarray(table)] = None
         table = values
     if isinstance(table, list | tuple):  # NumPy would make one type of all columns
@@ -385,11 +427,12 @@ def _array(table: Any) -> NDArray[Any]:
 
 def _total(series: nw.Series[Any], weights: NDArray[np.float64]) -> float:
     if series.dtype.is_numeric():
-        numbers = series.cast(nw.Float64).abs()
+        numbers = np.abs(SeriesColumn("", series).numbers().astype(np.float64))
     else:
-        numbers = (series.str.len_chars() if series.dtype == nw.String else series.is_null()).cast(nw.Float64)
+        texts = series.str.len_chars() if series.dtype == nw.String else series.is_null()
+        numbers = texts.cast(nw.Float64).to_numpy()
     with np.errstate(over="ignore"):
-        return float(np.nansum(numbers.to_numpy() * weights))
+        return float(np.nansum(numbers * weights))
 
 
 def content(type_: type) -> str:
@@ -400,9 +443,21 @@ def content(type_: type) -> str:
 def contents(values: Objects) -> frozenset[str]:
     """Return what Python objects hold, missing ones aside."""
     found = {content(type_) for type_ in set(map(type, values)) if type_.__name__ not in _MISSING_TYPES}
-    if len(found) > 1:  # NaN and NaT have the types of numbers and dates
+    if len(found) > 1 or all(map(is_missing, values)):  # NaN and NaT have the types of numbers and dates
         found = {content(type(value)) for value in values if not is_missing(value)}
     return frozenset(found)
+
+
+def objects_of(values: NDArray[Any]) -> Objects:
+    """Return the values of an array as Python objects; a number of 32 bits or less is the decimal that it prints as."""
+    if values.dtype.kind in "mM":
+        return list(values)
+    if values.dtype in (np.float16, np.float32):
+        distinct, places = np.unique(values, return_inverse=True)
+        decimals = [float(str(value)) for value in distinct]
+        return [decimals[place] for place in places.tolist()]
+    objects: Objects = values.tolist()
+    return objects
 
 
 def _floats(values: Objects) -> NDArray[np.float64]:
@@ -416,17 +471,22 @@ def _floats(values: Objects) -> NDArray[np.float64]:
     return np.array(values, dtype=np.float64)
 
 
-def _instant(value: Any) -> np.datetime64:
+def instant_of(value: Any) -> np.datetime64[Any]:
     """Return a date or a time as an instant."""
-    if isinstance(value, datetime):
-        value = value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo is not None else value
-    elif not isinstance(value, date | np.datetime64):
+    instant: np.datetime64[Any]
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        offset = value.utcoffset() or timedelta()  # its difference may be beyond the dates of Python
+        instant = np.datetime64(value.replace(tzinfo=None), "us") - np.timedelta64(offset, "us")
+        return instant
+    if not isinstance(value, date | np.datetime64):
         raise EntryError(repr(value))
-    return np.datetime64(value, "us")
+    instant = np.datetime64(cast(Any, value), "us")
+    return instant
 
 
 def _duration(value: Any) -> np.timedelta64:
-    if not isinstance(value, timedelta | np.timedelta64):
+    is_duration = isinstance(value, timedelta | np.timedelta64)
+    if not is_duration or (isinstance(value, np.timedelta64) and np.datetime_data(value.dtype)[0] in "YM"):
         raise EntryError(repr(value))
     return np.timedelta64(value, "us")
 

@@ -85,7 +85,9 @@ def importances(fitted: Fitted, sample: RowSample) -> tuple[NDArray[np.float64],
             permuted = sample.coded.copy()
             permuted[:, features] = others[:, features]
             rises[column] = errors(permuted) - before
-    return rises.mean(axis=1), rises.std(axis=1, ddof=1) / np.sqrt(len(before))
+    n_rows = len(before)  # one has no standard error
+    errors_of_mean = rises.std(axis=1, ddof=1) / np.sqrt(n_rows) if n_rows > 1 else np.full(len(rises), np.nan)
+    return rises.mean(axis=1), errors_of_mean
 
 
 def _by_fold(fitted: Fitted, sample: RowSample) -> Iterator[tuple[NDArray[np.intp], Fitted]]:

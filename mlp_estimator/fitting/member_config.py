@@ -69,6 +69,8 @@ class MemberConfig:
         for name, numbers in NUMBERS.items():
             if name in values and not numbers.is_satisfied_by(values[name]):
                 raise ValueError(f"settings has {name}={values[name]!r}: it must be {numbers}.")
+        if not isinstance(values.get("encoding", True), bool | np.bool_):
+            raise ValueError(f"settings has encoding={values['encoding']!r}: it must be True or False.")
         sizes = values.get("hidden_layer_sizes", cls.hidden_layer_sizes)
         values["hidden_layer_sizes"] = hidden_sizes(sizes if np.ndim(sizes) else [sizes])
         activation = values.get("activation", cls.activation)

@@ -139,6 +139,8 @@ def check_no_missing(name: str, values: Any) -> None:
 def read_weights(sample_weight: Any, X: Any, dtype: np.dtype[Any]) -> NDArray[Any] | None:
     """Return validated weights of rows in the type of the computation, None where there are none."""
     values = read_numbers("sample_weight", sample_weight)
+    if values is not None:
+        check_numeric("sample_weight", np.asarray(values))
     is_number = isinstance(values, np.ndarray) and values.ndim == 0
     weight = check_sample_weight(values.item() if is_number else values, X)
     if weight is not None:
@@ -169,7 +171,10 @@ def read_groups(groups: Any, n_rows: int) -> NDArray[Any] | None:
             f"groups has {missing.sum()} missing value(s), the first in row {int(missing.argmax())}: give each row a "
             "group, such as one of its own."
         )
-    return np.unique(groups.astype(str) if groups.dtype.kind == "O" else groups, return_inverse=True)[1]
+    if groups.dtype.kind == "O":
+        first: dict[Any, str] = {}  # of 1 and 1.0, which are one group
+        groups = np.array([first.setdefault(value, str(value)) for value in groups.tolist()])
+    return np.unique(groups, return_inverse=True)[1]
 
 
 def row_counts(weight: NDArray[Any] | None) -> NDArray[np.float64] | None:

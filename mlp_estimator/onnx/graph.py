@@ -64,6 +64,7 @@ class ModelGraph(NamedGraph):
     inputs: list[Any] = field(default_factory=list)
     outputs: list[Any] = field(default_factory=list)
     constants: dict[str, Any] = field(default_factory=dict)
+    taken: frozenset[str] = frozenset()  # names of inputs
     _n_names: dict[str, int] = field(default_factory=dict)
 
     def in_type(self, dtype: Any) -> Self:
@@ -71,9 +72,10 @@ class ModelGraph(NamedGraph):
         return replace(self, dtype=np.dtype(dtype))
 
     def name_for(self, what: str) -> str:
-        """Return a name that nothing has; those of inputs and outputs have no number."""
+        """Return a name that nothing has."""
         self._n_names[what] = self._n_names.get(what, 0) + 1
-        return f"{what}:{self._n_names[what]}"
+        name = f"{what}:{self._n_names[what]}"
+        return self.name_for(what) if name in self.taken else name
 
     def add(self, op: str, inputs: Sequence[str], outputs: Sequence[str], attributes: dict[str, Any]) -> None:
         """Add a node; an encoder of labels is of another domain."""

@@ -28,6 +28,9 @@ from .networks import activation_nodes, label_nodes, link_nodes
 N_AXES = {"W": 2, "b": 1, "scales": 1}
 """Axes of each parameter of a network."""
 
+LABEL_TYPES = {"O": np.str_, "i": np.int64, "u": np.int64, "f": np.float64}
+"""Types of labels in a graph, by kind."""
+
 FEW_ROWS = 16
 """Rows up to which the first layer looks up: beyond, a product is faster, and needs less memory."""
 
@@ -39,7 +42,7 @@ def table_model(name: str, source: Converted, coverage: float | None, members: b
     except ImportError as error:
         raise ImportError("ONNX needs onnx: pip install onnx.") from error
     fitted = source.fitted
-    g = ModelGraph(fitted.dtype)
+    g = ModelGraph(fitted.dtype, taken=frozenset(column.name for column in source.columns))
     inputs = Inputs.read(g, cast(Table, fitted.features), source.columns)
     of_members = _members(g, fitted, inputs)
     has_labels = fitted.targets.has_labels
@@ -61,7 +64,7 @@ def _write_labels(g: ModelGraph, fitted: Fitted, of_members: str, members: bool)
     if classes.dtype.kind in "mMc":
         raise NotImplementedError(f"ONNX has no type for labels of {classes.dtype}: make them text before the fit.")
     probability = targets.calibrated_nodes(precise, _mean(precise, of_members), fitted.temperature)
-    labels = classes.astype(np.str_) if classes.dtype.kind == "O" else classes
+    labels = classes.astype(LABEL_TYPES.get(classes.dtype.kind, classes.dtype))
     of_label = (np.dtype(np.int64), shape) if targets.multilabel else (labels.dtype, shape[:1])
     g.write("label", label_nodes(precise, targets, labels, probability), *of_label)
     g.write("probabilities", g.cast(probability), g.dtype, shape)

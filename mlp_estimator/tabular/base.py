@@ -55,7 +55,7 @@ ONE_GROUP = (
 )
 WITHOUT_RESIDUALS = (
     "Intervals and sets need predictions of rows that members have not seen: fit on at least two rows that are not all "
-    "of one group. A refit has none: it holds no row out."
+    "of one group, or with a validation set of at least two rows. A refit has none: it holds no row out."
 )
 OUT_OF_FOLD = ("oof_prediction_", "oof_target_", "oof_rows_", "oof_score_", "_residuals", "_codes", "_spread")
 SECONDS_BETWEEN_LINES = 5.0

@@ -59,7 +59,7 @@ class TabularParameters(Persistent):
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "dtype": [StrOptions({"float32", "float64"})],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None],
         "max_memory": [Interval(Real, 0, None, closed="left"), None],
         "cache_dir": [str, PathLike, None],
         "verbose": ["verbose"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,9 @@ def test_dates_are_an_axis_and_many_levels_are_limited():
     levels = np.array([f"level {k % 50 + 50 * (k > 199)}" for k in range(230)], object)[:, None]
     many = Explanation(np.arange(230.0)[:, None], np.zeros(230), levels, ["level"])
     assert len(labels(ExplanationDisplay.from_explanation(many, column="level").ax_.xaxis)) == 20
+    odd = Explanation(VALUES[:, :1], np.zeros(3), np.array([np.inf, Fraction(1, 2), "a"], object)[:, None], ["odd"])
+    assert len(labels(ExplanationDisplay.from_explanation(odd, column="odd").ax_.xaxis)) == 3
+    assert labels(ExplanationDisplay.from_explanation(odd, row=0).ax_.yaxis) == ["odd = inf"]
     with pytest.raises(TypeError, match=r"explanation is a ndarray: give what model\.explain\(X\) returns"):
         ExplanationDisplay.from_explanation(VALUES)
 
@@ -94,6 +98,7 @@ def test_missing_values_and_instants_of_pandas():
     ("wanted", "sentence"),
     [
         ({"row": 1, "column": "age"}, "Give a row or a column, not both"),
+        ({"row": 1.5}, r"row=1\.5: give the number of a row"),
         ({"row": 3}, "row=3: the explanation has 3 rows"),
         ({"column": "agee"}, r"column='agee' is none of \['age', 'town', 'on'\]"),
         ({"output": "maybe"}, r"output='maybe': there are the outputs \['no', 'yes'\]"),

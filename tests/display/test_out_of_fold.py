@@ -52,3 +52,5 @@ def test_fits_without_such_predictions():
     ):
         with pytest.raises(ValueError, match="needs out-of-fold predictions of a single target"):
             OutOfFoldDisplay.from_estimator(model)
+    with pytest.raises(ValueError, match="coverage=2: must be a number between 0 and 1"):
+        OutOfFoldDisplay.from_estimator(model, coverage=2)

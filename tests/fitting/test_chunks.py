@@ -351,3 +351,37 @@ def test_folders_named_by_a_value_are_a_column(tmp_path):
 def test_no_rows_are_refused():
     with pytest.raises(ValueError, match=r"Found array with 0 sample\(s\)"):
         read_chunks(lambda: iter([FRAME[:0]])).first()
+
+
+def test_an_index_of_pandas_that_is_stored_is_no_column(tmp_path):
+    for frame in (FRAME[FRAME["town"] != "Bonn"], FRAME.rename_axis("id")):
+        for k in range(2):
+            frame.to_parquet(tmp_path / f"part{k}.parquet", index=True)
+        assert len(pa.parquet.read_schema(tmp_path / "part0.parquet").names) == 4
+        for X in (tmp_path, pa.dataset.dataset(tmp_path), pa.Table.from_pandas(frame, preserve_index=True)):
+            chunks, (y,) = read_chunks(X).take_out(y="label")
+            assert [part.names for part in chunks] == [["size", "town"]] * len(list(chunks))
+            assert len(y) % len(frame) == 0
+
+
+def test_integers_beyond_floats_in_several_passes(tmp_path):
+    ids = pa.table({"id": 2**53 + 1 + np.arange(N), "x": np.arange(N)})
+    pa.parquet.write_table(ids, tmp_path / "ids.parquet")
+    for X in (tmp_path / "ids.parquet", lambda: iter([ids])):
+        chunks = replace(read_chunks(X), n_read=N)
+        for _ in range(2):
+            assert sum(frame.n_rows for frame in chunks) == N
+
+
+def test_text_that_looks_like_numbers_is_text_in_later_files(tmp_path):
+    (tmp_path / "new.csv").write_text("code,x\n01,1\ntrue,2\n")
+    (frame,) = read_chunks(tmp_path / "new.csv", ["code"])
+    assert [column.objects() for column in frame.columns] == [["01", "true"], [1, 2]]
+
+
+def test_names_that_are_numbers_are_read_from_dask():
+    dd = pytest.importorskip("dask.dataframe")
+    frame = pd.DataFrame({1999: np.arange(6), 2000: np.arange(6) * 2})
+    chunks, (y,) = read_chunks(dd.from_pandas(frame, npartitions=2)).take_out(y=2000)
+    assert y.tolist() == [0, 2, 4, 6, 8, 10]
+    assert [part.names for part in chunks] == [["1999"]] * 2

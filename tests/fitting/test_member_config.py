@@ -242,6 +242,7 @@ def test_settings_that_are_no_list_of_dicts(settings):
         ({"dropout": 1.0}, "settings has dropout=1.0: it must be a float in the range"),
         ({"weight_decay": "much"}, "settings has weight_decay='much': it must be a float"),
         ({"learning_rate_init": 0.0}, "settings has learning_rate_init=0.0: it must be a float in the range"),
+        ({"encoding": "no"}, "settings has encoding='no': it must be True or False"),
         ({"n_left_out": 0}, "settings has n_left_out=0: it must be an int in the range"),
         ({"hidden_layer_sizes": (2.5,)}, "one positive integer per hidden layer"),
         ({"hidden_layer_sizes": None}, "one positive integer per hidden layer"),

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from numpy.testing import assert_array_equal
 from samples import SPECIES, X_IRIS, Y_IRIS, fitted_attributes
 from scipy import sparse
 from sklearn.base import is_regressor
 
 from mlp_estimator import MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
 from mlp_estimator.fitting.frames import is_missing
-from mlp_estimator.fitting.reading import check_range, check_total, read_numbers
+from mlp_estimator.fitting.reading import check_range, check_total, read_groups, read_numbers
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning", "error::RuntimeWarning", "error::UserWarning:mlp_estimator"
@@ -303,6 +304,8 @@ def test_missing_values_are_named(missing):
                     made(Estimator).fit(X, container(labels))
     with pytest.raises(ValueError, match=r"NaN or None: 1 missing label\(s\), the first in row 3. Remove these rows"):
         made(MLPClassifier).fit(X, words.tolist())
+    with pytest.raises(ValueError, match="The entries of y differ in length"):
+        made(MLPRegressor).fit(X[:2], [[1.0], [1.0, 2.0]])
     floats = Y.astype(float)
     floats[3] = np.nan
     for labels in (floats, floats.tolist(), pd.Series(floats)):
@@ -390,3 +393,17 @@ def test_empty_text_and_objects_that_are_no_numbers():
     for other in (2, None):
         with pytest.raises(TypeError, match=r"y has an entry that is no number: .*'complex'"):
             MLPRegressor().fit([[0.0], [1.0]], np.array([1j, other], dtype=object))
+
+
+def test_dates_and_durations_are_no_weights():
+    for weights in (pd.date_range("2020-01-01", periods=len(X)), np.arange(len(X)).astype("timedelta64[s]")):
+        for Estimator in (MLPRegressor, TabularMLPRegressor):
+            with pytest.raises(ValueError, match=r"sample_weight has dtype .* which is not numeric"):
+                made(Estimator).fit(X, Y_REAL, sample_weight=weights)
+
+
+def test_equal_objects_are_one_group():
+    numbers = np.arange(12) // 3
+    mixed = np.array([float(k) if i % 2 else k for i, k in enumerate(numbers.tolist())], dtype=object)
+    assert_array_equal(read_groups(mixed, 12), read_groups(numbers, 12))
+    assert_array_equal(read_groups(np.array(["a", 1, 1.0], dtype=object), 3), [1, 0, 0])

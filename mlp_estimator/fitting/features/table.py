@@ -209,8 +209,8 @@ class Table(Features):
             If no category has the name.
         """
         names = [feature.name for feature in self.layout.features[self.layout.block(CODES)]]
-        if isinstance(name, int | np.integer) and self.names is None:
-            name = f"x{name}"
+        if isinstance(name, int | np.integer):
+            name = f"x{name}" if self.names is None else str(name)
         if name not in names:
             raise ValueError(
                 f"by={name!r} is no column of categories: choose among {names}, or fit with "
@@ -220,16 +220,20 @@ class Table(Features):
 
     def read(self, X: Any, validate: Validate) -> Chunks:
         """Read a table with the columns of ``fit``: by name if both have names, in any order, otherwise by position."""
-        chunks = read_chunks(X)
+        chunks = read_chunks(X, [kind.name for kind in self.kinds if isinstance(kind, Category) and kind.has_text])
         left_out = (*chunks.left_out, *self.left_out)
         return replace(chunks, left_out=left_out, arrange=partial(self._arranged, validate))
 
     def _arranged(self, validate: Validate, frame: Frame) -> Frame:
-        if frame.names is None or self.names is None or set(frame.names) != set(self.names):
-            validate(frame.native, skip_check_array=True)
-            if frame.names is None or self.names is None:
-                return frame
-        return frame.in_order(self.names, "the fit")
+        if frame.labels is not None and self.names is not None and set(frame.labels) == set(self.names):
+            return frame.in_order(self.names, "the fit")
+        if self.names is None and frame.names is not None and set(frame.names) == {*map(str, range(len(frame)))}:
+            raise ValueError(
+                f"X has the columns {frame.names}, and those of fit had no names but their numbers in order: sort "
+                "them so, or pass an array."
+            )
+        validate(frame.native, skip_check_array=True)
+        return frame if frame.names is None or self.names is None else frame.in_order(self.names, "the fit")
 
     def pieces(self, rows: Chunks) -> Iterator[NDArray[Any]]:
         """Yield coded rows, of small chunks several together."""
@@ -284,6 +288,10 @@ class Learned:
                 if not learned.learners:
                     chosen = named_columns(frame, categorical)
                     learned = cls([Learner(k in chosen) for k in range(len(columns))], frame.names, frame.place)
+                if len(columns) != len(learned.learners):
+                    raise ValueError(
+                        f"X has {len(columns)} column(s), and {len(learned.learners)} in the chunks before."
+                    )
                 pairs = list(zip(learned.learners, columns, strict=True))
                 resolution = resolve([learner.decide(column) for learner, column in pairs])
                 learned.is_finished = stop == n_rows
@@ -429,6 +437,8 @@ def named_columns(frame: Frame, chosen: Any) -> set[int]:
             found.add(place[name])
         elif isinstance(name, int) and 0 <= name < len(frame):
             found.add(name)
+        elif str(name) in place:  # names may be numbers, such as years
+            found.add(place[str(name)])
         else:
             raise ValueError(
                 f"categorical_features has the entry {name!r}: give names, indices below {len(frame)}, or a mask."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -48,14 +49,14 @@ def _weights_of_classes(
     """Return the weight of each class; with 'balanced' 0 for a class without any weighted sample."""
     if isinstance(class_weight, dict):
         _check_keys(class_weight, classes.tolist())
+        if not all(isinstance(value, Real) and 0.0 <= float(value) < np.inf for value in class_weight.values()):
+            raise ValueError(f"class_weight={class_weight!r}: weights must be numbers of at least 0, and finite.")
     present = np.unique(codes) if isinstance(class_weight, str) else np.arange(len(classes))
     weights, y = np.zeros(len(classes)), classes.take(codes, mode="clip")
     with np.errstate(divide="ignore"):
         weights[present] = compute_class_weight(
             class_weight, classes=classes[present], y=y, sample_weight=sample_weight
         )
-    if (weights < 0).any() or np.isnan(weights).any():
-        raise ValueError(f"class_weight={class_weight!r}: weights must be numbers of at least 0.")
     weights[np.isinf(weights)] = 0.0
     return weights
 

@@ -128,7 +128,17 @@ def learn_classes(
     if y.ndim == 1 and y.dtype.kind == "O":  # to sort all of many objects takes most of the time of reading y
         y = np.array(sorted(set(y.tolist())), dtype=object)
     check_classification_targets(y)
+    if type_of_target(y) == "multiclass-multioutput":
+        raise ValueError(
+            f"y has {y.shape[1]} columns of labels: pass one, or indicators of 0 and 1. For several columns there is "
+            "sklearn.multioutput.MultiOutputClassifier."
+        )
     if type_of_target(y).startswith("multilabel"):
+        values = np.unique(y.data if sparse.issparse(y) else y)
+        if not np.isin(values, (0, 1)).all():
+            raise ValueError(
+                f"Label indicators are 0 and 1, and y has {values.tolist()}: pass these, or one column of labels."
+            )
         binarizer = LabelBinarizer().fit(y)
         known = binarizer.classes_ if classes is None else unique_labels(classes)
         return Indicators(known, loss_of("sigmoid_cross_entropy"), binarizer=binarizer)

@@ -418,6 +418,19 @@ def test_a_column_of_two_types_in_two_chunks_is_refused_by_name_and_place():
         Table.learn(read_chunks(lambda: iter(parts)), 4, **OPTIONS)
 
 
+@pytest.mark.parametrize("as_array", [False, True])
+def test_a_first_chunk_without_values_has_no_type(as_array):
+    parts = [pd.DataFrame({"town": pd.Series(values, dtype=object)}) for values in ([np.nan] * 2, ["Bonn", "Cork"])]
+    parts = [parts[0].to_numpy(float), parts[1].to_numpy(object)] if as_array else parts
+    table = Table.learn(read_chunks(lambda: iter(parts)), 4, **OPTIONS)
+    assert table.categories[0].tolist() == ["Bonn", "Cork", None]
+
+
+def test_chunks_have_as_many_columns_as_the_first_one():
+    with pytest.raises(ValueError, match=r"chunk 1: X has 1 column\(s\), and 2 in the chunks before"):
+        Table.learn(read_chunks(lambda: iter([np.ones((2, 2)), np.ones((2, 1))])), 4, **OPTIONS)
+
+
 def test_a_category_of_the_user_may_hold_text_after_numbers():
     parts = [pd.DataFrame({"town": [1, 2]}), pd.DataFrame({"town": ["Bonn", "Cork"]})]
     table = Table.learn(read_chunks(lambda: iter(parts)), 4, **(OPTIONS | {"categorical": ["town"]}))

@@ -87,6 +87,8 @@ def test_smoothed_targets_keep_their_class(eps):
     ("given", "classes", "message"),
     [
         ({"a": -1.0}, CLASSES, "weights must be numbers of at least 0"),
+        ({"a": np.inf}, CLASSES, "weights must be numbers of at least 0, and finite"),
+        ({"a": "1"}, CLASSES, "weights must be numbers of at least 0, and finite"),
         ({"a": 0.0, "b": 0.0, "c": 0.0}, CLASSES, "no sample has a weight above zero"),
         ([{0: 1.0}], CLASSES, "a list of dicts is for multilabel targets"),
         ([{0: 1.0}], None, "class_weight has 1 dicts for 2 labels"),

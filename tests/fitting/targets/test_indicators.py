@@ -68,7 +68,16 @@ def test_the_type_of_y_decides_between_labels_and_indicators(y, each_class, kind
 
 
 @pytest.mark.parametrize(
-    ("y", "message"), [([0.5, 1.5, 2.25], "Unknown label type"), ([[1, 2], [3, 4]], "Multioutput target data")]
+    ("y", "message"),
+    [
+        ([0.5, 1.5, 2.25], "Unknown label type"),
+        (
+            [[1, 2], [3, 4]],
+            r"y has 2 columns of labels: pass one, or indicators of 0 and 1\. For .*MultiOutputCl",
+        ),
+        ([[1, 2], [2, 1]], r"Label indicators are 0 and 1, and y has \[1, 2\]"),
+        ([[-1, 1], [1, -1]], r"Label indicators are 0 and 1, and y has \[-1, 1\]"),
+    ],
 )
 def test_numbers_are_no_classes(y, message):
     with pytest.raises(ValueError, match=message):

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, Self
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....engine.graph import Graph
-from ...frames import Column, is_missing
+from ...frames import Column, instant_of, is_missing
 from ..blocks import CODES, Feature
 from .contract import Counts, Kind, Resolution
 
@@ -29,6 +29,9 @@ WRITTEN_DECIMAL = re.compile(r"-?\d+\.\d+")
 """A number with decimals in text that ``NUMERAL`` does not take."""
 
 UNKNOWN = -1
+
+MAX_DIGITS = 300
+"""Text of so many digits is no number."""
 
 MAX_EXACT = 2**53
 """Integers up to it are numbers of float64."""
@@ -179,47 +182,47 @@ class Category(Kind):
         if level is None:
             return self.missing_code
         if isinstance(level, str) and level not in self.codes and PADDED.fullmatch(level):
-            level = float(level)
+            level = _spelled(level.rstrip("0"))
         return self.codes.get(level, UNKNOWN)
 
 
 def level_of(value: Any) -> Level | None:
     """Return the level that a value is, None if it is missing."""
     if isinstance(value, bytes):
-        value = value.decode(errors="replace")
+        value = value.decode(errors="backslashreplace")
     if isinstance(value, str):
-        return _spelled(str(value))
+        return _spelled(str.__str__(value))  # of a member of an Enum it is the text that it equals
     if is_missing(value):
         return None
     if isinstance(value, timedelta | np.timedelta64):
         return level_of(float(np.timedelta64(value, "us") / np.timedelta64(1, "s")))
     if isinstance(value, bool | np.bool_ | Integral):
         return int(value)
+    if isinstance(value, np.float16 | np.float32):
+        return level_of(float(str(value)))
     if isinstance(value, Real | Decimal):
         number = value if isinstance(value, Decimal) else float(value)
         return int(number) if math.isfinite(number) and number == int(number) else float(number)
-    if isinstance(value, np.datetime64):
-        value = value.astype("datetime64[us]").item()
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
-    if isinstance(value, datetime) and value == datetime.combine(value, datetime.min.time(), value.tzinfo):
+    if isinstance(value, np.datetime64 | datetime):
+        instant = instant_of(value)
+        value = instant.item() if isinstance(instant.item(), datetime) else str(instant)  # beyond the dates of Python
+    if isinstance(value, datetime) and value == datetime.combine(value, datetime.min.time()):
         value = value.date()
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _spelled(text: str) -> Level:
-    """Return the number that a text spells, otherwise the text."""
-    spelled = NUMERAL.fullmatch(text)
-    if spelled is not None:
-        whole, _, fraction = text.partition(".")
-        return float(text) if fraction.strip("0") else int(whole)
+    """Return the number that a text spells, otherwise the text: also one of more digits than a number keeps."""
+    whole, _, fraction = text.partition(".")
+    if NUMERAL.fullmatch(text) and not fraction.strip("0"):
+        return int(whole) if len(whole) < MAX_DIGITS else text
     try:
         number = float(text)
     except ValueError:
         return text
-    return (
-        (int(number) if number == int(number) else number) if math.isfinite(number) and repr(number) == text else text
-    )
+    if not math.isfinite(number) or text not in (repr(number), np.format_float_positional(number, trim="-")):
+        return text
+    return int(number) if number == int(number) else number
 
 
 def _spellings(level: Level) -> list[str]:
@@ -227,7 +230,9 @@ def _spellings(level: Level) -> list[str]:
     if isinstance(level, str):
         return []
     if isinstance(level, int):
-        return [f"{level}{ending}" for ending in ("", ".0", ".00")]
+        texts = [f"{sign}{level}{ending}" for ending in ("", ".0", ".00") for sign in ("", *["-"] * (level == 0))]
+        is_float = abs(level) < 10**MAX_DIGITS and int(float(level)) == level
+        return [*texts, repr(float(level))] if is_float else texts
     plain = np.format_float_positional(level)
     return [repr(level), *(f"{plain}{ending}" for ending in ("", "0", "00"))]
 

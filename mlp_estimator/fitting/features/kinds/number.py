@@ -129,8 +129,10 @@ class Number(Kind):
         return [self] if self.n_missing < self.n_rows else []
 
     def input_type(self, column: Column) -> type:
-        """Return the type of the numbers."""
-        return np.float32 if column.numbers().dtype == np.float32 else np.float64
+        """Return the type of the numbers; a column that is not read may be text."""
+        if not self.parts:
+            return np.float64 if column.holds() <= {"number", "boolean"} else str
+        return np.float32 if self._read(column).dtype == np.float32 else np.float64
 
     @staticmethod
     def transform_nodes(g: Graph, x: str, numbers: Sequence[Number]) -> str:

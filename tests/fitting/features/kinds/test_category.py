@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import Enum
 from fractions import Fraction
 
 import numpy as np
@@ -32,9 +33,14 @@ def codes(kind, values):
     return kind.code(column(values))[0].tolist()
 
 
+class Town(str, Enum):  # noqa: UP042 - as people write it
+    CORK = "Cork"
+
+
 # What a value is.
 
 SAME = {
+    "a decimal of 32 bits": (0.1, [0.1, np.float32(0.1), np.float16(0.1), "0.1"]),
     "one": (1, [1, 1.0, True, "1", "1.0", "1.00", b"1", np.int8(1), np.float32(1), np.bool_(True), Decimal("1.00")]),
     "zero": (0, [0, 0.0, -0.0, False, "0", "-0", "0.0", Decimal(0), Fraction(0)]),
     "a half": (0.5, [0.5, "0.5", np.float64(0.5), Decimal("0.5"), Fraction(1, 2), b"0.5"]),
@@ -43,7 +49,8 @@ SAME = {
     "an integer beyond 64 bits": (10**30 + 1, [10**30 + 1, str(10**30 + 1), Decimal(10**30 + 1)]),
     "a float as Python writes it": (int(1e300), [1e300, "1e+300"]),
     "a small float as Python writes it": (1e-07, [1e-07, "1e-07", "0.0000001"]),
-    "text": ("Cork", ["Cork", b"Cork", np.str_("Cork"), np.bytes_(b"Cork")]),
+    "a large float as Python writes it": (10**16, [1e16, "1e+16", "10000000000000000"]),
+    "text": ("Cork", ["Cork", Town.CORK, b"Cork", np.str_("Cork"), np.bytes_(b"Cork")]),
     "a date": ("2024-01-31", [date(2024, 1, 31), datetime(2024, 1, 31), np.datetime64("2024-01-31"), "2024-01-31"]),
     "a time": ("2024-01-31T09:30:00", [datetime(2024, 1, 31, 9, 30), pd.Timestamp("2024-01-31 09:30")]),
     "an instant": (
@@ -64,6 +71,14 @@ def test_values_that_are_one_level(level, values):
         assert type(found) is type(level), value
 
 
+def test_bytes_that_are_no_text_are_told_apart():
+    assert level_of("café".encode("latin-1")) != level_of("cafè".encode("latin-1"))
+
+
+def test_instants_beyond_the_dates_of_python():
+    assert level_of(datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=5)))) == "10000-01-01T04:00:00.000000"
+
+
 def test_a_decimal_with_zeros_behind_is_its_number_unless_it_is_a_level():
     assert codes(learned([0.5, 2.1]), ["0.50", "2.100", "2.1000", "2.10x"]) == [0, 1, -1, -1]
     versions = learned(["2.1", "2.10", "2.1", "2.10"])
@@ -78,7 +93,8 @@ def test_levels_are_told_apart():
 
 @pytest.mark.parametrize(
     "text",
-    ["007", "01", "+1", " 1", "1 ", "1.", ".5", "1e3", "1E+300", "0x1", "1_000", "inf", "-inf", "nan", "NaN", "NA",
+    ["1.23456789012345678901", "0.10000000000000001", "9" * 5000,
+     "007", "01", "+1", " 1", "1 ", "1.", ".5", "1e3", "1E+300", "0x1", "1_000", "inf", "-inf", "nan", "NaN", "NA",
      "None", "", "true", "True", "½", "\u0661"],
 )  # fmt: skip
 def test_other_text_is_text(text):
