@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from .. import kernels
 from ..members import Array
 from .contract import Encoding, Step
-
-CHUNK_ROWS = 1024
 
 
 class Piecewise(Encoding):
@@ -57,16 +55,16 @@ class Piecewise(Encoding):
         np.copyto(step.out[:, :n_in], step.x)
         self.encode(step.x, step.out[:, n_in:])
 
-    def means(self, rows: Array, weight: Array | None = None) -> Array:
-        """Return the weighted means of the components over rows (n, n_in), before ``mean`` is subtracted."""
-        total = np.zeros(len(self._features))
-        for start in range(0, len(rows), CHUNK_ROWS):
-            x = np.ascontiguousarray(rows[start : start + CHUNK_ROWS].T)[None]
+    def means(self, parts: Iterable[tuple[Array, Array]]) -> Array:
+        """Return the means of the components over rows (n, n_in) with weights (n,), before ``mean`` is subtracted."""
+        total, weight = np.zeros(len(self._features)), 0.0
+        for rows, weights in parts:
+            x = np.ascontiguousarray(rows.T)[None]
             components = np.empty((1, len(self._features), x.shape[2]), x.dtype)
             self.encode(x, components)
-            weights = np.ones(x.shape[2]) if weight is None else weight[start : start + CHUNK_ROWS]
             total += components[0] @ weights
-        return total / (len(rows) if weight is None else weight.sum())
+            weight += weights.sum()
+        return total / weight
 
     def encode(self, x: Array, out: Array) -> None:
         """Write the components (M, n_components, B) of the first features of x."""

@@ -70,10 +70,10 @@ class TableLayout:
         """The layer of the indicators of categories, the last inputs above ``bottom``."""
         return OneHot([feature.n_indicators for feature in self.features[self.block(CODES)]])
 
-    def learn_encoding_means(self, coded: NDArray[Any], counts: NDArray[np.float64] | None) -> None:
-        """Learn what is subtracted from the components of the encoding; ``counts`` are how often each row counts."""
+    def learn_encoding_means(self, parts: Iterable[tuple[NDArray[Any], NDArray[np.float64]]]) -> None:
+        """Learn what is subtracted from the components of the encoding, from coded rows and how often each counts."""
         if self.encoding.starts[-1]:
-            self.encoding_means, self._encoding = self.encoding.means(coded, counts).astype(np.float32), None
+            self.encoding_means, self._encoding = self.encoding.means(parts).astype(np.float32), None
 
     def bottom(self, *, left_out: Collection[int] = (), new_rows: bool = False) -> tuple[Layer, ...]:
         """Return the layers of a network that read a coded table, below the encoding of numbers and categories.

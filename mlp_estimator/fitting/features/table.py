@@ -27,6 +27,9 @@ LARGE = 10_000
 MIN_BINS, MAX_BINS, ROWS_PER_BIN = 32, 128, 160
 """Bins of a number: so many rows for each, within bounds."""
 
+PART_ROWS = 1024
+"""Rows whose encoding is in memory at once while its means are learned."""
+
 MAX_MEANS = 2**16
 """Rows from which the means of the encoding are learned; of many more rows every second one, or third, and so on."""
 
@@ -177,11 +180,15 @@ class Table(Features):
         ``columns`` returns the targets (n, K) of a stretch of rows as numbers.
         """
         layout = self.layout
-        some, parts = np.arange(0, len(coded), max(1, len(coded) // MAX_MEANS)), []
-        for start in range(0, len(some), CHUNK_ROWS // 4):
-            parts.append(np.asarray(coded[some[start : start + CHUNK_ROWS // 4]]))
-            release(coded)
-        layout.learn_encoding_means(np.concatenate(parts), None if counts is None else counts[some])
+        some = np.arange(0, len(coded), max(1, len(coded) // MAX_MEANS))
+
+        def parts() -> Iterator[tuple[NDArray[Any], NDArray[np.float64]]]:
+            for start in range(0, len(some), PART_ROWS):
+                rows = some[start : start + PART_ROWS]
+                yield np.asarray(coded[rows]), np.ones(len(rows)) if counts is None else counts[rows]
+                release(coded)
+
+        layout.learn_encoding_means(parts())
         self.encoding_means = layout.encoding_means
         if self.means.columns:
             n_levels = [feature.n_levels for feature in layout.features[layout.block(CODES)]]

@@ -70,7 +70,7 @@ def test_networks_read_means_with_the_folds_that_they_leave_out_in_the_type_of_t
 def test_networks_of_a_layout_have_one_encoding_so_that_they_can_train_together():
     layout = TableLayout(FEATURES)
     assert layout.encoding is layout.encoding
-    layout.learn_encoding_means(np.ones((4, 7), np.float32), None)
+    layout.learn_encoding_means([(np.ones((4, 7), np.float32), np.ones(4))])
     np.testing.assert_array_equal(layout.encoding_means, [1.0, 0.5, 1.0, 0.5])
 
 
