@@ -169,5 +169,6 @@ def _category(table: Mapping[str, Any], j: int, name: str) -> dict[str, Any]:
     missing_code = codes.pop(None, UNKNOWN)
     return stored(
         "Category", name=name, counts={}, n_missing=int(missing_code != UNKNOWN), codes=codes,
-        missing_code=missing_code, n_levels=table["n_levels"][j], n_indicators=table["n_levels"][j],
+        has_text=any(isinstance(level, str) for level in codes), missing_code=missing_code,
+        n_levels=table["n_levels"][j], n_indicators=table["n_levels"][j],
     )  # fmt: skip

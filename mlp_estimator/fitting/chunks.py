@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 import narwhals.stable.v2 as nw
 import numpy as np
 from joblib import effective_n_jobs
+from joblib.parallel import get_active_backend
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -199,6 +200,11 @@ class Chunks:
     def is_on_cluster(self) -> bool:
         """Whether the workers of a cluster have the parts."""
         return self.run is on_cluster and cluster() is not None
+
+    @property
+    def n_local_processes(self) -> int:
+        """The number of processes on this machine that work on the table; 0 where they may be on others."""
+        return 0 if self.is_on_cluster or not processes_are_local() else effective_n_jobs(self.n_jobs)
 
     @property
     def side_by_side(self) -> bool:
@@ -434,6 +440,11 @@ def on_cluster(calls: Iterable[Call], n_jobs: int | None) -> Results:
 
 def _with_table(call: Call, place: str, table: Any) -> tuple[Any, Part]:
     return replace(call, part=replace(call.part, source=(place, table))).make()
+
+
+def processes_are_local() -> bool:
+    """Tell whether joblib has processes or threads of its own, not those of a backend that may be on other machines."""
+    return type(get_active_backend()[0]).__module__.startswith("joblib._parallel_backends")
 
 
 def cluster() -> Any:

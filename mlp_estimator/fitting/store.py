@@ -1,4 +1,4 @@
-"""Coded rows that memory cannot hold, in a file that goes when the fit ends."""
+"""Coded rows that several processes share, or that memory cannot hold: in a file that goes when the fit ends."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+MIN_SHARED = 2**20
+"""Bytes from which on joblib's processes map arrays."""
 
 
 class StoredRows(np.memmap):
@@ -83,9 +86,36 @@ def zeros_in_file(shape: tuple[int, int], dtype: str, folder: str | os.PathLike[
         yield _mapped(str(path), dtype, shape)
 
 
-def zeros(shape: tuple[int, int], dtype: str, folder: str | os.PathLike[str] | None, max_bytes: float) -> Any:
-    """Return a context with an array of zeros, in memory if it takes at most so many bytes, otherwise in a file."""
-    if shape[0] * shape[1] * np.dtype(dtype).itemsize <= max_bytes:
-        array: NDArray[Any] = np.zeros(shape, dtype)
-        return nullcontext(array)
-    return zeros_in_file(shape, dtype, folder)
+@contextmanager
+def shared_zeros(shape: tuple[int, int], dtype: str) -> Iterator[NDArray[Any]]:
+    """Yield an array of zeros in memory that joblib's processes on this machine map, where they would get a copy.
+
+    The memory has a file's name but is in no folder: it goes with the last process that maps it, also after a crash.
+    """
+    memory = os.memfd_create("mlp_estimator")
+    try:
+        os.posix_fallocate(memory, 0, shape[0] * shape[1] * np.dtype(dtype).itemsize)
+        yield np.asarray(np.memmap(f"/proc/{os.getpid()}/fd/{memory}", dtype, "r+", shape=shape))
+    finally:
+        os.close(memory)
+
+
+def zeros(
+    shape: tuple[int, int], dtype: str, folder: str | os.PathLike[str] | None, max_bytes: float, *, shared: bool = False
+) -> Any:
+    """Return a context with an array of zeros, in memory if it takes at most so many bytes, otherwise in a file.
+
+    ``shared`` is memory that processes on this machine map, where the system has it.
+    """
+    n_bytes = shape[0] * shape[1] * np.dtype(dtype).itemsize
+    if n_bytes > max_bytes:
+        return zeros_in_file(shape, dtype, folder)
+    if shared and n_bytes >= MIN_SHARED and hasattr(os, "memfd_create"):
+        return shared_zeros(shape, dtype)
+    array: NDArray[Any] = np.zeros(shape, dtype)
+    return nullcontext(array)
+
+
+def is_shared(rows: NDArray[Any]) -> bool:
+    """Tell whether processes on this machine map the rows."""
+    return isinstance(rows if isinstance(rows, np.memmap) else rows.base, np.memmap)

@@ -112,7 +112,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
     _sample: RowSample
     _importances: tuple[NDArray[np.float64], NDArray[np.float64]]
     _codes: NDArray[np.int32]
-    _n_cycles: list[int]  # that each setting was trained
+    _lengths: list[float]  # the part of all epochs after which the members of each setting are best
     _has_labels: ClassVar[bool]
     oof_prediction_, oof_target_, oof_rows_, oof_score_ = (OutOfFold() for _ in range(4))
 
@@ -194,9 +194,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         """Train the settings of the last fit again, on all of these rows.
 
         After a fit with `X_val`, the rows of the validation set can be used, too. The settings stay as they were, as
-        do the cycles that each one trains, their weights and the temperature; `settings` and the numbers that replace
-        those of settings are not read again. There are as many members as in a fit with `X_val`. No row is held out:
-        there are no out-of-fold predictions, intervals, sets and importances.
+        do their weights and the temperature; each one trains for the epochs after which it was best on the rows that
+        the fit held out. `settings` and the numbers that replace those of settings are not read again. There are as
+        many members as in a fit with `X_val`. No row is held out: there are no out-of-fold predictions, intervals, sets
+        and importances.
 
         Parameters
         ----------
@@ -235,11 +236,11 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         True
         """
         check_is_fitted(self, "_fitted")
-        if not hasattr(self, "_n_cycles"):
+        if not hasattr(self, "_lengths"):
             raise ValueError(
                 "This estimator was saved by version 0.2, without the length of its training: fit it again."
             )
-        return self._fit(X, y, sample_weight, groups, (None, None, None), self._n_cycles)
+        return self._fit(X, y, sample_weight, groups, (None, None, None), self._lengths)
 
     def _fit(
         self,
@@ -248,9 +249,9 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         sample_weight: Any,
         groups: Any,
         validation: tuple[Any, Any, Any],
-        n_cycles: list[int] | None = None,
+        lengths: list[float] | None = None,
     ) -> Self:
-        """Fit, or with numbers of cycles fit the settings again: see ``_plan``."""
+        """Fit, or with lengths of training fit the settings again: see ``_plan``."""
         if self.verbose and form_of_process() == "numpy":
             print(NOT_COMPILED)
         with (
@@ -258,7 +259,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             fit_tasks(self, "cycle", N_CYCLES, X, y, sample_weight, lambda attributes: attributes) as tasks,
             ExitStack() as stack,
         ):
-            plan = self._plan(X, y, sample_weight, groups, validation, stack, n_cycles)
+            plan = self._plan(X, y, sample_weight, groups, validation, stack, lengths)
             trained: list[Trained] = []
             interrupted = False
             if tasks is not None:
@@ -266,7 +267,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             try:
                 plan.train(trained, self.n_jobs, tasks)
             except KeyboardInterrupt:
-                if len(trained) < (1 if n_cycles is None else len(n_cycles)) or interrupts_are_raised():
+                if len(trained) < (1 if lengths is None else len(lengths)) or interrupts_are_raised():
                     raise
                 interrupted = True
                 warnings.warn(INTERRUPTED.format(len(trained)), UserWarning, stacklevel=6)
@@ -290,14 +291,14 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         groups: Any,
         validation: tuple[Any, Any, Any],
         stack: ExitStack,
-        n_cycles: list[int] | None = None,
+        lengths: list[float] | None = None,
     ) -> Folds:
         """Read the data; return the networks to train on them. Rows in a file are there until the stack ends.
 
-        With numbers of cycles, the settings of the last fit are trained as long on all rows.
+        With lengths, the settings of the last fit are trained as long on all rows.
         """
         begun, rng, dtype = time.perf_counter(), check_random_state(self.random_state), np.dtype(self.dtype)
-        before = None if n_cycles is None else self._fitted
+        before = None if lengths is None else self._fitted
         left_out = () if before is None else cast(Table, before.features).left_out
         chunks, row_numbers, y, weight, groups = self._read_rows(X, y, sample_weight, groups, left_out)
         if chunks.is_on_cluster:  # which trains, too
@@ -306,10 +307,10 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             chunks = replace(chunks, report=_Reading(len(row_numbers)))
         n_rows = len(row_numbers)
         preset = PRESETS[self.preset].for_table(n_rows, has_labels=self._has_labels)
-        configs = self._configs(preset) if n_cycles is None else self.settings_
+        configs = self._configs(preset) if lengths is None else self.settings_
         settings = self._engine_settings(len(configs) + (not self._has_labels))  # and what else is learned
         validated = check_validation_set(settings, *validation)
-        has_folds = not validated and n_cycles is None
+        has_folds = not validated and lengths is None
         targets = self._learn_targets(settings, y, weight)
         Y = targets.encode(y, dtype)
         encoded = Encoded(Y, targets.weigh(Y, weight), weight)
@@ -330,7 +331,8 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
         advice = " ".join(filter(None, [kind.advice for kind in table.kinds]))
         if advice:
             warnings.warn(advice, UserWarning, stacklevel=7)
-        coded = stack.enter_context(zeros(table.shape(n_rows), table.dtype, self.cache_dir, self._max_bytes))
+        shape, shared = table.shape(n_rows), chunks.n_local_processes > 1
+        coded = stack.enter_context(zeros(shape, table.dtype, self.cache_dir, self._max_bytes, shared=shared))
         numbers, places = fold_of_rows(folds), None
         if isinstance(coded, StoredRows):
             order, folds = in_blocks(folds, rng)
@@ -356,7 +358,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             settings=settings,
             data=data,
             configs=configs,
-            n_cycles=n_cycles or [N_CYCLES] * len(configs),
+            lengths=lengths or [1.0] * len(configs),
             folds=watched,
             seeds=seeds,
             batch_size=self.batch_size,
@@ -412,7 +414,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             "mixture_weights_": fitted.mixture,
             "validation_scores_": [one.curves for one in trained],
             "n_iter_": max(one.n_iter for one in trained),
-            "_n_cycles": [one.n_cycles for one in trained],
+            "_lengths": [one.best_length for one in trained],
             "_fitted": fitted,
             **out_of_fold,
         }

@@ -6,8 +6,10 @@ import subprocess
 
 import numpy as np
 import pytest
+from joblib import Parallel, delayed
 
-from mlp_estimator.fitting.store import StoredRows, memory_of_machine, release, zeros
+from mlp_estimator.fitting import store as module
+from mlp_estimator.fitting.store import StoredRows, is_shared, memory_of_machine, release, zeros
 
 
 def test_small_tables_stay_in_memory_and_large_ones_are_in_a_file(tmp_path):
@@ -19,6 +21,21 @@ def test_small_tables_stay_in_memory_and_large_ones_are_in_a_file(tmp_path):
         assert (rows.shape, rows.dtype, rows.any()) == ((10, 4), np.float32, False)
         assert sum(path.stat().st_size for path in tmp_path.rglob("rows")) == 160
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="memory with a file's name as on Linux")
+def test_processes_write_to_shared_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MIN_SHARED", 160)
+    with zeros((10, 4), "float32", tmp_path, 160, shared=True) as rows:
+        assert is_shared(rows)
+        assert not rows.any()
+        Parallel(n_jobs=2)(delayed(np.copyto)(rows[k : k + 5], k) for k in (0, 5))
+        np.testing.assert_array_equal(rows, np.repeat([0.0, 5.0], 5)[:, None] * np.ones(4))
+    del rows
+    links = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
+    assert not [link for link in links if os.path.islink(link) and "memfd:mlp_estimator" in os.readlink(link)]
+    with zeros((9, 4), "float32", tmp_path, 160, shared=True) as rows:  # joblib copies small arrays
+        assert not is_shared(rows)
 
 
 def test_released_rows_keep_what_was_written(tmp_path):

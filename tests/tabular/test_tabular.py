@@ -18,6 +18,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from test_check_estimator import run_check
@@ -666,33 +667,40 @@ def test_a_refit_trains_the_settings_as_long_on_all_rows(validated, monkeypatch)
     monkeypatch.setattr(folds.Trained, "gains", lambda self, *least: next(gains))
     model.fit(frame[:300], "y", **validation)
     monkeypatch.undo()
-    cycles, before = list(model._n_cycles), pickle.loads(pickle.dumps(model))
-    assert cycles[1] == 1 < cycles[0]
+    lengths, before = list(model._lengths), pickle.loads(pickle.dumps(model))
     seen, train_members = [], folds.Folds.train_members
     monkeypatch.setattr(
         folds.Folds,
         "train_members",
         lambda self, c, cycle, *rest: (
-            seen.append((c, cycle, self.data.rows.n_rows)),
+            seen.append((c, self.data.rows.n_rows)),
             train_members(self, c, cycle, *rest),
         )[1],
     )
     assert model.refit(frame, "y") is model
     monkeypatch.undo()
-    assert seen == [(c, k, 442) for k in range(4) for c in range(2) if k < cycles[c]]
-    assert model._n_cycles == cycles
+    assert set(seen) == {(0, 442), (1, 442)}
+    assert model.n_iter_ == round(max(lengths) * 40)
+    np.testing.assert_allclose(model._lengths, lengths, atol=0.02)
     assert len(model._fitted.groups) == 2
     np.testing.assert_array_equal(model.mixture_weights_, before.mixture_weights_)
     assert model.settings_ == before.settings_
     assert model._fitted.temperature == before._fitted.temperature
-    # Each member has seen all rows, those of the validation set among them.
-    assert model.score(frame[300:], "y") > before.score(frame[300:], "y")
     assert not {"oof_score_", "_residuals", "_spread", "_codes"} & vars(model).keys()
     with pytest.raises(ValueError, match="Intervals and sets need predictions of rows that members have not seen"):
         model.predict_interval(frame)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(frame), model.predict(frame))
     again = model.predict(frame)
     np.testing.assert_array_equal(model.refit(frame, "y").predict(frame), again)
+
+
+def test_a_refit_ends_where_the_fit_was_best():
+    # Trained to the end of its cycles, without rows that are held out, it had a log-loss of .9 to 1.1.
+    X, y = np.random.default_rng(0).normal(size=(2300, 5)), np.random.default_rng(1).integers(0, 2, 2300)
+    for validation in ({}, {"X_val": X[200:300], "y_val": y[200:300]}):
+        model = TabularMLPClassifier(random_state=0, settings=[{}], n_folds=4).fit(X[:200], y[:200], **validation)
+        before = log_loss(y[300:], model.predict_proba(X[300:]))
+        assert log_loss(y[300:], model.refit(X[:300], y[:300]).predict_proba(X[300:])) < max(before, 0.693) + 0.02
 
 
 def test_a_refit_passes_over_columns_that_were_targets_weights_or_groups():
@@ -718,7 +726,7 @@ def test_a_refit_that_fails_leaves_the_estimator_as_it_was():
     with pytest.raises(ValueError, match="NaN"):
         model.refit(X_DIAB, np.where(Y_DIAB > 300, np.nan, Y_DIAB))
     assert vars(model) == before
-    del model._n_cycles
+    del model._lengths
     with pytest.raises(ValueError, match=r"saved by version 0\.2, without the length of its training: fit it again"):
         model.refit(X_DIAB, Y_DIAB)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..chunks import CHUNK_ROWS, Chunks, Part, located, read_chunks
 from ..frames import ArrayColumn, Column, Frame
-from ..store import release
+from ..store import is_shared, release
 from .blocks import CODES, KEY, NUMBERS, Feature, TableLayout
 from .contract import Features, Validate
 from .kinds import KINDS, Category, Counts, Kind, Resolution
@@ -119,17 +119,14 @@ class Table(Features):
         The key of a row is its fold, counted from 1. ``places`` (n,) say where rows go if not in their order; then
         ``out`` is in a file.
         """
-        here = not chunks.side_by_side  # another process would write to another array, or to another copy of a page
+        # Another process would write to an array of its own, and on another machine to another copy of a page.
+        in_place = not chunks.side_by_side or (chunks.n_local_processes > 0 and is_shared(out))
         file, given = (None, out) if places is None else (out, None)
-        code = partial(self.code_part, file if here else None)
-        for rows, coded in chunks.each(code, folds, places, given if here else None):
-            if coded is None:
-                continue
-            if places is not None:
-                out[places[rows]] = coded
+        code = partial(self.code_part, file if in_place else None)
+        for rows, coded in chunks.each(code, folds, places, given if in_place else None):
+            if coded is not None:
+                out[rows if places is None else places[rows]] = coded
                 release(out)
-            elif not np.may_share_memory(coded, out):
-                out[rows] = coded
 
     def code_part(
         self,
@@ -139,7 +136,7 @@ class Table(Features):
         places: NDArray[Any] | None,
         out: NDArray[Any] | None,
     ) -> NDArray[Any] | None:
-        """Write a part of the rows to their places in a file, or return them, in ``out`` if it is given."""
+        """Write a part of the rows to their places in a file, or to ``out``; return them if neither is given."""
         start, of_chunks, key = 0, [], self.layout.block(KEY)
         for frame in part:
             rows = slice(start, start + frame.n_rows)
@@ -153,7 +150,7 @@ class Table(Features):
             elif out is None:
                 of_chunks.append(coded)
             start = rows.stop
-        return _together(of_chunks) if of_chunks else out
+        return _together(of_chunks) if of_chunks else None
 
     def code(self, frame: Frame, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return the rows as the bottom layers read them, in ``out`` if it is given: an array of zeros."""

@@ -23,7 +23,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ...engine.batches import BLOCK_ROWS
 from ...engine.losses import GammaDeviance
 from ...engine.members import Array
-from ...engine.monitor import scaled
+from ...engine.monitor import Kept, scaled
 from ...engine.schedules import CYCLES, N_CYCLES
 from ..data import FitData, HeldOut, Source
 from ..features import Coded, Table
@@ -103,7 +103,7 @@ class Trained:
     states: list[FitState]
     raw: Array | None  # out-of-fold raw output (n, K) of the rows in folds, None without folds
     scores: list[float]  # of each cycle: the mean over members of their best scores within it
-    n_cycles: int  # those without an epoch, too
+    n_epochs: int  # of all cycles
 
     @property
     def config(self) -> MemberConfig:
@@ -126,6 +126,19 @@ class Trained:
         return max(state.n_iter for state in self.states)
 
     @property
+    def best_length(self) -> float:
+        """The part of all epochs after which the mean score of the members is the one to keep, by the rule of each."""
+        curves = [curve for curve in self.curves if np.isfinite(curve[:1]).any()]
+        if not curves:
+            return self.n_iter / self.n_epochs
+        kept, ends = Kept(NEARLY_BEST), _cycle_ends(self.n_epochs)
+        for epoch, scores in enumerate(zip(*curves, strict=False)):  # some may have ended early
+            if epoch in ends:
+                kept.begin_cycle()
+            kept.note(float(np.mean(scores)), np.array([epoch + 1.0]))
+        return float(cast(Array, kept.theta)[0]) / self.n_epochs
+
+    @property
     def has_paused(self) -> bool:
         """Whether there are further cycles."""
         return all(state.paused is not None for state in self.states)
@@ -146,15 +159,15 @@ class Folds:
     """Members of each configuration: one per fold, or on all rows where there are no folds.
 
     ``data.X`` is coded; ``data.features`` is the table that codes further rows. ``row_numbers`` are the places of its
-    rows in X. ``n_cycles`` are the most that each configuration trains. ``folds`` are those that members predict;
-    together they may have fewer rows than the table. ``seeds`` are (n_configs + 1, n_members), the last ones for what
-    else is learned. Mixture and temperature are those of ``before`` if there is such a fit.
+    rows in X. ``lengths`` are the parts of all epochs that each configuration trains. ``folds`` are those that members
+    predict; together they may have fewer rows than the table. ``seeds`` are (n_configs + 1, n_members), the last ones
+    for what else is learned. Mixture and temperature are those of ``before`` if there is such a fit.
     """
 
     settings: Settings
     data: FitData
     configs: Sequence[MemberConfig]
-    n_cycles: Sequence[int]
+    lengths: Sequence[float]
     folds: Sequence[Fold]
     seeds: Sequence[Sequence[int]]
     batch_size: int | str
@@ -213,7 +226,7 @@ class Folds:
                 trained[c : c + 1] = [self._joined(c, cycle, before.get(c), members)]
                 if self.verbose:
                     print(self._progress(c, cycle, trained, time.perf_counter() - begun), flush=True)
-            going = [c for c in going if cycle + 1 < self.n_cycles[c] and trained[c].has_paused]
+            going = [c for c in going if trained[c].has_paused and trained[c].n_iter < self._last_epoch(c)]
             going = [c for c in going if trained[c].gains(least, least_sum)]
             if cycle in (1, 2) and self.folds:
                 weights = self.out_of_fold(trained).fit()[0]
@@ -258,7 +271,7 @@ class Folds:
             settings=replace(self.settings, scoring="loss"),
             data=data,
             configs=[SPREAD],
-            n_cycles=[N_CYCLES],
+            lengths=[1.0],
             folds=[fold.among(rows) for fold in self.folds],
             seeds=self.seeds[-1:],
             verbose=False,
@@ -282,7 +295,7 @@ class Folds:
             if max(state.n_iter for state in before) >= ends[cycle]:  # of few epochs some cycles have none
                 return [(state, None) for state in before]
             jobs = [replace(job, start=state) for job, state in zip(jobs, before, strict=True)]
-        until = ends[cycle] if cycle < N_CYCLES - 1 else math.inf
+        until = ends[cycle] if ends[cycle] < jobs[0].settings.max_iter else math.inf
         with one_thread():  # processes are what spreads over cores
             states = completed(fit_jobs([replace(job, until=until) for job in jobs]))
             if not folds:
@@ -302,7 +315,7 @@ class Folds:
         states = [state for state, _ in members]
         start = 0 if before is None else before.n_iter
         if before is not None and max(state.n_iter for state in states) <= start:
-            return replace(before, n_cycles=cycle + 1)
+            return before
         score = _mean_best([(state.validation_scores or [])[start:] for state in states])
         scores = [*([] if before is None else before.scores), score]
         raw = None
@@ -311,17 +324,12 @@ class Folds:
             raw = np.empty((len(rows), self.data.targets.n_outputs), self.data.dtype)
             for fold, (_, of_fold) in zip(self.of_members[c], members, strict=True):
                 raw[np.searchsorted(rows, np.concatenate(fold.halves))] = of_fold
-        return Trained(self._members(c), states, raw, scores, cycle + 1)
+        return Trained(self._members(c), states, raw, scores, self._epochs(c)[-1])
 
     def _jobs(self, c: int, some: slice) -> tuple[list[Job], list[int]]:
         """Return the jobs of some members of a configuration, and the epochs that end a cycle."""
-        config, data, n_all = self.configs[c], self.data, self.data.rows.n_rows
-        folds, seeds = self.of_members[c][some], self.seeds[c][some]
-        n_rows = min((fold.n_train for fold in self.of_members[c]), default=n_all)
-        size = self.preset.size.batch_size if self.batch_size == "auto" else int(self.batch_size)
-        size = min(size, n_rows)
-        steps_per_pass = -(-n_rows // size)
-        n_passes, n_epochs = _passes(config.max_iter, steps_per_pass, self.preset.size.max_steps)
+        config, data, folds, seeds = self.configs[c], self.data, self.of_members[c][some], self.seeds[c][some]
+        n_rows, size, n_passes, n_epochs = self._epochs(c)
         options = {
             **self.settings.options,
             "learning_rate_init": float(config.learning_rate_init),
@@ -349,8 +357,17 @@ class Folds:
             jobs.append(
                 Job(settings, data, network, fitted, seeds[k], rows=rows, held_out=held_out, tolerance=NEARLY_BEST)
             )
-        ends = [max(1, round(n_epochs * (2 ** (k + 1) - 1) / (2**N_CYCLES - 1))) for k in range(N_CYCLES)]
-        return jobs, ends
+        return jobs, [min(end, self._last_epoch(c)) for end in _cycle_ends(n_epochs)]
+
+    def _epochs(self, c: int) -> tuple[int, int, int | Fraction, int]:
+        """Return the rows that each member of a configuration trains on, batch size, passes of an epoch, and epochs."""
+        n_rows = min((fold.n_train for fold in self.of_members[c]), default=self.data.rows.n_rows)
+        size = min(self.preset.size.batch_size if self.batch_size == "auto" else int(self.batch_size), n_rows)
+        return n_rows, size, *_passes(self.configs[c].max_iter, -(-n_rows // size), self.preset.size.max_steps)
+
+    def _last_epoch(self, c: int) -> int:
+        """Return the epoch after which the training of a configuration ends."""
+        return max(1, round(self.lengths[c] * self._epochs(c)[-1]))
 
     def _held_out(self, fold: Fold) -> HeldOut:
         """Return the rows of a fold in two halves."""
@@ -568,6 +585,11 @@ def _passes(max_iter: int, steps_per_pass: int, max_steps: int) -> tuple[int | F
         return of_epoch, min(max_iter, -(-min(n_passes, max_steps // steps_per_pass) // of_epoch))
     n_parts = min(-(-MANY_EPOCHS * steps_per_pass // max_steps), steps_per_pass)
     return Fraction(1, n_parts), min(max_iter, round(n_parts * max_steps / steps_per_pass))
+
+
+def _cycle_ends(n_epochs: int) -> list[int]:
+    """Return the last epoch of each cycle."""
+    return [max(1, round(n_epochs * (2 ** (k + 1) - 1) / (2**N_CYCLES - 1))) for k in range(N_CYCLES)]
 
 
 def _stretches(n: int, n_parts: int) -> list[slice]:

@@ -15,6 +15,7 @@ from mlp_estimator.engine.layers import Dense, uniform
 from mlp_estimator.engine.network import Network
 from mlp_estimator.engine.sweeps import outputs
 from mlp_estimator.fitting import chunks as chunks_module
+from mlp_estimator.fitting import store
 from mlp_estimator.fitting.chunks import Chunks, read_chunks
 from mlp_estimator.fitting.features import table as module
 from mlp_estimator.fitting.features.blocks import KEY
@@ -386,8 +387,37 @@ def test_rows_are_coded_in_another_order():
     assert coded[:, table.layout.block(KEY)].ravel().tolist() == [1, 2, 3, 1, 2, 3]
 
 
-def test_only_the_process_of_the_fit_writes_rows():
-    # Another one writes to a copy: here of memory, on another machine of a page of the file.
+def written_by(write, monkeypatch):
+    """Return the rows that the process of the fit writes, beside those of its parts."""
+    returned, each = [], module.Chunks.each
+
+    def listening(*arguments):
+        for rows, result in each(*arguments):
+            returned.append(result)
+            yield rows, result
+
+    monkeypatch.setattr(module.Chunks, "each", listening)
+    write()
+    return [result for result in returned if result is not None]
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+@pytest.mark.parametrize("backend", ["loky", "another"])
+def test_processes_write_rows_that_they_share(in_file, backend, tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "MIN_SHARED", 0)
+    monkeypatch.setattr(chunks_module, "processes_are_local", lambda: backend == "loky")
+    folds, places = np.array([0, 1, 2, 0, 1, 2]), np.array([3, 0, 5, 1, 2, 4])
+    coded = coded_and_taught(PEOPLE, folds=folds)[1]
+    parts = replace(in_parts(PEOPLE, 2), n_jobs=2)
+    table = Table.learn(parts, 6, **OPTIONS)
+    with store.zeros(coded.shape, "float32", tmp_path, 0 if in_file else np.inf, shared=True) as out:
+        written = written_by(lambda: table.code_all(parts, out, folds, places if in_file else None), monkeypatch)
+        np.testing.assert_array_equal(out[places] if in_file else out, coded)
+    assert len(written) == (0 if backend == "loky" else 3)
+
+
+def test_only_the_process_of_the_fit_writes_rows_of_its_own():
+    # Another one would write to a copy.
     folds, places = np.array([0, 1, 2, 0, 1, 2]), np.array([3, 0, 5, 1, 2, 4])
     coded = coded_and_taught(PEOPLE, folds=folds)[1]
     parts = replace(in_parts(PEOPLE, 2), n_jobs=2)
