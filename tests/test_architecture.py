@@ -155,7 +155,7 @@ def test_there_is_no_circle():
 @pytest.mark.parametrize("path", sorted((PACKAGE / "engine").rglob("*.py")), ids=lambda path: path.stem)
 def test_the_engine_knows_numpy_and_scipy_only(path):
     # Numba is an extra: one module imports it, and nothing imports that before the first use of a loop form.
-    others = {"numpy", "scipy"} | ({"numba"} if name_of(path) == ("engine", "kernels", "loops", "compiler") else set())
+    others = {"numpy", "scipy"} | ({"numba"} if name_of(path) == ("engine", "kernels", "compiler") else set())
     for target, root in imports(path):
         assert (target and target[0] == "engine") or root in others | set(sys.stdlib_module_names), root
 

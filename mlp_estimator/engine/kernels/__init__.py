@@ -1,6 +1,6 @@
 """Passes over memory, by name: ``kernels.adam(...)``. Each has a NumPy form and a loop form with one signature.
 
-``vectorised.py`` has the NumPy forms. ``loops`` has the loop forms, which Numba compiles; a pass that it does not
+``vectorised.py`` has the NumPy forms. ``loops.py`` has the loop forms, which Numba compiles; a pass that it does not
 define has its NumPy form everywhere. A process uses one set of forms, chosen at the first call of a pass: the loops
 where Numba is installed, unless the environment variable ``MLP_ESTIMATOR_KERNELS`` is ``numpy``.
 """

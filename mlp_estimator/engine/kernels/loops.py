@@ -1,4 +1,8 @@
-"""Loops over the arrays of a layer (M, n, B). Those with gaps, and orders that differ, take the NumPy form."""
+"""The loop forms: each pass reads and writes its memory once. ``vectorised.py`` says what it computes.
+
+Arrays with gaps, and orders of memory that differ, take the NumPy form. Exponentials of many classes are NumPy's, which
+has them as SIMD.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,73 @@ import math
 
 import numpy as np
 
-from ...members import lowest_exponent
-from .. import vectorised
+from ..members import lowest_exponent
+from . import vectorised
 from .compiler import alike, gapless, line, loop, of, part, row, table
+
+
+def adam(grad, mean, square, numbers):
+    _adam(grad, mean, square, table(numbers, grad))
+
+
+@loop
+def _adam(grad, mean, square, numbers):
+    for m in range(len(grad)):
+        beta_1, beta_2, epsilon, scale = numbers[m, 0], numbers[m, 1], numbers[m, 2], numbers[m, 3]
+        g, first, second = row(grad[m]), row(mean[m]), row(square[m])
+        for j in range(g.size):
+            mu = beta_1 * first[j] + g[j]
+            v = beta_2 * second[j] + g[j] * g[j]
+            first[j], second[j] = mu, v
+            g[j] = mu / (np.sqrt(v) + epsilon) * scale
+
+
+BLOCK = 2048
+"""Parameters whose four arrays stay in the first cache while one short loop after the other runs over them."""
+
+
+def move(theta, step, rates, numbers, scaled, averaged):
+    n_decayed = 0 if scaled is None else scaled.shape[1]
+    _move(theta, step, rates, table(numbers, theta), n_decayed, averaged)
+
+
+@loop
+def _move(theta, step, rates, numbers, n_decayed, averaged):
+    for m in range(len(theta)):
+        decay, memory = numbers[m, 0], numbers[m, 1]
+        for start in range(0, theta.shape[1], BLOCK):
+            at, s = row(theta[m, start : start + BLOCK]), row(step[m, start : start + BLOCK])
+            if rates is not None:
+                factors = rates[start : start + BLOCK]
+                for j in range(at.size):
+                    s[j] *= factors[j]
+            if start < n_decayed:
+                W = at[: n_decayed - start]
+                for j in range(W.size):
+                    s[j] -= decay * W[j]
+            for j in range(at.size):
+                at[j] += s[j]
+            if averaged is not None:
+                average = row(averaged[m, start : start + BLOCK])
+                for j in range(at.size):
+                    average[j] = at[j] + memory * (average[j] - at[j])
+
+
+def penalise(theta, grad, scale, scaled):
+    return _penalise(theta, grad, table((scale,), theta), scaled.shape[1])
+
+
+@loop
+def _penalise(theta, grad, numbers, n_decayed):
+    norms = np.empty(len(theta), theta.dtype)
+    for m in range(len(theta)):
+        scale, norm = numbers[m, 0], theta.dtype.type(0)
+        W, dW = row(theta[m, :n_decayed]), row(grad[m])
+        for j in range(W.size):
+            dW[j] += scale * W[j]
+            norm += W[j] * W[j]
+        norms[m] = norm
+    return norms
 
 
 def add_bias(out, b):
@@ -436,3 +504,91 @@ def _scale_gradients(s, W, dW, ds):
                 gradients[o] *= factor
             ds[m, i, 0] = total
     return True
+
+
+def softmax_cross_entropy(y, raw, weight, d_raw, work, smoothing):
+    _shift(raw, work)
+    raw.clip(lowest_exponent(raw.dtype), 0.0, out=d_raw)
+    np.exp(d_raw, out=d_raw)
+    return _softmax_cross_entropy(y, raw, weight, d_raw, work, raw.dtype.type(smoothing))
+
+
+@loop
+def _shift(raw, work):
+    for m in range(len(raw)):
+        highest = work[m, 0]
+        highest[:] = raw[m, 0]
+        for k in range(1, raw.shape[1]):
+            for j in range(raw.shape[2]):
+                highest[j] = raw[m, k, j] if raw[m, k, j] > highest[j] else highest[j]
+        for k in range(raw.shape[1]):
+            for j in range(raw.shape[2]):
+                raw[m, k, j] -= highest[j]
+
+
+@loop
+def _softmax_cross_entropy(y, raw, weight, d_raw, work, smoothing):
+    n_classes, one = raw.shape[1], raw.dtype.type(1)
+    elsewhere = smoothing / raw.dtype.type(n_classes)
+    at_class = one - smoothing + elsewhere
+    values = np.zeros(len(raw), raw.dtype)
+    for m in range(len(raw)):
+        value, total, codes = 0.0, work[m, 0], y[of(y, m), 0]
+        total[:] = 0
+        for k in range(n_classes):
+            for j in range(total.size):
+                total[j] += d_raw[m, k, j]
+        for j in range(total.size):
+            value += math.log(total[j]) if weight is None else weight[of(weight, m), 0, j] * math.log(total[j])
+            total[j] = one / total[j]
+        for k in range(n_classes):
+            for j in range(total.size):
+                hit = at_class if codes[j] == k else elsewhere
+                share, gradient = hit * raw[m, k, j], d_raw[m, k, j] * total[j] - hit
+                if weight is not None:
+                    share *= weight[of(weight, m), 0, j]
+                    gradient *= weight[of(weight, m), 0, j]
+                value -= share
+                d_raw[m, k, j] = gradient
+        values[m] = value
+    return values
+
+
+def sigmoid_cross_entropy(y, raw, weight, d_raw, work):
+    return _sigmoid_cross_entropy(y, raw, weight, d_raw, raw.dtype.type(lowest_exponent(raw.dtype)))
+
+
+@loop
+def _sigmoid_cross_entropy(y, raw, weight, d_raw, lowest):
+    one, zero = raw.dtype.type(1), raw.dtype.type(0)
+    values = np.zeros(len(raw), raw.dtype)
+    for m in range(len(raw)):
+        value = 0.0
+        for k in range(raw.shape[1]):
+            for j in range(raw.shape[2]):
+                r, t, w = raw[m, k, j], y[of(y, m), k, j], one
+                if weight is not None:
+                    w = weight[of(weight, m), 0, j]
+                z = -abs(r)
+                e = math.exp(lowest if z < lowest else z)
+                value += w * ((r if r > zero else zero) + math.log1p(e) - t * r)
+                d_raw[m, k, j] = w * ((one if r >= zero else e) / (one + e) - t)
+        values[m] = value
+    return values
+
+
+@loop
+def squared_error(y, raw, weight, d_raw, work):
+    half = raw.dtype.type(0.5)
+    values = np.zeros(len(raw), raw.dtype)
+    for m in range(len(raw)):
+        value = 0.0
+        for k in range(raw.shape[1]):
+            for j in range(raw.shape[2]):
+                r, w = raw[m, k, j] - y[of(y, m), k, j], raw.dtype.type(1)
+                if weight is not None:
+                    w = weight[of(weight, m), 0, j]
+                value += half * w * r * r
+                d_raw[m, k, j] = w * r
+        values[m] = value
+    return values
