@@ -47,7 +47,7 @@ TESTED_ABOVE = {
     "fitting/features/contract", "fitting/targets/contract", "fitting/contributions", "fitting/importances",
 }  # fmt: skip
 # Rooms whose tests reach them through the estimators only.
-REACHED_FROM_ABOVE = {"engine/runs", "engine/solvers/evidence", "engine/solvers/minibatch"}
+REACHED_FROM_ABOVE = {"engine/runs", "engine/solvers/minibatch"}
 
 
 def name_of(path):

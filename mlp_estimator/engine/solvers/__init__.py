@@ -8,7 +8,7 @@ import numpy as np
 
 from ..optimizers import OPTIMIZERS
 from .base import Solver, interrupt
-from .evidence import LevenbergMarquardt
+from .levenberg_marquardt import LevenbergMarquardt
 from .minibatch import Minibatch
 from .scipy_minimize import Minimize
 
