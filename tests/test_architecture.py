@@ -19,7 +19,7 @@ HOUSE = [
     "parameters", "base", "classifier", "regressor", "search", "explanation", "tabular", "display", "onnx",
 ]  # fmt: skip
 ENGINE = [
-    "members", "graph", "kernels", "layout", "memory", "batches", "activations", "losses", "optimizers", "updates",
+    "members", "graph", "kernels", "layout", "batches", "activations", "losses", "optimizers", "updates",
     "schedules", "monitor", "layers", "checks", "network", "sweeps", "objective", "runs", "population", "solvers",
 ]  # fmt: skip
 FITTING = [
@@ -43,7 +43,7 @@ FLOORS = {
 TESTS = PACKAGE.parent / "tests"
 # Rooms without a file of tests, because their tests need the rooms above.
 TESTED_ABOVE = {
-    "availability", "legacy", "parameters", "engine/graph", "engine/memory", "fitting/data",
+    "availability", "legacy", "parameters", "engine/graph", "fitting/data",
     "fitting/features/contract", "fitting/targets/contract", "fitting/contributions", "fitting/importances",
 }  # fmt: skip
 # Rooms whose tests reach them through the estimators only.

@@ -18,9 +18,8 @@ from .batches import Batches, Data, DenseRows, Rows
 from .layers import Noise
 from .losses import Loss, WithCurvature, WithResiduals
 from .members import Array, Number, as_vector, cast, for_members, reciprocal, squared_norm
-from .memory import Workspace
 from .network import Network
-from .sweeps import CHUNK_ROWS, Sweeps
+from .sweeps import CHUNK_ROWS, Sweeps, Workspace
 
 
 class _Batch:

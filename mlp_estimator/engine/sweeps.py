@@ -1,4 +1,4 @@
-"""The three sweeps over a network: forward, backward and tangent, planned once per batch width."""
+"""The three sweeps over a network, forward, backward and tangent, planned once per batch width, and their memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from .batches import as_readable
 from .layers import Noise, Params, Step
 from .members import Array
-from .memory import Workspace
 from .network import Network
 
 CHUNK_ROWS = 1024
@@ -19,6 +18,37 @@ CHUNK_ROWS = 1024
 
 Plan = list[tuple[int, Callable[[Step], None], Step]]
 """A pass of each layer, in the order of the sweep: the number of the layer, the pass, its step."""
+
+
+class Workspace:
+    """Arrays by name, allocated once for the widest batch of a run and read at any narrower one."""
+
+    def __init__(self, n_members: int, max_batch: int, dtype: np.dtype[Any]):
+        self.n_members, self.max_batch, self.dtype = n_members, max_batch, dtype
+        self._flat: dict[object, Array] = {}
+
+    def array(
+        self,
+        name: object,
+        width: int,
+        batch: int,
+        *,
+        max_width: int | None = None,
+        order: Literal["C", "F"] = "C",
+        shared: bool = False,
+    ) -> Array:
+        """Return (M, width, batch), each member in C or Fortran order.
+
+        ``max_width`` reserves memory for other widths of this name; ``shared`` is one array for all members, (1, width,
+        batch).
+        """
+        n_members = 1 if shared else self.n_members
+        if name not in self._flat:
+            self._flat[name] = np.empty(n_members * (max_width or width) * max(self.max_batch, batch), self.dtype)
+        memory = self._flat[name][: n_members * width * batch]
+        if order == "F":
+            return memory.reshape(n_members, batch, width).swapaxes(1, 2)
+        return memory.reshape(n_members, width, batch)
 
 
 class Sweeps:

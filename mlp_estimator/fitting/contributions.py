@@ -20,9 +20,8 @@ from scipy import sparse
 from ..engine.layers import Params
 from ..engine.layers.contract import Encoding
 from ..engine.members import Array
-from ..engine.memory import Workspace
 from ..engine.network import Network
-from ..engine.sweeps import Sweeps
+from ..engine.sweeps import Sweeps, Workspace
 from .features import Coded, Table
 from .fitted import Fitted, Networks, typed
 from .member_config import Members

@@ -22,9 +22,8 @@ from ..fitting.features import MatrixLike
 from ..fitting.jobs import raised_interrupts
 from ..fitting.state import restored_on_error
 from ..parameters import DOC_LINK
-from .once import once
 from .planning import network_in
-from .prefitted import Drawn, PrefittedClones
+from .prefitted import Drawn, PrefittedClones, once
 
 
 class PopulationSearch(BaseSearchCV):

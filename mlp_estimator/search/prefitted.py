@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
-from .once import once
 from .planning import Cell, candidate_of, cells_of
 from .training import (
     Finished,
@@ -45,6 +44,28 @@ class Drawn:
     splits: Sequence[Split]
     X: Any
     y: Any
+
+
+def once(estimator: Any, method: str, action: Callable[[Any], Any]) -> Any:
+    """Return a copy of an estimator whose next call of a method is that of ``action`` with the copy.
+
+    From that call on the copy is an ordinary estimator of the same class.
+    """
+    cls = _class_with(cast(Hashable, type(estimator)), method)
+    copy = cls.__new__(cls)
+    vars(copy).update(vars(estimator), _once=action)
+    return copy
+
+
+@cache
+def _class_with(ordinary: Any, method: str) -> Any:
+    def act(self: Any, *arguments: Any, **options: Any) -> Any:
+        self.__class__ = ordinary
+        return vars(self).pop("_once")(self)
+
+    cls = type(ordinary.__name__, (ordinary,), {})
+    setattr(cls, method, act)  # scikit-learn reads the signatures of methods where a class is made
+    return cls
 
 
 class Prefitted:

@@ -9,9 +9,8 @@ from scipy import sparse
 
 from mlp_estimator.engine.activations import ACTIVATIONS
 from mlp_estimator.engine.losses import LOSSES
-from mlp_estimator.engine.memory import Workspace
 from mlp_estimator.engine.network import Network
-from mlp_estimator.engine.sweeps import CHUNK_ROWS, Sweeps, outputs
+from mlp_estimator.engine.sweeps import CHUNK_ROWS, Sweeps, Workspace, outputs
 
 
 def sweeps_of(o, X, grad):
