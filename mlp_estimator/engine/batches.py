@@ -198,16 +198,6 @@ class DensifiedRows:
             np.copyto(batch, source[chosen].toarray())
 
 
-def dense_batches(Xs: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Batches:
-    """Return the reader for layers that read dense rows, of one X or of one for each member."""
-    return (DensifiedRows if sparse.issparse(Xs[0]) else DenseRows)(Xs, n_rows, dtype)
-
-
-def sparse_batches(Xs: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Batches:
-    """Return the reader for layers that read sparse rows."""
-    return SparseRows(Xs, n_rows, dtype)
-
-
 def as_readable(X: Any) -> Any:
     """Return X for several readers: X itself, unless each of them would have to copy it."""
     if sparse.issparse(X):

@@ -7,7 +7,6 @@ reads fastest, and a float64 column (M, 1) where they differ.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,15 +33,6 @@ def cast(numbers: Sequence[Number], like: Array) -> Sequence[Any]:
     if len(like) == 1:
         return numbers
     return [number.astype(like.dtype) if isinstance(number, np.ndarray) else number for number in numbers]
-
-
-@lru_cache(maxsize=8)
-def lowest_exponent(dtype: np.dtype[Any]) -> float:
-    """Return the z below which e^z is as good as 0: products of three such numbers are not subnormal.
-
-    It is -29 in float32 and -236 in float64.
-    """
-    return float(np.log(np.finfo(dtype).tiny)) / 3.0
 
 
 def as_vector(number: Number) -> Number:

@@ -10,7 +10,6 @@ import math
 
 import numpy as np
 
-from ..members import lowest_exponent
 from . import vectorised
 from .compiler import alike, gapless, line, loop, of, part, row, table
 
@@ -209,7 +208,7 @@ def _exponentials(z, out):
     """Write those of float64, which NumPy has as SIMD, and return from where on loops compute those of float32."""
     if z.dtype == np.float64:
         vectorised.bounded_exp(z, out)
-    return z.dtype.type(lowest_exponent(z.dtype))
+    return z.dtype.type(vectorised.lowest_exponent(z.dtype))
 
 
 @loop
@@ -508,7 +507,7 @@ def _scale_gradients(s, W, dW, ds):
 
 def softmax_cross_entropy(y, raw, weight, d_raw, work, smoothing):
     _shift(raw, work)
-    raw.clip(lowest_exponent(raw.dtype), 0.0, out=d_raw)
+    raw.clip(vectorised.lowest_exponent(raw.dtype), 0.0, out=d_raw)
     np.exp(d_raw, out=d_raw)
     return _softmax_cross_entropy(y, raw, weight, d_raw, work, raw.dtype.type(smoothing))
 
@@ -555,7 +554,7 @@ def _softmax_cross_entropy(y, raw, weight, d_raw, work, smoothing):
 
 
 def sigmoid_cross_entropy(y, raw, weight, d_raw, work):
-    return _sigmoid_cross_entropy(y, raw, weight, d_raw, raw.dtype.type(lowest_exponent(raw.dtype)))
+    return _sigmoid_cross_entropy(y, raw, weight, d_raw, raw.dtype.type(vectorised.lowest_exponent(raw.dtype)))
 
 
 @loop

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
 
-from ..members import Array, Number, cast, lowest_exponent, squared_norm
+from ..members import Array, Number, cast, squared_norm
 
 
 def adam(grad: Array, mean: Array, square: Array, numbers: Sequence[Number]) -> None:
@@ -124,6 +124,15 @@ def mish_slope(z: Array, out: Array, work: Array) -> None:
     np.subtract(work, 2.0, out=work)
     np.divide(work, out, out=work)
     np.add(work, 1.0, out=out)
+
+
+@lru_cache(maxsize=8)
+def lowest_exponent(dtype: np.dtype[Any]) -> float:
+    """Return the z below which e^z is as good as 0: products of three such numbers are not subnormal.
+
+    It is -29 in float32 and -236 in float64.
+    """
+    return float(np.log(np.finfo(dtype).tiny)) / 3.0
 
 
 HIGHEST_EXPONENT = 20.0

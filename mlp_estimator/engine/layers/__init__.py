@@ -8,14 +8,13 @@ import numpy as np
 
 from ..activations import ACTIVATIONS, glorot
 from .contract import Layer, Noise, Params, Scratch, Step
-from .dense import Dense, Initializer, SparseDense, normal, uniform, zeros
+from .dense import Dense, Initializer, ScaledDense, SparseDense, normal, uniform, zeros
 from .dropout import Dropout
 from .elementwise import Elementwise
 from .level_numbers import LevelNumbers
 from .lookup_dense import LookupDense
 from .one_hot import OneHot
 from .piecewise import Piecewise
-from .scaled_dense import ScaledDense
 
 __all__ = [
     "LAYERS",

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from ..batches import Batches, dense_batches
+from ..batches import Batches, DenseRows, DensifiedRows
 from ..layout import Param
 from ..members import Array
 
@@ -128,7 +129,7 @@ class Layer(ABC):
 
     def batches(self, Xs: Sequence[Any], n_rows: int, dtype: np.dtype[Any]) -> Batches:
         """Return the reader of batches of ``n_rows`` rows that suits this layer where it is the bottom one."""
-        return dense_batches(Xs, n_rows, dtype)
+        return (DensifiedRows if sparse.issparse(Xs[0]) else DenseRows)(Xs, n_rows, dtype)
 
     def joined(self, layers: Sequence[Self]) -> Layer:
         """Return one layer for members with these layers of one kind, the first of which is this one."""

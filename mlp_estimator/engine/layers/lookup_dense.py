@@ -11,10 +11,9 @@ from .. import kernels
 from ..layout import Param
 from ..members import Array
 from .contract import Scratch, Step
-from .dense import Initializer, affine_gradients
+from .dense import Initializer, ScaledDense, affine_gradients
 from .one_hot import OneHot
 from .piecewise import Piecewise
-from .scaled_dense import ScaledDense
 
 
 class LookupDense(ScaledDense):

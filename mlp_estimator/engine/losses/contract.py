@@ -8,7 +8,7 @@ what they mean. Values are sums over the rows and outputs of a batch; the object
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -170,8 +170,3 @@ class WithResiduals(Protocol):
 
     def residuals(self, y: Array, raw: Array, r: Array, slope: Array) -> None:
         """Write the residuals and their derivatives with respect to ``raw``."""
-
-
-def half_max_exponent(dtype: np.dtype[Any]) -> float:
-    """Return half of the largest exponent: exp of it is far from any mean of data, and far from an overflow."""
-    return float(np.log(np.finfo(dtype).max)) / 2

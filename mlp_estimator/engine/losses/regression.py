@@ -15,7 +15,7 @@ from .. import kernels
 from ..graph import Graph
 from ..kernels.vectorised import weigh, weighted_sum
 from ..members import Array
-from .contract import Loss, half_max_exponent
+from .contract import Loss
 
 
 def _halves(array: Array) -> tuple[Array, Array]:
@@ -28,6 +28,11 @@ def _halves(array: Array) -> tuple[Array, Array]:
 def _column(numbers: tuple[float, ...], dtype: np.dtype[Any]) -> Array:
     """Return numbers, one for each output, as a column."""
     return np.array(numbers, dtype)[:, None]
+
+
+def half_max_exponent(dtype: np.dtype[Any]) -> float:
+    """Return half of the largest exponent: exp of it is far from any mean of data, and far from an overflow."""
+    return float(np.log(np.finfo(dtype).max)) / 2
 
 
 class SquaredError(Loss):
