@@ -49,7 +49,6 @@ class Matrix(Features):
         yield rows
 
     def bottom(self) -> tuple[Layer, ...]:
-        """Return ``layers``."""
         return self.layers
 
 
@@ -61,13 +60,10 @@ class Coded(Features):
 
     @property
     def layout(self) -> TableLayout:
-        """The columns of the coded table."""
         return self.features.layout
 
     def read(self, X: Any, validate: Validate) -> Any:
-        """Return X."""
         return X
 
     def pieces(self, rows: Any) -> Iterator[Any]:
-        """Yield all rows at once."""
         yield rows

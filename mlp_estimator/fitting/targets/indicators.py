@@ -32,17 +32,14 @@ class Indicators(Labels):
 
     @property
     def kind(self) -> str:
-        """scikit-learn's type of target."""
         return "multilabel-indicator"
 
     @property
     def class_outputs(self) -> bool:
-        """Whether predictions have a column for each label."""
         return True
 
     @property
     def n_outputs(self) -> int:  # type: ignore[override]
-        """Number of labels."""
         return len(self.classes)
 
     def encode(self, y: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -54,12 +51,10 @@ class Indicators(Labels):
         return None
 
     def columns(self, Y: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the indicators."""
         return Y.astype(np.float64)
 
     @property
     def n_columns(self) -> int:
-        """Number of labels."""
         return len(self.classes)
 
     def metric(self, Y: NDArray[Any], prediction: Array, weight: Weight) -> float:
@@ -73,11 +68,9 @@ class Indicators(Labels):
         return frequencies
 
     def calibrated(self, prediction: Array, temperature: float) -> Array:
-        """Return the probability of each label at a temperature."""
         return sharpen_each(prediction, temperature)
 
     def calibrated_error(self, prediction: Array, temperature: float, k: int) -> Array:
-        """Return the derivatives (n, K) of the calibrated probability k with respect to mixed probabilities (n, K)."""
         error = np.zeros_like(prediction)
         p = np.clip(prediction[:, k], SMALLEST, 1.0 - np.finfo(prediction.dtype).epsneg)
         q = sharpen_each(p, temperature)
@@ -85,12 +78,10 @@ class Indicators(Labels):
         return error
 
     def calibrated_nodes(self, g: Graph, prediction: str, temperature: float) -> str:
-        """Return what ``calibrated`` returns, in an ONNX graph of float64."""
         p, q = (g("Log", g("Max", value, SMALLEST)) for value in (prediction, g("Sub", 1.0, prediction)))
         return g("Sigmoid", g("Div", g("Sub", p, q), temperature))
 
     def row_errors(self, encoded: Encoded, prediction: Array) -> NDArray[np.float64]:
-        """Return the sums over labels of the log-losses."""
         return binary_log_losses(prediction, encoded.Y)
 
     def out_of_fold(

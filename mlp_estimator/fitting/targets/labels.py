@@ -62,7 +62,6 @@ class Labels(Targets):
 
     @property
     def n_outputs(self) -> int:  # type: ignore[override]
-        """Number of outputs of the network."""
         return len(self.classes) if self.loss.codes else 1
 
     def encode(self, y: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -88,15 +87,12 @@ class Labels(Targets):
 
     @property
     def n_columns(self) -> int:
-        """Number of classes but the first."""
         return len(self.classes) - 1
 
     def metric(self, Y: NDArray[Any], prediction: Array, weight: Weight) -> float:
-        """Return the accuracy."""
         return float(accuracy_score(codes_of(Y), self.decide(prediction), sample_weight=weight))
 
     def attributes(self) -> Mapping[str, Any]:
-        """Return the classes."""
         return {"classes_": self.classes}
 
     def mean_loss(self, encoded: Encoded) -> Callable[[Array], float]:
@@ -111,26 +107,21 @@ class Labels(Targets):
         return frequencies if self.loss.codes else frequencies[1:]
 
     def find_temperature(self, prediction: Array, encoded: Encoded) -> float:
-        """Return the temperature that minimises the log-loss."""
         return find_temperature(self.mean_loss(encoded), prediction, self.calibrated)
 
     def calibrated(self, prediction: Array, temperature: float) -> Array:
-        """Return probabilities at a temperature."""
         return sharpen(prediction, temperature)
 
     def calibrated_error(self, prediction: Array, temperature: float, k: int) -> Array:
-        """Return the derivatives (n, K) of the calibrated probability k with respect to mixed probabilities (n, K)."""
         p, others = np.maximum(prediction, SMALLEST), np.arange(prediction.shape[1])
         q = sharpen(p, temperature)
         error: Array = q[:, [k]] * ((others == k) - q) / (temperature * p)
         return error
 
     def calibrated_nodes(self, g: Graph, prediction: str, temperature: float) -> str:
-        """Return what ``calibrated`` returns, in an ONNX graph of float64."""
         return g("Softmax", g("Div", g("Log", g("Max", prediction, SMALLEST)), temperature), axis=-1)
 
     def row_errors(self, encoded: Encoded, prediction: Array) -> NDArray[np.float64]:
-        """Return the log-losses."""
         return log_losses(prediction, encoded.Y[:, 0])
 
     def out_of_fold(

@@ -91,12 +91,10 @@ class Numbers(Targets):
 
     @property
     def n_outputs(self) -> int:  # type: ignore[override]
-        """Number of outputs of the network."""
         return self.n_targets * self.loss.n_outputs
 
     @property
     def without_residuals(self) -> str:  # type: ignore[override]
-        """Why there are no intervals."""
         several = "Intervals are for a loss that predicts one value: here predict returns several quantiles."
         return several if self._has_levels else ""
 
@@ -129,16 +127,13 @@ class Numbers(Targets):
             raise ValueError(f"y_val has {n_columns} column(s), y has {self.n_targets}.")
 
     def columns(self, Y: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the targets."""
         return Y.astype(np.float64)
 
     @property
     def n_columns(self) -> int:
-        """Number of targets."""
         return self.n_targets
 
     def metric(self, Y: NDArray[Any], prediction: Array, weight: Weight) -> float:
-        """Return R2, or the mean D2 pinball score of several quantiles."""
         return regression_score(self.loss, Y, prediction, weight)
 
     def mean_loss(self, encoded: Encoded) -> Callable[[Array], float]:
@@ -169,7 +164,6 @@ class Numbers(Targets):
         return np.concatenate([means, variances.astype(np.float64) * self.unit.scale**2], axis=-1)
 
     def unit_nodes(self, g: Graph, prediction: str) -> str:
-        """Return what ``in_unit`` returns, in an ONNX graph of float64."""
         if self.unit is None:
             return prediction
         means, n = prediction, self.n_predicted
@@ -190,7 +184,6 @@ class Numbers(Targets):
         return np.split(prediction, 2, axis=-1)[1] if self.loss.gives_variance else None
 
     def decide(self, prediction: Array) -> NDArray[Any]:
-        """Return the means."""
         return self.means(prediction)
 
     def decoded(self, decided: NDArray[Any]) -> NDArray[Any]:

@@ -73,7 +73,6 @@ class Category(Kind):
         )
 
     def learn(self, column: Column, counts: Counts) -> None:
-        """Learn from rows of the training table."""
         values = _hashable(column)
         self.has_text |= any(isinstance(value, str) for value in values)
         found: dict[Any, float] = dict(Counter(values))
@@ -85,7 +84,6 @@ class Category(Kind):
             self._count(level_of(value), count)
 
     def merge(self, other: Self) -> None:
-        """Take over what another object learned from other rows."""
         self.n_missing += other.n_missing
         self.has_text |= other.has_text
         for level, count in other.counts.items():
@@ -118,7 +116,6 @@ class Category(Kind):
 
     @property
     def advice(self) -> str:
-        """What is better done to the column before, an empty string if nothing is known."""
         texts = [level for level in self.codes if isinstance(level, str)]
         n_dates = sum(WRITTEN_DATE.fullmatch(level.strip()) is not None for level in texts)
         n_decimals = sum(isinstance(level, float) for level in self.codes)

@@ -56,7 +56,6 @@ class Date(Kind):
         ]
 
     def learn(self, column: Column, counts: Counts) -> None:
-        """Learn from rows of the training table."""
         holds = column.holds()
         if not holds:
             self.n_empty += len(column.objects()) if counts is None else counts.sum()
@@ -66,14 +65,12 @@ class Date(Kind):
             self.numbers.setdefault(what, Number(f"{self.name}: {what}")).learn_values(values, counts)
 
     def merge(self, other: Self) -> None:
-        """Take over what another object learned from other rows."""
         self.durations |= other.durations
         self.n_empty += other.n_empty
         for what, number in other.numbers.items():
             self.numbers.setdefault(what, Number(number.name)).merge(number)
 
     def thin(self, n_total: int) -> None:
-        """Keep as many values as these rows have in a sample of all rows."""
         for number in self.numbers.values():
             number.thin(n_total)
 
@@ -92,7 +89,6 @@ class Date(Kind):
                 number.n_missing = 0
 
     def features(self) -> list[Feature]:
-        """Return the features of each number."""
         return [feature for number in self.numbers.values() for feature in number.features()]
 
     def code(self, column: Column) -> Sequence[NDArray[Any]]:

@@ -46,7 +46,6 @@ class Number(Kind):
         return holds <= {"number", "boolean"} and holds != {"boolean"}
 
     def learn(self, column: Column, counts: Counts) -> None:
-        """Learn from rows of the training table."""
         self.learn_values(self._read(column), counts)
 
     def learn_values(self, values: NDArray[Any], counts: Counts) -> None:
@@ -61,7 +60,6 @@ class Number(Kind):
             self._chunks = Sample.limited([*self._chunks, sample])
 
     def merge(self, other: Self) -> None:
-        """Take over what another object learned from other rows."""
         self.n_rows += other.n_rows
         self.n_missing += other.n_missing
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
