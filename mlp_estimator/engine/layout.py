@@ -29,6 +29,11 @@ class Param:
     decay: bool
     rate: float = 1.0
 
+    @property
+    def read_shape(self) -> tuple[int, ...]:
+        """The shape in which a layer reads it, after the axis of members."""
+        return self.shape if len(self.shape) > 1 else (*self.shape, 1)
+
 
 class Layout:
     """The order of parameters in a flat (M, P) array: all that decays first, then all others.
@@ -54,14 +59,10 @@ class Layout:
 
     def views(self, flat: Array) -> list[tuple[Array, ...]]:
         """Read (M, P) as one tuple of (M, ...) arrays per layer, without copying memory."""
-        views = []
-        for i, layer in enumerate(self.params):
-            arrays = []
-            for j, param in enumerate(layer):
-                shape = param.shape if len(param.shape) > 1 else (*param.shape, 1)
-                arrays.append(flat[:, self._slices[i, j]].reshape(-1, *shape))
-            views.append(tuple(arrays))
-        return views
+        return [
+            tuple([flat[:, self._slices[i, j]].reshape(-1, *param.read_shape) for j, param in enumerate(layer)])
+            for i, layer in enumerate(self.params)
+        ]
 
     def rates(self) -> Array | None:
         """Return the factors (P,) on the learning rates of the parameters, None where all are 1."""

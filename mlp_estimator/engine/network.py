@@ -38,10 +38,7 @@ class Network:
             raise ValueError("A bottom layer passes no error down: there must be no layer with parameters below it.")
         self.first_trained = trained.index(True) if any(trained) else 0
         """The lowest layer with parameters: no error is passed down below it."""
-        self._shapes = [
-            [(param.name, (-1, *param.shape) if len(param.shape) > 1 else (-1, *param.shape, 1)) for param in layer]
-            for layer in self.layout.params
-        ]
+        self._shapes = [[(param.name, (-1, *param.read_shape)) for param in layer] for layer in self.layout.params]
         self.param_names = list(dict.fromkeys(param.name for layer in self.layout.params for param in layer))
         self.noisy = any(layer.noisy for layer in self.layers)
         self.kind: Hashable = (n_in, *[layer.kind for layer in self.layers])

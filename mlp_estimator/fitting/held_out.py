@@ -89,17 +89,16 @@ def scores_of(
         _score_of(part, scoring, data, network, fitted) if weight > 0.0 else None
         for part, weight in zip(parts, weights.tolist(), strict=True)
     ]
-    if not held_out.parts:
-        (score,) = scores
-        return lambda parameters: [math.nan if score is None else score(parameters)]
+    weighted = weights > 0.0
 
-    def scores_by_part(parameters: Array) -> list[float]:
-        values = np.array([math.nan if score is None else score(parameters) for score in scores])
-        weighted = weights > 0.0
-        mean = float(np.average(values[weighted], weights=weights[weighted])) if weighted.any() else math.nan
-        return [mean, *values.tolist()]
+    def of_parameters(parameters: Array) -> list[float]:
+        values = [math.nan if score is None else score(parameters) for score in scores]
+        if not held_out.parts:
+            return values
+        of_weighted = np.array(values)[weighted]
+        return [float(np.average(of_weighted, weights=weights[weighted])) if weighted.any() else math.nan, *values]
 
-    return scores_by_part
+    return of_parameters
 
 
 def _score_of(

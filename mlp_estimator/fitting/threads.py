@@ -1,3 +1,5 @@
+"""How many threads of BLAS a fit may use, also where fits overlap and where a process is forked."""
+
 from __future__ import annotations
 
 import os
