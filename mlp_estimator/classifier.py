@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from .availability import available_unless
 from .base import MultilayerPerceptron
 from .compat import Interval, StrOptions, fit_method
 from .engine.losses import CLASSIFICATION
@@ -24,6 +23,7 @@ from .fitting.targets import Labels, Targets, learn_classes
 from .fitting.targets.labels import log_odds
 from .fitting.targets.numbers import squeeze_outputs
 from .hints import hinting, with_hints
+from .parameters import incremental
 from .scores import ScoredClassifier
 
 
@@ -284,7 +284,7 @@ class MLPClassifier(ScoredClassifier, MultilayerPerceptron):
         targets = replace(targets, loss=loss, smoothing=float(self.label_smoothing))
         return targets.weighted(self.class_weight, y, sample_weight)
 
-    @available_unless(MultilayerPerceptron._no_partial_fit)
+    @incremental
     @with_hints
     @fit_method
     def partial_fit(

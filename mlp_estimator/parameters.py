@@ -1,12 +1,13 @@
-"""The parameters that the two estimators share: names, types, defaults and allowed values."""
+"""The parameters that both networks share: names, types, defaults, allowed values, and what is missing with some."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import KW_ONLY, dataclass, fields
-from functools import cache
+from functools import cache, update_wrapper
 from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, cast
+from types import MethodType
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 import joblib
 import numpy as np
@@ -25,6 +26,33 @@ NOT_READING = frozenset({
     "random_state", "scoring", "shuffle", "tol", "verbose", "weight_decay",
 })  # fmt: skip
 """Parameters that do not affect how data are read."""
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class UnavailableError(AttributeError, ValueError):
+    """The method does not go with the parameters: a missing attribute, for a reason that has a name."""
+
+
+class _Incremental:
+    """A method that is missing where ``_no_partial_fit`` returns a reason, like scikit-learn's ``available_if``."""
+
+    def __init__(self, method: Callable[..., Any]):
+        self.method = method
+        update_wrapper(cast(Any, self), method)
+
+    def __get__(self, instance: Any, owner: type) -> Callable[..., Any]:
+        if instance is None:
+            return self.method
+        reason = instance._no_partial_fit()
+        if reason:
+            raise UnavailableError(reason)
+        return MethodType(self.method, instance)
+
+
+def incremental(method: Method) -> Method:
+    """Decorate ``partial_fit``, which is missing with some parameters; type checkers see the method."""
+    return cast(Method, _Incremental(method))
 
 
 @dataclass(eq=False, repr=False, match_args=False)

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal, Self, cast, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .availability import available_unless
 from .base import MultilayerPerceptron
 from .compat import Interval, StrOptions, fit_method
 from .engine.losses import LOSSES, REGRESSION, Loss, LossName
@@ -21,6 +20,7 @@ from .fitting.state import per_member
 from .fitting.targets import Numbers, Targets
 from .fitting.targets.numbers import squeeze_outputs
 from .hints import hinting, with_hints
+from .parameters import incremental
 from .scores import ScoredRegressor
 
 
@@ -281,7 +281,7 @@ class MLPRegressor(ScoredRegressor, MultilayerPerceptron):
     ) -> Targets:
         return Numbers.learn(y, sample_weight, settings.loss(self.loss), standardise=False)
 
-    @available_unless(MultilayerPerceptron._no_partial_fit)
+    @incremental
     @with_hints
     @fit_method
     def partial_fit(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:

@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # From the bottom up. A room is a folder or, in a folder with several floors, a module; modules of one room may import
 # each other in one direction.
 HOUSE = [
-    "compat", "availability", "hints", "engine", "versions", "fitting", "scores", "callbacks", "legacy", "persistence",
+    "compat", "hints", "engine", "versions", "fitting", "scores", "callbacks", "legacy", "persistence",
     "parameters", "base", "classifier", "regressor", "search", "explanation", "tabular", "display", "onnx",
 ]  # fmt: skip
 ENGINE = [
@@ -43,7 +43,7 @@ FLOORS = {
 TESTS = PACKAGE.parent / "tests"
 # Rooms without a file of tests, because their tests need the rooms above.
 TESTED_ABOVE = {
-    "availability", "legacy", "parameters", "engine/graph", "fitting/data",
+    "legacy", "parameters", "engine/graph", "fitting/data",
     "fitting/features/contract", "fitting/targets/contract", "fitting/contributions", "fitting/importances",
 }  # fmt: skip
 # Rooms whose tests reach them through the estimators only.
