@@ -170,7 +170,11 @@ class Monitor:
             improved = loss <= self.best_loss - self.tol
             self.best_loss = min(loss, self.best_loss)
         else:
-            improved = self._validated(scores, theta)
+            self.validation_scores.append(scores[0])
+            if self.verbose:
+                print(f"{self.name}Validation score: {scores[0]:f}")
+            improved = scores[0] >= self.best_score + self.tol
+            self.keep(scores, theta)
         self.n_flat = 0 if improved else self.n_flat + 1
         self.check_finite(loss)
 
@@ -192,15 +196,6 @@ class Monitor:
                 f"max_time={limit:g} seconds were over after {self.n_iter} epochs, before the optimization converged; "
                 "the parameters reached by then are kept.",
             )
-
-    def _validated(self, scores: Sequence[float], theta: Array) -> bool:
-        score = scores[0]
-        self.validation_scores.append(score)
-        if self.verbose:
-            print(f"{self.name}Validation score: {score:f}")
-        improved = score >= self.best_score + self.tol
-        self.keep(scores, theta)
-        return improved
 
     def check_finite(self, value: float) -> None:
         """Stop where a value is not finite: with an error, or by ``ended`` where a validated optimum exists."""

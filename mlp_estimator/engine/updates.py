@@ -13,18 +13,13 @@ from .members import Array, cast, squared_norm
 from .optimizers import Optimizer
 
 
-class Clip:
+def clip(grad: Array, max_grad_norm: Any) -> None:
     """Scale a gradient that is longer than ``max_grad_norm`` down to that length (Pascanu, Mikolov and Bengio 2013).
 
     The length is the Euclidean norm of the whole gradient, penalty included.
     """
-
-    def __init__(self, max_grad_norm: Any):
-        self.max_grad_norm = max_grad_norm
-
-    def __call__(self, grad: Array) -> None:
-        norm, (limit,) = np.sqrt(squared_norm(grad))[:, None], cast((self.max_grad_norm,), grad)
-        np.multiply(grad, limit / np.maximum(norm, limit), out=grad)
+    norm, (limit,) = np.sqrt(squared_norm(grad))[:, None], cast((max_grad_norm,), grad)
+    np.multiply(grad, limit / np.maximum(norm, limit), out=grad)
 
 
 FLUSH_STEPS = 50
@@ -70,7 +65,7 @@ class Update:
         averaged: Array | None = None,
     ):
         self.optimizer, self.theta, self.averaged = optimizer, theta, averaged
-        self.clip = None if limits["max_grad_norm"] is None else Clip(limits["max_grad_norm"])
+        self.max_grad_norm = limits["max_grad_norm"]
         rates = layout.rates()
         self.rates = None if rates is None else rates.astype(theta.dtype)
         self.weight_decay, self.decay_factor = limits["weight_decay"], 1.0
@@ -80,8 +75,8 @@ class Update:
     def __call__(self, grad: Array) -> None:
         optimizer = self.optimizer
         optimizer.n_steps += 1
-        if self.clip is not None:
-            self.clip(grad)
+        if self.max_grad_norm is not None:
+            clip(grad, self.max_grad_norm)
         optimizer.step(grad)
         memory = 0.0
         if self.averaged is not None:

@@ -139,30 +139,24 @@ def states_of(attributes: Mapping[str, Any], network: Network, dtype: np.dtype[A
     arrays = arrays_of(attributes, network.param_names)
     n_members, fitted = members_of(arrays), attributes.get("_fitted")
 
-    def of_members(name: str) -> list[Any]:
-        return per_member(attributes.get(name), n_members)
+    def of_member(name: str, m: int) -> Any:
+        return per_member(attributes.get(name), n_members)[m]
 
-    columns = zip(
-        theta_of(network, arrays, dtype),
-        *(of_members(name) for name in ("_run_state", "t_", "loss_curve_", "validation_scores_", "best_loss_")),
-        of_members("_no_improvement_count"),
-        attributes.get("member_seeds_", [None] * n_members) if n_members > 1 else [None],
-        strict=True,
-    )
+    seeds = attributes.get("member_seeds_") if n_members > 1 else None
     return [
         FitState(
             network=network,
             loss=None if fitted is None else fitted.targets.loss,
             theta=theta[None],
-            run_state=run_state,
-            n_seen=n_seen or 0,
-            loss_curve=loss_curve or [],
-            validation_scores=scores,
-            best_loss=best_loss,
-            n_flat=n_flat or 0,
-            seed=None if seed is None else int(seed),
+            run_state=of_member("_run_state", m),
+            n_seen=of_member("t_", m) or 0,
+            loss_curve=of_member("loss_curve_", m) or [],
+            validation_scores=of_member("validation_scores_", m),
+            best_loss=of_member("best_loss_", m),
+            n_flat=of_member("_no_improvement_count", m) or 0,
+            seed=None if seeds is None else int(seeds[m]),
         )
-        for theta, run_state, n_seen, loss_curve, scores, best_loss, n_flat, seed in columns
+        for m, theta in enumerate(theta_of(network, arrays, dtype))
     ]
 
 

@@ -198,6 +198,13 @@ class _LogLink(Loss):
         np.add(value, 1.0, out=value)
         np.multiply(value, slope, out=value)
 
+    def _second_derivative(self, z: Array) -> Array:
+        """Return that of the exponential that continues as its tangent."""
+        limit = half_max_exponent(z.dtype)
+        second = np.exp(np.minimum(z, limit))
+        second[z > limit] = 0.0
+        return second
+
     def predict(self, raw: Array, out: Array) -> None:
         limit = half_max_exponent(raw.dtype)
         raw.clip(-limit, limit, out=out)
@@ -225,9 +232,7 @@ class PoissonDeviance(_LogLink):
         return value + weighted_sum(terms, weight)
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
-        mean = np.exp(np.minimum(raw, half_max_exponent(raw.dtype)))
-        mean[raw > half_max_exponent(raw.dtype)] = 0.0
-        np.multiply(t, mean, out=t)
+        np.multiply(t, self._second_derivative(raw), out=t)
         weigh(t, weight)
 
 
@@ -249,9 +254,7 @@ class GammaDeviance(_LogLink):
         return value - weighted_sum(terms, weight)
 
     def curvature(self, y: Array, raw: Array, weight: Array | None, t: Array) -> None:
-        ratio = y * np.exp(np.minimum(-raw, half_max_exponent(raw.dtype)))
-        ratio[-raw > half_max_exponent(raw.dtype)] = 0.0
-        np.multiply(t, ratio, out=t)
+        np.multiply(t, y * self._second_derivative(-raw), out=t)
         weigh(t, weight)
 
 
