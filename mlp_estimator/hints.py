@@ -63,15 +63,16 @@ def refuse_unknown(owner: str, given: Iterable[str], known: Collection[str], con
 
 
 def with_hints(method: Callable[P, R]) -> Callable[P, R]:
-    """Return a method of an estimator that refuses unknown arguments with a hint."""
+    """Return a method of an estimator, or its constructor, that refuses unknown arguments with a hint."""
     signature = inspect.signature(method)
     known = dict.fromkeys([*signature.parameters][1:])
 
     @wraps(method)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
         cls = type(args[0])
-        name = f"{cls.__name__}.{method.__name__}()"
-        refuse_unknown(name, kwargs, known, cls)
+        creates = method.__name__ == "__init__"
+        name = cls.__name__ if creates else f"{cls.__name__}.{method.__name__}()"
+        refuse_unknown(name, kwargs, known, None if creates else cls)
         try:
             signature.bind(*args, **kwargs)
         except TypeError as error:  # Python would name the class that defines the method
@@ -83,14 +84,5 @@ def with_hints(method: Callable[P, R]) -> Callable[P, R]:
 
 def hinting(cls: type[T]) -> type[T]:
     """Decorate an estimator whose constructor refuses unknown parameters with a hint."""
-    create: Any = vars(cls)["__init__"]
-    known = dict.fromkeys([*inspect.signature(create).parameters][1:])
-
-    @wraps(create)
-    def created(self: Any, *args: Any, **kwargs: Any) -> None:
-        if not kwargs.keys() <= known.keys():
-            refuse_unknown(type(self).__name__, kwargs, known)
-        create(self, *args, **kwargs)
-
-    cast(Any, cls).__init__ = created
+    cast(Any, cls).__init__ = with_hints(vars(cls)["__init__"])
     return cls
