@@ -45,7 +45,7 @@ class Contributions:
 
     def __init__(self, fitted: Fitted, background: Array):
         table = cast(Table, fitted.features)
-        self._head, self._predicting = Head(fitted), replace(fitted, features=Coded(table))
+        self._fitted, self._predicting = fitted, replace(fitted, features=Coded(table))
         self._groups = [Around.of(group, table, background) for _, group in fitted.weighted]
         # The fractional parts of multiples of the golden ratio cover [0, 1] evenly, also those of some background rows.
         places = np.arange(len(background)) * (np.sqrt(5.0) - 1.0) / 2.0 + 0.5
@@ -55,7 +55,7 @@ class Contributions:
     def of(self, coded: Array) -> Values:
         """Return the contributions (n, n_columns, K) to predictions of coded rows."""
         # Of probabilities that sum to 1 the last contributions follow from the others.
-        sum_to_1 = self._head.fitted.targets.loss.codes
+        sum_to_1 = self._fitted.targets.loss.codes
         n_outputs = len(self.base) - sum_to_1
         if not n_outputs:  # one class
             return np.zeros((len(coded), len(cast(Table, self._head.fitted.features).kinds), 1))
@@ -69,16 +69,16 @@ class Contributions:
     def _integrals(self, coded: Array, n_outputs: int) -> Values:
         lines = [Lines(group, coded, n_outputs) for group in self._groups]
         for b, point in enumerate(self._points):
-            slopes = self._head.slopes([one.forward(b, point) for one in lines])
+            slopes_of = slopes(self._fitted, [one.forward(b, point) for one in lines])
             for k in range(n_outputs):
-                for one, d_raw in zip(lines, slopes(k), strict=True):
+                for one, d_raw in zip(lines, slopes_of(k), strict=True):
                     one.backward(k, b, d_raw / len(self._points))
         values: Values = np.sum([one.values() for one in lines], axis=0)
         return values
 
     def _predictions(self, coded: Array) -> Values:
         """Return predictions (n, K), without variances."""
-        n = self._head.fitted.targets.n_predicted
+        n = self._fitted.targets.n_predicted
         return self._predicting.predict(coded, lambda prediction: prediction[..., :n]).astype(np.float64)
 
 
@@ -91,32 +91,29 @@ def _completed(values: Values, change: Values) -> Values:
     return completed
 
 
-class Head:
-    """What makes predictions of raw outputs, and its derivatives, those of links by differences."""
+def slopes(fitted: Fitted, raws: Sequence[Array]) -> Callable[[int], list[Array]]:
+    """Return a function that returns for a prediction its gradients (M, K, B) with respect to the raw outputs.
 
-    def __init__(self, fitted: Fitted):
-        self.fitted, self.weights = fitted, [weight for weight, _ in fitted.weighted]
+    Derivatives of links are differences.
+    """
+    targets, weights = fitted.targets, [weight for weight, _ in fitted.weighted]
+    raws = [raw.astype(np.float64) for raw in raws]
+    jacobians = [_link_jacobian(raw, targets.loss.predict) for raw in raws]
+    mixed = fitted.mixed([raw.copy() for raw in raws], weights, targets.loss.predict).swapaxes(1, 2)
+    of_unit = targets.unit_slope(mixed)  # (M, B, K)
+    mean = targets.in_unit(mixed).mean(axis=0)
 
-    def slopes(self, raws: Sequence[Array]) -> Callable[[int], list[Array]]:
-        """Return a function that returns for a prediction its gradients (M, K, B) with respect to the raw outputs."""
-        fitted, targets = self.fitted, self.fitted.targets
-        raws = [raw.astype(np.float64) for raw in raws]
-        jacobians = [_link_jacobian(raw, targets.loss.predict) for raw in raws]
-        mixed = fitted.mixed([raw.copy() for raw in raws], self.weights, targets.loss.predict).swapaxes(1, 2)
-        of_unit = targets.unit_slope(mixed)  # (M, B, K)
-        mean = targets.in_unit(mixed).mean(axis=0)
+    def of_output(k: int) -> list[Array]:
+        d_mean = targets.calibrated_error(mean, fitted.temperature, k)
+        d_mixed = (d_mean * of_unit / len(mixed)).swapaxes(1, 2)
+        errors = []
+        for weight, raw, jacobian in zip(weights, raws, jacobians, strict=True):
+            # A network stands for as many members as it was left out of folds.
+            d_linked = weight * d_mixed.reshape(len(raw), -1, *d_mixed.shape[1:]).sum(axis=1)
+            errors.append(np.stack([(d_linked * of_input).sum(axis=1) for of_input in jacobian], axis=1))
+        return errors
 
-        def of_output(k: int) -> list[Array]:
-            d_mean = targets.calibrated_error(mean, fitted.temperature, k)
-            d_mixed = (d_mean * of_unit / len(mixed)).swapaxes(1, 2)
-            errors = []
-            for weight, raw, jacobian in zip(self.weights, raws, jacobians, strict=True):
-                # A network stands for as many members as it was left out of folds.
-                d_linked = weight * d_mixed.reshape(len(raw), -1, *d_mixed.shape[1:]).sum(axis=1)
-                errors.append(np.stack([(d_linked * of_input).sum(axis=1) for of_input in jacobian], axis=1))
-            return errors
-
-        return of_output
+    return of_output
 
 
 def _link_jacobian(raw: Array, link: Callable[[Array, Array], object]) -> list[Array]:
