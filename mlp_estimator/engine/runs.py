@@ -47,9 +47,9 @@ class RunState:
             self.rng.permutation(n_rows)
         self.pending = []
 
-    def fork(self, rng: np.random.RandomState) -> RunState:
-        """Return a copy for another run, with that generator and without an optimizer."""
-        return RunState(rng, copy.copy(self.progress), None, copy.deepcopy(self.noise), self.in_progress)
+    def fork(self) -> RunState:
+        """Return a copy for another run, which shares the generator and has no optimizer."""
+        return RunState(self.rng, copy.copy(self.progress), None, copy.deepcopy(self.noise), self.in_progress)
 
 
 @dataclass

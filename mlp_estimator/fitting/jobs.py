@@ -158,7 +158,7 @@ class _Beginning:
 
     def fork(self) -> _Beginning:
         """Return the same beginning for another run."""
-        return replace(self, theta=self.theta.copy(), state=self.state.fork(self.state.rng))
+        return replace(self, theta=self.theta.copy(), state=self.state.fork())
 
 
 def random_key(job: Job) -> Hashable:

@@ -51,10 +51,12 @@ class Number(Kind):
     def learn_values(self, values: NDArray[Any], counts: Counts) -> None:
         """Learn numbers, NaN where they are missing."""
         values = values.astype(np.float64)
-        present = ~np.isnan(values)
-        sample = Sample(values[present], None if counts is None else counts[present])
-        self.n_rows += sample.total + _total(values[~present], None if counts is None else counts[~present])
-        self.n_missing += _total(values[~present], None if counts is None else counts[~present])
+        is_missing = np.isnan(values)
+        sample, missing = (
+            Sample(values[rows], None if counts is None else counts[rows]) for rows in (~is_missing, is_missing)
+        )
+        self.n_rows += sample.total + missing.total
+        self.n_missing += missing.total
         if len(sample.values):
             self.low, self.high = min(self.low, sample.values.min()), max(self.high, sample.values.max())
             self._chunks = Sample.limited([*self._chunks, sample])
@@ -198,7 +200,7 @@ class Sample:
     @property
     def total(self) -> float:
         """How often all values count."""
-        return _total(self.values, self.counts)
+        return float(len(self.values) if self.counts is None else self.counts.sum())
 
     def quantiles(self, levels: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
         """Return quantiles of sorted values, each repeated as often as it counts, with linear interpolation."""
@@ -216,10 +218,6 @@ class Sample:
         part = places - np.floor(places)
         weighted: NDArray[np.float64] = low * (1.0 - part) + high * part
         return weighted
-
-
-def _total(values: NDArray[Any], counts: Counts) -> float:
-    return float(len(values) if counts is None else counts.sum())
 
 
 def _edges(sample: Sample, n_bins: int, n_exact: int) -> NDArray[np.float32]:
