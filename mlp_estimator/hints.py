@@ -44,11 +44,6 @@ def refuse_unknown(owner: str, given: Iterable[str], known: Collection[str], con
     """Raise an error for a name that is not known: with a hint where it is one of other libraries, or nearly known.
 
     ``constructor`` is the class of which names may be parameters instead.
-
-    Raises
-    ------
-    TypeError
-        If a name is not known.
     """
     created = [] if constructor is None else [*inspect.signature(constructor).parameters]
     for name in given:

@@ -153,13 +153,7 @@ def read_weights(sample_weight: Any, X: Any, dtype: np.dtype[Any]) -> NDArray[An
 
 
 def read_groups(groups: Any, n_rows: int) -> NDArray[Any] | None:
-    """Return the group of each row.
-
-    Raises
-    ------
-    ValueError
-        If there are not as many groups as rows, or some are missing.
-    """
+    """Return the group of each row."""
     if groups is None:
         return None
     groups = as_array("groups", groups)

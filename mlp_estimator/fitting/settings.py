@@ -118,13 +118,7 @@ class Settings:
         return options, warning
 
     def loss(self, loss: str | Loss) -> Loss:
-        """Return the loss of this name with its parameters, or a user-defined loss itself.
-
-        Raises
-        ------
-        ValueError
-            If the loss lacks a method that the solver calls, or there are levels of quantiles for another loss.
-        """
+        """Return the loss of this name with its parameters, or a user-defined loss itself."""
         levels = self.parameters.get("quantile", 0.5)
         if loss != "quantile" and np.any(np.asarray(levels) != 0.5):
             raise ValueError(f"quantile={levels!r} is only used with loss='quantile': set it, or leave quantile out.")

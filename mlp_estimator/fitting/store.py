@@ -58,13 +58,7 @@ def memory_of_machine() -> float:
 
 @contextmanager
 def zeros_in_file(shape: tuple[int, int], dtype: str, folder: str | os.PathLike[str] | None) -> Iterator[StoredRows]:
-    """Yield an array of zeros in a file, which is removed at the end, in ``folder`` or among the temporary ones.
-
-    Raises
-    ------
-    OSError
-        If there is no such folder, or no room for the file.
-    """
+    """Yield an array of zeros in a file, which is removed at the end, in ``folder`` or among the temporary ones."""
     n_bytes = shape[0] * shape[1] * np.dtype(dtype).itemsize
     try:
         directory = tempfile.TemporaryDirectory(prefix="mlp_estimator-", dir=folder)

@@ -205,13 +205,7 @@ class Table(Features):
         return coded[:, self.layout.block(CODES)].astype(np.int32)
 
     def place_among_codes(self, name: Any) -> int:
-        """Return the place of a category among the codes, by the name of its column.
-
-        Raises
-        ------
-        ValueError
-            If no category has the name.
-        """
+        """Return the place of a category among the codes, by the name of its column."""
         names = [feature.name for feature in self.layout.features[self.layout.block(CODES)]]
         if isinstance(name, int | np.integer):
             name = f"x{name}" if self.names is None else str(name)
@@ -338,11 +332,6 @@ class Learner:
         """Return the kind, decided by a chunk, or by earlier ones.
 
         A column without a value is one of numbers, until a chunk has values.
-
-        Raises
-        ------
-        ValueError, TypeError
-            If the column is of no kind, or if earlier chunks are of another kind.
         """
         if self.is_chosen:
             self.kind = self.kind or Category(column.name)
@@ -363,13 +352,7 @@ class Learner:
         self.n_counted += n_rows if counts is None else float(counts.sum())
 
     def merge(self, other: Learner) -> None:
-        """Take over what another object has learned of later rows.
-
-        Raises
-        ------
-        ValueError
-            If it is of another kind.
-        """
+        """Take over what another object has learned of later rows."""
         kind, later = self.known, other.known
         if type(kind) is type(later):
             self._require(other.holds, self.is_chosen or kind.takes(self.holds | other.holds))
@@ -395,13 +378,7 @@ class Learner:
 
 
 def kind_of(column: Column, holds: frozenset[str]) -> type[Kind]:
-    """Return the kind of a column, by what it holds.
-
-    Raises
-    ------
-    TypeError
-        If the column holds something that no kind takes.
-    """
+    """Return the kind of a column, by what it holds."""
     for kind in KINDS.values():
         if kind.takes(holds):
             return kind
@@ -414,13 +391,7 @@ def kind_of(column: Column, holds: frozenset[str]) -> type[Kind]:
 
 
 def named_columns(frame: Frame, chosen: Any) -> set[int]:
-    """Return the positions of the columns that ``chosen`` (names, positions, a mask) names.
-
-    Raises
-    ------
-    ValueError
-        If an entry of ``chosen`` is no column.
-    """
+    """Return the positions of the columns that ``chosen`` (names, positions, a mask) names."""
     if chosen is None or isinstance(chosen, str):
         return set()
     chosen = np.asarray(chosen)

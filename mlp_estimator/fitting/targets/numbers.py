@@ -247,13 +247,7 @@ def squeeze_outputs(prediction: Array) -> Array:
 
 
 def regression_score(loss: Loss, y: Any, prediction: Array, weight: Any) -> float:
-    """Return the default score of what a loss predicts: R2 of the means, or the mean D2 pinball score of quantiles.
-
-    Raises
-    ------
-    ValueError
-        If the loss predicts several numbers per target that are not quantiles.
-    """
+    """Return the default score of what a loss predicts: R2 of the means, or the mean D2 pinball score of quantiles."""
     if isinstance(loss, Quantile) and loss.n_outputs > 1:
         levels = zip(cast(Sequence[float], loss.quantile), prediction.T, strict=True)
         return float(np.mean([d2_pinball_score(y, column, sample_weight=weight, alpha=q) for q, column in levels]))
