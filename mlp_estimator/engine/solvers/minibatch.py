@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,7 @@ class Minibatch(Solver):
         n_passes, n_parts = runs[0].n_passes.numerator, runs[0].n_passes.denominator
         part, n_steps = runs[0].state.progress.n_epochs % n_parts, -(-n // batch_size)
         begin, end = (batch_size * (n_steps * k // n_parts) for k in (int(part), int(part) + 1))
-        steps = _Steps(runs, objective, update, n_passes * -(-(end - begin) // batch_size))
+        move = _mover(runs, objective, update, n_passes * -(-(end - begin) // batch_size))
         for _ in range(n_passes):
             if runs[0].options["shuffle"] and not part:
                 self._shuffle(runs, orders)
@@ -127,7 +127,7 @@ class Minibatch(Solver):
             order = None if some is None else some[0] if len(objective.data) == 1 else np.stack(some)
             for start in range(0, end - begin, batch_size):
                 rows = None if order is None else order[..., start : start + batch_size]
-                steps.advance()
+                move()
                 value = objective.value_and_grad(rows)
                 if value is None:  # all weights of these rows are 0
                     continue
@@ -174,28 +174,22 @@ class Minibatch(Solver):
             run.outcome = PAUSED
 
 
-class _Steps:
-    """The steps of an epoch, for schedules that change from step to step; the runs of such a schedule share it."""
+def _mover(runs: Sequence[Run], objective: Objective, update: Update, n_steps: int) -> Callable[[], None]:
+    """Return what sets learning rate, dropout and decay for the next step of an epoch.
 
-    def __init__(self, runs: Sequence[Run], objective: Objective, update: Update, n_steps: int):
-        first = runs[0]
-        self.schedule = first.schedule
-        self.moves = self.schedule is not None and self.schedule.regularisation is not None
-        if self.moves:
-            self._rates = for_members([run.options["learning_rate_init"] for run in runs])
-            self._power_t, self._noise, self._update = first.options["power_t"], objective.noise, update
-            self._progress, self._step = copy.copy(first.state.progress), 1.0 / n_steps
+    It does nothing unless the schedule, which the runs share, changes from step to step.
+    """
+    schedule, power_t = runs[0].schedule, runs[0].options["power_t"]
+    if schedule is None or schedule.regularisation is None:
+        return lambda: None
+    regularisation, progress = schedule.regularisation, copy.copy(runs[0].state.progress)
+    rates: Any = for_members([run.options["learning_rate_init"] for run in runs])
 
-    def advance(self) -> None:
-        """Set learning rate, dropout and decay for the next step."""
-        if not self.moves:
-            return
-        assert self.schedule is not None
-        assert self.schedule.regularisation is not None
-        progress = self._progress
-        self._update.optimizer.learning_rate = self._rates * self.schedule.factor(progress, self._power_t)
-        factor = self.schedule.regularisation(progress.fraction)
-        if self._noise is not None:
-            self._noise.factor = factor
-        self._update.decay_factor = factor
-        progress.n_epochs += self._step
+    def move() -> None:
+        update.optimizer.learning_rate = rates * schedule.factor(progress, power_t)
+        update.decay_factor = regularisation(progress.fraction)
+        if objective.noise is not None:
+            objective.noise.factor = update.decay_factor
+        progress.n_epochs += 1.0 / n_steps
+
+    return move
