@@ -40,12 +40,12 @@ def as_vector(number: Number) -> Number:
     return number if isinstance(number, float) else number[:, 0]
 
 
-def reciprocal(number: Number, like: Array) -> Number:
-    """Return 1 / number as a factor of ``like``, (M, K, B)."""
-    if isinstance(number, float):
-        return 1.0 / number
-    factor: Array = cast((1.0 / number,), like)[0][:, :, None]
-    return factor
+def of_batch(number: Number, like: Array) -> Number:
+    """Return a number in the type of ``like`` (M, K, B), against which it broadcasts."""
+    if not isinstance(number, np.ndarray):
+        return number
+    column: Array = cast((number,), like)[0][:, :, None]
+    return column
 
 
 def squared_norm(x: Array) -> Array:

@@ -17,7 +17,7 @@ from . import kernels
 from .batches import Batches, Data, DenseRows, Rows
 from .layers import Noise
 from .losses import Loss, WithCurvature, WithResiduals
-from .members import Array, Number, as_vector, cast, for_members, reciprocal, squared_norm
+from .members import Array, Number, as_vector, cast, for_members, of_batch, squared_norm
 from .network import Network
 from .sweeps import CHUNK_ROWS, Sweeps, Workspace
 
@@ -110,7 +110,7 @@ class Objective:
     def _evaluate(self, batch: _Batch, weight: Number) -> Array:
         """Return the data term (M,) and leave its gradient in ``grad``; the sums are divided by ``weight``."""
         value, d_raw = self._loss_of(batch), batch.sweeps.d_raw
-        np.multiply(d_raw, reciprocal(weight, d_raw), out=d_raw)
+        np.multiply(d_raw, of_batch(1.0 / weight, d_raw), out=d_raw)
         batch.sweeps.backward()
         return value / as_vector(weight)
 
@@ -183,7 +183,7 @@ class Objective:
             sweeps.forward()
             t = sweeps.tangent(v)
             self.loss.curvature(batch.y, sweeps.raw, batch.weight, t)
-            np.multiply(t, reciprocal(self.total_weight, t), out=sweeps.d_raw)
+            np.multiply(t, of_batch(1.0 / self.total_weight, t), out=sweeps.d_raw)
             sweeps.backward()
             np.add(out, self.grad, out=out)
 

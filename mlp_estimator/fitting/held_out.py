@@ -146,8 +146,8 @@ def _minus_loss(network: Network, loss: Loss, data: Data, theta: Array) -> Calla
 
 def _metric_score(targets: Targets, data: Data) -> Callable[[Array], float]:
     """Return the default score of predictions (n, K)."""
-    Y, weight = (array if array is None or data.rows is None else array[data.rows] for array in (data.Y, data.weight))
-    assert Y is not None
+    rows = slice(None) if data.rows is None else np.asarray(data.rows)
+    Y, weight = data.Y[rows], None if data.weight is None else data.weight[rows]
     return lambda prediction: targets.metric(Y, prediction, weight)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
 
-from ..members import Array, Number, cast, squared_norm
+from ..members import Array, Number, cast, of_batch, squared_norm
 
 
 def adam(grad: Array, mean: Array, square: Array, numbers: Sequence[Number]) -> None:
@@ -160,14 +160,8 @@ relu_error, tanh_error, logistic_error, mish_error = map(error_by, (relu_slope, 
 
 def dropout_mask(mask: Array, rate: Number, scale: Number) -> None:
     """Replace uniform numbers by ``scale`` where they are at least ``rate``, else by 0."""
-    rate, scale = (_of_batch(number) for number in cast((rate, scale), mask))
-    np.greater_equal(mask, rate, out=mask)
-    np.multiply(mask, scale, out=mask)
-
-
-def _of_batch(number: Number) -> Number:
-    """Return a number that broadcasts against (M, n, B)."""
-    return number[:, :, None] if isinstance(number, np.ndarray) else number
+    np.greater_equal(mask, of_batch(rate, mask), out=mask)
+    np.multiply(mask, of_batch(scale, mask), out=mask)
 
 
 def piecewise(x: Array, features: NDArray[np.integer[Any]], bins: Array, out: Array) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from ..activations import ACTIVATIONS, glorot
-from .contract import Layer, Noise, Params, Scratch, Step
-from .dense import Dense, Initializer, ScaledDense, SparseDense, normal, uniform, zeros
+from .contract import Layer, Noise, Params, Step
+from .dense import Dense, ScaledDense, SparseDense, normal, uniform, zeros
 from .dropout import Dropout
 from .elementwise import Elementwise
 from .level_numbers import LevelNumbers
@@ -21,7 +21,6 @@ __all__ = [
     "Dense",
     "Dropout",
     "Elementwise",
-    "Initializer",
     "Layer",
     "LevelNumbers",
     "LookupDense",
@@ -30,7 +29,6 @@ __all__ = [
     "Params",
     "Piecewise",
     "ScaledDense",
-    "Scratch",
     "SparseDense",
     "Step",
     "normal",

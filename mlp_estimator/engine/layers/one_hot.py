@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..members import Array
 from .contract import Encoding, Step
 
 
@@ -60,9 +59,5 @@ class OneHot(Encoding):
                 np.subtract(indicators, 25.0, out=indicators)
                 np.divide(indicators, 24.0, out=indicators)
             else:
-                np.equal(column, _codes(n - 1), out=indicators[:, :-1])
+                np.equal(column, np.arange(n - 1, dtype=np.float32)[:, None], out=indicators[:, :-1])
                 np.greater_equal(column, n - 1.0, out=indicators[:, -1:])
-
-
-def _codes(n: int) -> Array:
-    return np.arange(n, dtype=np.float32)[:, None]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .contract import Features, MatrixLike, Validate
+from .contract import Features, MatrixLike
 from .matrix import Coded, Matrix
 from .table import Table
 
-__all__ = ["Coded", "Features", "Matrix", "MatrixLike", "Table", "Validate"]
+__all__ = ["Coded", "Features", "Matrix", "MatrixLike", "Table"]
