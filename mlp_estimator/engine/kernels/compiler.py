@@ -6,6 +6,7 @@ interpreter. Of fast arithmetic only what holds for infinity and NaN too is allo
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,21 @@ from numba.extending import intrinsic
 
 loop = njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"})
 part = njit(nogil=True, error_model="numpy")
+
+
+def loop_or(numpy_form):
+    """Decorate a loop that returns whether it takes the memory of its arrays; the NumPy form takes all other memory."""
+
+    def decorate(function):
+        compiled = loop(function)
+
+        @wraps(function)
+        def run(*arguments):
+            compiled(*arguments) or numpy_form(*arguments)
+
+        return run
+
+    return decorate
 
 
 @intrinsic

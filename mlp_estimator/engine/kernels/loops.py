@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from . import vectorised
-from .compiler import alike, gapless, line, loop, of, part, row, table
+from .compiler import alike, gapless, line, loop, loop_or, of, part, row, table
 
 
 def adam(grad, mean, square, numbers):
@@ -78,12 +78,8 @@ def _penalise(theta, grad, numbers, n_decayed):
     return norms
 
 
+@loop_or(vectorised.add_bias)
 def add_bias(out, b):
-    _add_bias(out, b) or vectorised.add_bias(out, b)
-
-
-@loop
-def _add_bias(out, b):
     by_samples = out.strides[1] == out.itemsize and b.strides[1] == b.itemsize
     if not by_samples and out.strides[2] != out.itemsize:
         return False
@@ -102,12 +98,8 @@ def _add_bias(out, b):
     return True
 
 
+@loop_or(vectorised.sum_over_batch)
 def sum_over_batch(terms, out):
-    _sum_over_batch(terms, out) or vectorised.sum_over_batch(terms, out)
-
-
-@loop
-def _sum_over_batch(terms, out):
     by_samples = terms.strides[1] == terms.itemsize and out.strides[1] == out.itemsize
     if not by_samples and terms.strides[2] != terms.itemsize:
         return False
@@ -151,49 +143,37 @@ def _relu(z, out):
 # find it among the stored ones.
 
 
+@loop_or(vectorised.relu_error)
 def relu_error(saved, d_out, d_in, work):
-    _relu_error(saved, d_out, d_in) or vectorised.relu_error(saved, d_out, d_in, work)
-
-
-@loop
-def _relu_error(a, d_out, d_in):
-    if not alike(a, d_out, d_in):
+    if not alike(saved, d_out, d_in):
         return False
-    zero, one = a.dtype.type(0), a.dtype.type(1)
+    zero, one = saved.dtype.type(0), saved.dtype.type(1)
     for m in range(len(d_in)):
-        f, d, error = line(a, of(a, m)), line(d_out, m), line(d_in, m)
+        f, d, error = line(saved, of(saved, m)), line(d_out, m), line(d_in, m)
         for j in range(error.size):
             error[j] = (one if f[j] > zero else zero) * d[j]
     return True
 
 
+@loop_or(vectorised.tanh_error)
 def tanh_error(saved, d_out, d_in, work):
-    _tanh_error(saved, d_out, d_in) or vectorised.tanh_error(saved, d_out, d_in, work)
-
-
-@loop
-def _tanh_error(a, d_out, d_in):
-    if not alike(a, d_out, d_in):
+    if not alike(saved, d_out, d_in):
         return False
-    one = a.dtype.type(1)
+    one = saved.dtype.type(1)
     for m in range(len(d_in)):
-        f, d, error = line(a, of(a, m)), line(d_out, m), line(d_in, m)
+        f, d, error = line(saved, of(saved, m)), line(d_out, m), line(d_in, m)
         for j in range(error.size):
             error[j] = (one - f[j] * f[j]) * d[j]
     return True
 
 
+@loop_or(vectorised.logistic_error)
 def logistic_error(saved, d_out, d_in, work):
-    _logistic_error(saved, d_out, d_in) or vectorised.logistic_error(saved, d_out, d_in, work)
-
-
-@loop
-def _logistic_error(a, d_out, d_in):
-    if not alike(a, d_out, d_in):
+    if not alike(saved, d_out, d_in):
         return False
-    one = a.dtype.type(1)
+    one = saved.dtype.type(1)
     for m in range(len(d_in)):
-        f, d, error = line(a, of(a, m)), line(d_out, m), line(d_in, m)
+        f, d, error = line(saved, of(saved, m)), line(d_out, m), line(d_in, m)
         for j in range(error.size):
             error[j] = (one - f[j]) * f[j] * d[j]
     return True
@@ -280,12 +260,8 @@ def _dropout_mask(mask, numbers):
     return True
 
 
+@loop_or(vectorised.piecewise)
 def piecewise(x, features, bins, out):
-    _piecewise(x, features, bins, out) or vectorised.piecewise(x, features, bins, out)
-
-
-@loop
-def _piecewise(x, features, bins, out):
     if x.strides[1] != x.itemsize or out.strides[1] != out.itemsize:
         return False
     lower, slope, low, high, mean = row(bins[0]), row(bins[1]), row(bins[2]), row(bins[3]), row(bins[4])
@@ -432,12 +408,8 @@ def _add_up_rows(starts, mean, db, dV):
     return True
 
 
+@loop_or(vectorised.add_levels)
 def add_levels(W, s, codes, starts, n_levels, out):
-    _add_levels(W, s, codes, starts, n_levels, out) or vectorised.add_levels(W, s, codes, starts, n_levels, out)
-
-
-@loop
-def _add_levels(W, s, codes, starts, n_levels, out):
     if W.strides[2] != W.itemsize or out.strides[1] != out.itemsize:
         return False
     for m in range(len(out)):
@@ -453,14 +425,8 @@ def _add_levels(W, s, codes, starts, n_levels, out):
     return True
 
 
+@loop_or(vectorised.level_gradients)
 def level_gradients(d_out, codes, starts, n_levels, dV):
-    _level_gradients(d_out, codes, starts, n_levels, dV) or vectorised.level_gradients(
-        d_out, codes, starts, n_levels, dV
-    )
-
-
-@loop
-def _level_gradients(d_out, codes, starts, n_levels, dV):
     if dV.strides[2] != dV.itemsize or d_out.strides[1] != d_out.itemsize:
         return False
     for m in range(len(dV)):
@@ -486,12 +452,8 @@ def _indicator(code, start, n_levels):
     return start + min(code, n_levels - 1), 1
 
 
+@loop_or(vectorised.scale_gradients)
 def scale_gradients(s, W, dW, ds):
-    _scale_gradients(s, W, dW, ds) or vectorised.scale_gradients(s, W, dW, ds)
-
-
-@loop
-def _scale_gradients(s, W, dW, ds):
     if W.strides[2] != W.itemsize or dW.strides[2] != dW.itemsize:
         return False
     for m in range(len(dW)):
