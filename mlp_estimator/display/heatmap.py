@@ -101,19 +101,20 @@ class ValidationHeatmapDisplay:
             raise ValueError(f"{type(search).__name__} is no search: fit a search over two parameters.")
         results, label = search.cv_results_, f"mean_test_{metric}"
         searched = sorted({name for one in results["params"] for name in one})
+        values = {name: {str(one.get(name)): one.get(name) for one in results["params"]} for name in searched}
         if params is None:
-            params = [name for name in searched if len({str(one.get(name)) for one in results["params"]}) > 1]
+            params = [name for name in searched if len(values[name]) > 1]
         if len(params) != 2 or not set(params) <= set(searched):
             raise ValueError(f"A heat map has two parameters, but params={tuple(params)}: name two of {searched}.")
         if label not in results:
             there = [name.removeprefix("mean_test_") for name in results if name.startswith("mean_test_")]
             raise ValueError(f"metric={metric!r} is not a score of this search: choose among {there}.")
-        values = [list({str(one.get(name)): one.get(name) for one in results["params"]}.values()) for name in params]
-        table = np.full([len(v) for v in values], np.nan)
+        rows, columns = (list(values[name].values()) for name in params)
+        table = np.full((len(rows), len(columns)), np.nan)
         for one, score in zip(results["params"], results[label], strict=True):
-            at = tuple([str(x) for x in v].index(str(one.get(name))) for name, v in zip(params, values, strict=True))
+            at = tuple(list(values[name]).index(str(one.get(name))) for name in params)
             table[at] = np.fmax(table[at], score)
-        return cls(scores=table, rows=values[0], columns=values[1], names=tuple(params), label=label).plot(ax=ax)
+        return cls(scores=table, rows=rows, columns=columns, names=tuple(params), label=label).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Plot the scores as colours and numbers.
