@@ -1,4 +1,4 @@
-"""Layers: one file each. ``contract.py`` says what a network asks of a layer."""
+"""Layers: one file for each kind. ``contract.py`` says what a network asks of a layer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import numpy as np
 from ..activations import ACTIVATIONS, glorot
 from .contract import Layer, Noise, Params, Step
 from .dense import Dense, ScaledDense, SparseDense, normal, uniform, zeros
-from .dropout import Dropout
-from .elementwise import Elementwise
+from .diagonal import Dropout, Elementwise
 from .level_numbers import LevelNumbers
 from .lookup_dense import LookupDense
 from .one_hot import OneHot

@@ -148,24 +148,6 @@ class Layer(ABC):
         """Write t_out, the derivative of out along (v, t_in)."""
 
 
-class Diagonal(Layer):
-    """A layer whose Jacobian is diagonal, and so its own transpose: tangent and backward are one product."""
-
-    @abstractmethod
-    def product(self, step: Step, a: Array, out: Array) -> None:
-        """Write the Jacobian times a to out; a, out and work are alike."""
-
-    def backward(self, step: Step) -> None:
-        if step.d_in is not None:
-            self.product(step, step.d_out, step.d_in)
-
-    def tangent(self, step: Step) -> None:
-        if step.t_in is None:
-            step.t_out.fill(0.0)
-        else:
-            self.product(step, step.t_in, step.t_out)
-
-
 class Encoding(Layer):
     """A layer without parameters at the bottom of a network: nobody asks for a gradient here or below."""
 
