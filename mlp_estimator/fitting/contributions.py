@@ -58,7 +58,7 @@ class Contributions:
         sum_to_1 = self._fitted.targets.loss.codes
         n_outputs = len(self.base) - sum_to_1
         if not n_outputs:  # one class
-            return np.zeros((len(coded), len(cast(Table, self._head.fitted.features).kinds), 1))
+            return np.zeros((len(coded), len(cast(Table, self._fitted.features).kinds), 1))
         parts = [
             self._integrals(coded[start : start + CHUNK_ROWS], n_outputs) for start in range(0, len(coded), CHUNK_ROWS)
         ]
