@@ -12,7 +12,8 @@ from sklearn.metrics import log_loss, r2_score
 
 import mlp_estimator.fitting.contributions as contributions
 from mlp_estimator import Explanation, TabularMLPClassifier, TabularMLPRegressor
-from mlp_estimator.fitting.importances import systematic
+from mlp_estimator.fitting.importances import RowSample, systematic
+from mlp_estimator.fitting.targets import Encoded
 
 SMALL = {
     "settings": [
@@ -286,3 +287,29 @@ def test_without_shap(monkeypatch):
     monkeypatch.setitem(sys.modules, "shap", None)
     with pytest.raises(ImportError, match="to_shap needs SHAP: pip install shap"):
         Explanation(np.zeros((1, 1)), np.zeros(1), np.zeros((1, 1)), ["a"]).to_shap()
+
+
+def test_rows_that_count_twice_and_rows_of_a_group_are_no_further_evidence():
+    rises = np.random.default_rng(0).normal(size=(2, 40))
+    once = sample_of(np.arange(40)).standard_errors(rises)
+    np.testing.assert_allclose(once, rises.std(axis=1, ddof=1) / np.sqrt(40))
+    np.testing.assert_allclose(
+        sample_of(np.repeat(np.arange(40), 3)).standard_errors(np.repeat(rises, 3, axis=1)), once
+    )
+    weight, groups = np.full(100, 50), np.arange(100) // 10
+    model = TabularMLPRegressor(**SMALL).fit(X[:100], Y[:100], weight, groups=groups)
+    assert np.bincount(model._sample.units).tolist() == [400] * 10
+    assert model.feature_importances_error_.max() > 0.0
+
+
+def test_a_group_takes_values_of_groups_that_its_members_have_not_seen():
+    folds = np.repeat([0, 1, 2], 20)
+    order = sample_of(np.arange(60) // 5, folds, grouped=True).permuted()
+    np.testing.assert_array_equal(folds[order], folds)
+    np.testing.assert_array_equal(np.sort(order), np.arange(60))
+    assert (folds[sample_of(np.arange(60), folds).permuted()] != folds).any()
+
+
+def sample_of(units, folds=None, *, grouped=False):
+    n = len(units)
+    return RowSample(np.zeros((n, 1)), Encoded(np.zeros((n, 1)), None, None), folds, units, grouped)

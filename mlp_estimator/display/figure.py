@@ -13,7 +13,7 @@ def axes_for(ax: Any, n: int = 1) -> tuple[Any, list[Any]]:
         axes = list(np.ravel(ax))
         if len(axes) < n:
             raise ValueError(f"This picture needs {n} axes, one for losses and one for scores, but ax has {len(axes)}.")
-        return axes[0].figure, axes
+        return axes[0].figure, axes[:n]
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:

@@ -27,12 +27,15 @@ class RowSample:
     """Coded rows of a fit with their targets.
 
     ``folds`` has the number of the fold of each, whose members have not seen it. Without folds all members predict it,
-    and only where these are ``unseen`` rows does their error say something.
+    and only where these are ``unseen`` rows does their error say something. ``units`` are numbers of what was drawn
+    independently: the row, or its group where there are ``groups``.
     """
 
     coded: Array
     encoded: Encoded
     folds: NDArray[np.integer[Any]] | None
+    units: NDArray[np.integer[Any]]
+    grouped: bool
     unseen: bool = True
 
     @classmethod
@@ -41,6 +44,7 @@ class RowSample:
         read: Callable[[NDArray[np.integer[Any]]], Array],
         encoded: Encoded,
         folds: NDArray[np.integer[Any]] | None,
+        groups: NDArray[np.integer[Any]] | None,
         table: Table,
         *,
         unseen: bool,
@@ -49,7 +53,34 @@ class RowSample:
         size = min(MAX_ROWS, max(MIN_ROWS, MAX_PREDICTIONS // len(table.kinds)))
         chosen = systematic(np.ones(len(encoded.Y)) if encoded.counts is None else encoded.counts, size)
         counted = replace(encoded.take(chosen), sample_weight=None)
-        return cls(read(chosen), counted, None if folds is None else folds[chosen], unseen)
+        units = np.unique(chosen if groups is None else groups[chosen], return_inverse=True)[1]
+        return cls(read(chosen), counted, folds if folds is None else folds[chosen], units, groups is not None, unseen)
+
+    def permuted(self) -> NDArray[np.intp]:
+        """Return the numbers of the rows in a random order; with groups the rows of a fold change places.
+
+        A member has learned what groups outside of its fold have in common.
+        """
+        rng = np.random.default_rng(0)
+        if not self.grouped or self.folds is None:
+            return rng.permutation(len(self.coded))
+        order = np.arange(len(self.coded))
+        for fold in np.unique(self.folds):
+            of_fold = np.flatnonzero(self.folds == fold)
+            order[of_fold] = rng.permutation(of_fold)
+        return order
+
+    def standard_errors(self, rises: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the standard errors (n_columns,) of means over the rows, NaN of one row or group.
+
+        Rows of a group, and a row that counts several times, are no further evidence (Liang and Zeger 1986).
+        """
+        n_units = int(self.units.max()) + 1
+        deviations = rises - rises.mean(axis=1, keepdims=True)
+        sums = np.stack([np.bincount(self.units, of_column, n_units) for of_column in deviations])
+        factor = n_units / (n_units - 1) if n_units > 1 else np.nan
+        errors: NDArray[np.float64] = np.sqrt(factor * (sums**2).sum(axis=1)) / rises.shape[1]
+        return errors
 
     def background(self, size: int) -> Array:
         """Return some of the rows."""
@@ -70,7 +101,6 @@ def importances(fitted: Fitted, sample: RowSample) -> tuple[NDArray[np.float64],
     The error is that of ``Targets.row_errors``.
     """
     table, targets, members = cast(Table, fitted.features), fitted.targets, list(_by_fold(fitted, sample))
-    order = np.random.default_rng(0).permutation(len(sample.coded))
 
     def errors(coded: Array) -> NDArray[np.float64]:
         parts = [(rows, member.predict(coded[rows])) for rows, member in members]
@@ -78,16 +108,14 @@ def importances(fitted: Fitted, sample: RowSample) -> tuple[NDArray[np.float64],
         return targets.row_errors(sample.encoded, np.concatenate([part for _, part in parts])[np.argsort(rows)])
 
     before, rises = errors(sample.coded), np.zeros((len(table.kinds), len(sample.coded)))
-    columns, others = table.columns, sample.coded[order]
+    columns, others = table.columns, sample.coded[sample.permuted()]
     for column in range(len(table.kinds)):
         features = columns == column
         if features.any():
             permuted = sample.coded.copy()
             permuted[:, features] = others[:, features]
             rises[column] = errors(permuted) - before
-    n_rows = len(before)  # one has no standard error
-    errors_of_mean = rises.std(axis=1, ddof=1) / np.sqrt(n_rows) if n_rows > 1 else np.full(len(rises), np.nan)
-    return rises.mean(axis=1), errors_of_mean
+    return rises.mean(axis=1), sample.standard_errors(rises)
 
 
 def _by_fold(fitted: Fitted, sample: RowSample) -> Iterator[tuple[NDArray[np.intp], Fitted]]:

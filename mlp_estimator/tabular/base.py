@@ -339,6 +339,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             encoded, y, row_numbers = encoded.take(order), y[order], row_numbers[order]
             places = np.empty_like(order)
             places[order] = np.arange(n_rows, dtype=order.dtype)
+            groups = None if groups is None else groups[order]
         table.code_all(chunks, coded, numbers, places)
         table.learn_means(coded, len(folds), lambda rows: targets.columns(encoded.Y[rows]), encoded.counts)
         source = Source(coded, y, encoded.sample_weight)
@@ -364,6 +365,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             batch_size=self.batch_size,
             row_numbers=row_numbers,
             preset=preset,
+            groups=groups,
             before=before,
             verbose=bool(self.verbose),
         )
@@ -513,7 +515,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
     @property
     def feature_importances_error_(self) -> NDArray[np.float64]:
-        """Standard errors of `feature_importances_` over the rows."""
+        """Standard errors of `feature_importances_` over the rows, each once however often it counts, or the groups."""
         return self._column_importances()[1]
 
     def _column_importances(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -113,8 +113,7 @@ class TabularMLPClassifier(ScoredClassifier, TabularMLP):
 
     class_weight : 'balanced', dict, list of dict or None, default=None
         Weights of the classes in the loss, multiplied by the sample weights; probabilities are those of classes that
-        are as frequent as weighted. A dict maps labels to weights. For label
-        indicators, a list of one dict per label.
+        are as frequent as weighted. A dict maps labels to weights. For label indicators, a list of one dict per label.
 
     Attributes
     ----------

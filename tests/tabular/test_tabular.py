@@ -549,6 +549,12 @@ def test_sets_of_labels_are_those_of_probabilities_at_the_temperature():
     assert (calibrated != label_set(members, model._residuals[0], 0.9)).any()
 
 
+def test_a_fold_outside_of_which_no_row_has_a_weight_is_named():
+    model = TabularMLPClassifier(**FAST, random_state=0, class_weight={0: 0, 1: 1})
+    with pytest.raises(ValueError, match="Outside of a fold no row has a weight, by class_weight and groups"):
+        model.fit(X_DIAB[:40], [1] * 5 + [0] * 35, groups=np.arange(40) // 5)
+
+
 def test_one_group_has_no_folds_and_says_so():
     with pytest.warns(UserWarning, match="All rows are of one group, so that there are no folds") as caught:
         model = TabularMLPRegressor(**FAST, random_state=0).fit(X_DIAB[:30], Y_DIAB[:30], groups=["a"] * 30)

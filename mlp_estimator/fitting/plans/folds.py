@@ -174,6 +174,7 @@ class Folds:
     batch_size: int | str
     row_numbers: Rows
     preset: Preset
+    groups: Rows | None = None  # of the rows
     before: Fitted | None = None
     verbose: bool = False
     of_members: list[Sequence[Fold]] = field(init=False)  # the folds of the members of each configuration
@@ -191,14 +192,26 @@ class Folds:
         self.row_folds = np.repeat(np.arange(len(parts), dtype=np.int32), [len(part) for part in parts])[order]
         self.constants = np.empty((len(rows), data.targets.n_outputs), data.dtype)
         for k, fold in enumerate(self.folds):
-            self.constants[self.row_folds == k] = data.targets.constant(data.encoded.take(fold.train))
+            trained = data.encoded.take(fold.train)
+            if trained.weight is not None and not trained.weight.any():
+                raise ValueError(
+                    "Outside of a fold no row has a weight, by class_weight and groups: give them more rows."
+                )
+            self.constants[self.row_folds == k] = data.targets.constant(trained)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what another process needs to train members; targets as the user gave them are for scorers."""
         data = copy.copy(self.data)
         if self.settings.scoring == "loss":
             data.source = cast(Any, None)
-        return vars(self) | {"data": data, "before": None, "rows": None, "row_folds": None, "constants": None}
+        return vars(self) | {
+            "data": data,
+            "groups": None,
+            "before": None,
+            "rows": None,
+            "row_folds": None,
+            "constants": None,
+        }
 
     def train(self, trained: list[Trained], n_jobs: int | None, observer: Any = None) -> None:
         """Train all configurations cycle by cycle, and leave in ``trained`` what each has reached.
@@ -441,11 +454,12 @@ class Folds:
         make = partial(RowSample.of, table=cast(Table, data.features))
         if self.folds:
             encoded = data.encoded.take(rows)
-            return make(lambda some: np.array(data.X[rows[some]]), encoded, self.row_folds, unseen=True)
+            groups = None if self.groups is None else self.groups[rows]
+            return make(lambda some: np.array(data.X[rows[some]]), encoded, self.row_folds, groups, unseen=True)
         if held_out is not None:
             X = held_out.data.X
-            return make(lambda some: np.array(X[some]), self._of_held_out(held_out), None, unseen=True)
-        return make(lambda some: np.array(data.X[some]), data.encoded, None, unseen=False)
+            return make(lambda some: np.array(X[some]), self._of_held_out(held_out), None, None, unseen=True)
+        return make(lambda some: np.array(data.X[some]), data.encoded, None, None, unseen=False)
 
     @staticmethod
     def _of_held_out(held_out: HeldOut) -> Encoded:

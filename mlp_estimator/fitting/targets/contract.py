@@ -31,6 +31,11 @@ class Encoded:
     sample_weight: Weight  # as the user gave them
 
     @property
+    def some_weight(self) -> Weight:
+        """``weight``, None where all of it is 0, as it is for some of the rows if a class has no weight."""
+        return self.weight if self.weight is not None and self.weight.any() else None
+
+    @property
     def counts(self) -> Weight:
         """How often each row counts in statistics."""
         return row_counts(self.sample_weight)

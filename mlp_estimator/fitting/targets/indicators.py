@@ -63,8 +63,7 @@ class Indicators(Labels):
 
     def constant(self, encoded: Encoded) -> Array:
         """Return the weighted frequency of each label."""
-        weight = encoded.weight if encoded.weight is not None and encoded.weight.any() else None
-        frequencies: Array = np.average(encoded.Y, axis=0, weights=weight)
+        frequencies: Array = np.average(encoded.Y, axis=0, weights=encoded.some_weight)
         return frequencies
 
     def calibrated(self, prediction: Array, temperature: float) -> Array:

@@ -97,12 +97,11 @@ class Labels(Targets):
 
     def mean_loss(self, encoded: Encoded) -> Callable[[Array], float]:
         """Return the log-loss of probabilities."""
-        return lambda prediction: float(np.average(self.row_errors(encoded, prediction), weights=encoded.weight))
+        return lambda prediction: float(np.average(self.row_errors(encoded, prediction), weights=encoded.some_weight))
 
     def constant(self, encoded: Encoded) -> Array:
         """Return the weighted frequency of each class, or of each label of a logistic output."""
-        weight = encoded.weight if encoded.weight is not None and encoded.weight.any() else None
-        sums = np.bincount(encoded.Y[:, 0].astype(int), weight, len(self.classes))
+        sums = np.bincount(encoded.Y[:, 0].astype(int), encoded.some_weight, len(self.classes))
         frequencies: Array = sums / sums.sum()
         return frequencies if self.loss.codes else frequencies[1:]
 
