@@ -26,7 +26,7 @@ FITTING = [
     "frames", "chunks", "store", "reading", "features", "mixture", "intervals", "targets", "fitted", "data",
     "settings", "state", "held_out", "threads", "jobs", "member_config", "contributions", "importances", "plans",
 ]  # fmt: skip
-FEATURES = ["target_means", "blocks", "contract", "matrix", "kinds", "table"]
+FEATURES = ["target_means", "codes", "blocks", "contract", "matrix", "kinds", "table"]
 KINDS = ["contract", "number", "category", "date"]
 TARGETS = ["class_weight", "contract", "labels", "indicators", "numbers"]
 PLANS = ["ensemble", "folds"]

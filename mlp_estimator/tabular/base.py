@@ -57,6 +57,10 @@ WITHOUT_RESIDUALS = (
     "Intervals and sets need predictions of rows that members have not seen: fit on at least two rows that are not all "
     "of one group, or with a validation set of at least two rows. A refit has none: it holds no row out."
 )
+LIKE_CODES = (
+    "Whole numbers of the column(s) {} behave as codes: targets are alike where the number is the same, and not where "
+    "it is the next one. Name the column(s) in categorical_features."
+)
 OUT_OF_FOLD = ("oof_prediction_", "oof_target_", "oof_rows_", "oof_score_", "_residuals", "_codes", "_spread")
 SECONDS_BETWEEN_LINES = 5.0
 NOT_COMPILED = "This fit is not compiled. With Numba (pip install numba) it takes about half of the time."
@@ -341,7 +345,14 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
             places[order] = np.arange(n_rows, dtype=order.dtype)
             groups = None if groups is None else groups[order]
         table.code_all(chunks, coded, numbers, places)
-        table.learn_means(coded, len(folds), lambda rows: targets.columns(encoded.Y[rows]), encoded.counts)
+
+        def columns(rows: Any) -> NDArray[np.float64]:
+            return targets.columns(encoded.Y[rows])
+
+        table.learn_means(coded, len(folds), columns, encoded.counts)
+        alike = table.like_codes(coded, columns)
+        if alike:
+            warnings.warn(LIKE_CODES.format(", ".join(map(repr, alike))), UserWarning, stacklevel=7)
         source = Source(coded, y, encoded.sample_weight)
         predictor = None if settings.scoring == "loss" else self._predicting
         data = FitData(coded, table, targets, encoded, dtype, source, predictor)

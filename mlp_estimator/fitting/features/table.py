@@ -17,6 +17,7 @@ from ..chunks import CHUNK_ROWS, Chunks, Part, located, read_chunks
 from ..frames import ArrayColumn, Column, Frame
 from ..store import is_shared, release
 from .blocks import CODES, KEY, NUMBERS, Feature, TableLayout
+from .codes import are_codes
 from .contract import Features, Validate
 from .kinds import KINDS, Category, Counts, Kind, Resolution
 from .target_means import Stretch, TargetMeans
@@ -177,7 +178,7 @@ class Table(Features):
         ``columns`` returns the targets (n, K) of a stretch of rows as numbers.
         """
         layout = self.layout
-        some = np.arange(0, len(coded), max(1, len(coded) // MAX_MEANS))
+        some = self._some_rows(coded)
 
         def parts() -> Iterator[tuple[NDArray[Any], NDArray[np.float64]]]:
             for start in range(0, len(some), PART_ROWS):
@@ -191,6 +192,19 @@ class Table(Features):
             n_levels = [feature.n_levels for feature in layout.features[layout.block(CODES)]]
             self.means.learn(len(coded), n_folds, n_levels, partial(self._stretch, coded, columns, counts))
         release(coded)
+
+    def like_codes(self, coded: NDArray[Any], columns: Callable[[NDArray[np.intp]], NDArray[np.float64]]) -> list[str]:
+        """Return the names of the columns of numbers that behave as codes, of coded training rows."""
+        first = {column: k for k, column in reversed(list(enumerate(self.columns.tolist())))}  # the number itself
+        places = {kind.name: first[k] for k, kind in enumerate(self.kinds) if kind.may_be_codes}
+        some = self._some_rows(coded)
+        Y = columns(some) if places else np.empty((0, 0))
+        return [name for name, place in places.items() if are_codes(np.asarray(coded[some, place]), Y)]
+
+    @staticmethod
+    def _some_rows(coded: NDArray[Any]) -> NDArray[np.intp]:
+        """Return at least ``MAX_MEANS`` rows if there are so many, evenly."""
+        return np.arange(0, len(coded), max(1, len(coded) // MAX_MEANS))
 
     def _stretch(
         self, coded: NDArray[Any], columns: Callable[[slice], NDArray[np.float64]], counts: Counts, rows: slice

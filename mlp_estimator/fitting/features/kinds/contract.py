@@ -36,6 +36,9 @@ class Kind(ABC):
     n_numbers: ClassVar[int] = 0
     """Maximum number of numbers that a column brings, which share the bins of a table."""
 
+    may_be_codes = False
+    """Whether the values are whole numbers of which not each one has an edge, after ``finish``."""
+
     def __init__(self, name: str):
         self.name = name
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ....engine.graph import Graph
 from ...frames import Column, EntryError
 from ..blocks import ENCODED, MISSING, NUMBERS, Feature
+from ..codes import may_be_codes
 from .contract import Counts, Kind, Resolution
 
 SMALLEST = 1e-30
@@ -89,6 +90,7 @@ class Number(Kind):
         self.scale = float(scale)
         transformed = Sample(self.transform(sample.values), sample.counts)
         self.edges = _edges(transformed, resolution.n_bins, resolution.n_exact)
+        self.may_be_codes = may_be_codes(sample.values, len(self.edges))
 
     @property
     def was_missing(self) -> bool:
