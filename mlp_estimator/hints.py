@@ -64,7 +64,11 @@ def with_hints(method: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(method)
     def called(*args: P.args, **kwargs: P.kwargs) -> R:
-        cls = type(args[0])
+        cls = type(args[0]) if args else None
+        if cls is None or not hasattr(cls, method.__name__):
+            raise TypeError(
+                f"{method.__qualname__} was called on a class: call it on an estimator, such as cls().fit(X, y)."
+            )
         creates = method.__name__ == "__init__"
         name = cls.__name__ if creates else f"{cls.__name__}.{method.__name__}()"
         refuse_unknown(name, kwargs, known, None if creates else cls)

@@ -299,14 +299,24 @@ def test_rows_that_count_twice_and_rows_of_a_group_are_no_further_evidence():
     weight, groups = np.full(100, 50), np.arange(100) // 10
     model = TabularMLPRegressor(**SMALL).fit(X[:100], Y[:100], weight, groups=groups)
     assert np.bincount(model._sample.units).tolist() == [400] * 10
+    in_file = TabularMLPRegressor(**SMALL, max_memory=0).fit(X[:100], Y[:100], groups=groups)
+    of_units = {(unit, fold) for unit, fold in zip(in_file._sample.units, in_file._sample.folds, strict=True)}
+    assert len(of_units) == 10  # each group is in one fold
     assert model.feature_importances_error_.max() > 0.0
 
 
-def test_a_group_takes_values_of_groups_that_its_members_have_not_seen():
-    folds = np.repeat([0, 1, 2], 20)
-    order = sample_of(np.arange(60) // 5, folds, grouped=True).permuted()
+def test_a_row_takes_values_of_another_group_that_its_members_have_not_seen():
+    folds, units = np.repeat([0, 1, 2], 20), np.arange(60) // 5
+    order = sample_of(units, folds, grouped=True).permuted()
     np.testing.assert_array_equal(folds[order], folds)
-    np.testing.assert_array_equal(np.sort(order), np.arange(60))
+    assert (units[order] != units).all()
+    assert (units[sample_of(units, units, grouped=True).permuted()] != units).all()  # one group in each fold
+    y = 2.0 * np.random.default_rng(0).normal(size=12)[np.arange(240) % 12]
+    data = pd.DataFrame({"of_group": y, "own": np.random.default_rng(1).normal(size=240)})
+    model = TabularMLPRegressor(**(SMALL | {"n_folds": 12})).fit(
+        data, y + 0.3 * data["own"], groups=np.arange(240) % 12
+    )
+    assert model.feature_importances_[0] > 1.0
     assert (folds[sample_of(np.arange(60), folds).permuted()] != folds).any()
 
 

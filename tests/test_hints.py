@@ -57,6 +57,12 @@ def test_hints(call, hint):
         call()
 
 
+@pytest.mark.parametrize("arguments", [(), (X,), (X, Y)])
+def test_methods_of_the_class_are_called_on_an_instance(arguments):
+    with pytest.raises(TypeError, match=r"\.fit was called on a class: call it on an estimator"):
+        MLPClassifier.fit(*arguments)
+
+
 def test_what_a_hint_recommends_is_there():
     parameters = {name for cls in (MLPClassifier, TabularMLPRegressor) for name in inspect.signature(cls).parameters}
     parameters |= set(inspect.signature(TabularMLPRegressor.fit).parameters) | {"class_weight"}

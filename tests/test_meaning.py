@@ -805,6 +805,30 @@ def test_numbers_as_names_in_another_order():
     assert "sort them so" in error_of(TabularMLPRegressor(**QUICK).fit(X, np.arange(40.0)).predict, X[[2, 0, 1]])
 
 
+def test_a_number_as_weight_is_no_name():
+    X = pd.DataFrame({1: np.arange(40.0), 2: np.arange(40.0) % 3})
+    assert TabularMLPRegressor(**QUICK).fit(X, np.arange(40.0), sample_weight=2).column_names_ == ["1", "2"]
+
+
+def test_text_codes_in_a_file_of_numerals(tmp_path):
+    codes, y = np.array(["01", "1", "A7"])[np.arange(60) % 3], np.arange(60) % 3 * 1.0
+    model = TabularMLPRegressor(**FAST).fit(pd.DataFrame({"code": codes}), y)
+    later = pd.DataFrame({"code": codes, "y": y})[codes != "A7"]
+    later.to_csv(tmp_path / "later.csv", index=False)
+    expected = model.predict(later[["code"]])
+    later[["code"]].to_csv(tmp_path / "codes.csv", index=False)
+    assert_array_equal(model.predict(tmp_path / "codes.csv"), expected)
+    assert model.score(tmp_path / "later.csv", "y") == model.score(later, "y")
+    model.fit(pd.DataFrame({"code": codes}), y, X_val=tmp_path / "later.csv", y_val="y")
+    assert max(max(curve) for curve in model.validation_scores_[0]) > -0.1
+
+
+def test_arrow_dictionaries_in_a_frame_of_pandas():
+    towns = pd.Series(["Bonn", "Cork"] * 20).astype(pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string())))
+    model = TabularMLPRegressor(**QUICK).fit(pd.DataFrame({"town": towns}), np.arange(40.0) % 2)
+    assert model.categories_[0].tolist() == ["Bonn", "Cork"]
+
+
 def test_names_that_are_numbers_can_be_named_by_numbers():
     X = pd.DataFrame({1999: np.arange(40.0), 2000: [1, 2] * 20, 2001: np.arange(40.0)})
     model = TabularMLPRegressor(**QUICK, categorical_features=[2000]).fit(X, y=2001)
@@ -999,6 +1023,8 @@ def test_dates_that_microseconds_cannot_count_are_named():
     objects = pd.DataFrame({"d": pd.Series(last, dtype=object)})
     model = TabularMLPRegressor(**QUICK).fit(objects, np.arange(40.0) % 2)
     assert_array_equal(model.predict(pl.DataFrame({"d": last})), model.predict(objects))
+    objects = pd.DataFrame({"d": pd.Series(list(late["d"].to_numpy()), dtype=object)})
+    assert "300000" in error_of(TabularMLPRegressor(**QUICK).fit, objects, np.arange(40.0))
     months = np.arange(40).astype("m8[M]")[:, None]
     for values in (months, [[value] for value in months[:, 0]]):
         assert "x0" in error_of(TabularMLPRegressor(**QUICK).fit, values, np.arange(40.0))

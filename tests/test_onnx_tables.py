@@ -177,6 +177,13 @@ def test_text_that_spells_a_number_is_that_number(levels):
     agree(run(to_onnx(model, X), new)["prediction"], model.predict(new))
 
 
+def test_categories_of_32_bits():
+    X = pd.DataFrame({"dose": np.tile(np.float32([0.1, 0.2, 0.3]), 40)})
+    model = TabularMLPRegressor(**SMALL, categorical_features=["dose"]).fit(X, np.tile([0.0, 1.0, 2.0], 40))
+    for rows in (X[:3], X[:3].astype(float).round(1)):
+        agree(run(to_onnx(model, rows), rows)["prediction"], model.predict(rows))
+
+
 def test_column_names_as_those_of_nodes():
     X = pd.DataFrame({name: np.linspace(0, 1, 60) for name in ("constant:1", "sub:1", "matmul:1")})
     model = TabularMLPRegressor(**SMALL).fit(X, X["sub:1"])

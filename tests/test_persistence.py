@@ -157,6 +157,7 @@ def test_a_file_of_version_0_2_predicts_and_trains_on():
         ValueError, match=r"by needs the categories of the training rows, which files of version 0\.2 lack"
     ):
         models["table of classes"].predict_set(table, by="town")
+    assert "town" in models["table of classes"]._fitted.features.text_columns
     stream = models["stream"].partial_fit(saved["X"], saved["labels"])
     for ours, theirs in zip(stream.coefs_, saved["streams"][0], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10)

@@ -375,10 +375,13 @@ def read_chunks(X: Any, text: Sequence[str] = ()) -> Chunks:
     return Chunks([frame], _whole, frame.names, frame.n_rows)
 
 
-def taken_out(X: Any, **arguments: Any) -> tuple[Any, list[Any]]:
-    """Return a table without the columns that arguments name, and the arguments, with the values of these."""
+def taken_out(X: Any, text: Sequence[str], **arguments: Any) -> tuple[Any, list[Any]]:
+    """Return a table without the columns that arguments name, and the arguments, with the values of these.
+
+    ``text`` is as for ``read_chunks``.
+    """
     is_named = any(isinstance(value, str | Integral) for value in arguments.values())
-    return read_chunks(X).take_out(**arguments) if is_named else (X, list(arguments.values()))
+    return read_chunks(X, text).take_out(**arguments) if is_named else (X, list(arguments.values()))
 
 
 def _whole(table: Any, columns: Sequence[str] | None) -> Pieces:

@@ -212,15 +212,16 @@ class SeriesColumn(Column):
     def objects(self) -> Objects:
         """Return the values as Python objects."""
         native = self._series.to_native()
-        if isinstance(self._dtype, nw.Categorical | nw.Enum) and nw.dependencies.is_pandas_series(native):
+        if type(getattr(native, "array", None)).__name__ == "Categorical":
             # pandas makes an object for each row, in 30 us for one; the level of a row is at hand.
-            levels, codes = native.array.categories, native.array.codes.tolist()
-            if levels.dtype == np.float32:
-                levels = objects_of(levels.to_numpy())
-            elif len(codes) >= FEW_ROWS:
-                levels = levels.tolist()
-            return [None if code < 0 else levels[code] for code in codes]
-        return objects_of(self._series.to_numpy()) if self._dtype == nw.Float32 else self._series.to_list()
+            levels, codes = native.array.categories, native.array.codes
+            if len(codes) >= FEW_ROWS:  # list those that occur
+                occurring = np.unique(codes[codes >= 0])
+                codes, levels = np.where(codes < 0, -1, np.searchsorted(occurring, codes)), levels.take(occurring)
+                levels = objects_of(levels.to_numpy()) if is_short(levels.dtype) else levels.tolist()
+            return [None if code < 0 else levels[code] for code in codes.tolist()]
+        short = self._dtype == nw.Float32 or is_short(getattr(native, "dtype", None))
+        return objects_of(self._series.to_numpy()) if short else self._series.to_list()
 
     def numbers(self) -> NDArray[Any]:
         """Return the values as an array of numbers."""
@@ -448,11 +449,16 @@ def contents(values: Objects) -> frozenset[str]:
     return frozenset(found)
 
 
+def is_short(dtype: Any) -> bool:
+    """Tell whether a type is one of NumPy's for floats of 32 bits or less."""
+    return isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize <= 4
+
+
 def objects_of(values: NDArray[Any]) -> Objects:
     """Return the values of an array as Python objects; a number of 32 bits or less is the decimal that it prints as."""
     if values.dtype.kind in "mM":
         return list(values)
-    if values.dtype in (np.float16, np.float32):
+    if is_short(values.dtype):
         distinct, places = np.unique(values, return_inverse=True)
         decimals = [float(str(value)) for value in distinct]
         return [decimals[place] for place in places.tolist()]
@@ -481,6 +487,8 @@ def instant_of(value: Any) -> np.datetime64[Any]:
     if not isinstance(value, date | np.datetime64):
         raise EntryError(repr(value))
     instant = np.datetime64(cast(Any, value), "us")
+    if instant.astype("datetime64[s]") != np.datetime64(cast(Any, value), "s") and instant == instant:
+        raise ValueError(f"The date {value} is too far away for 64 bits of microseconds: make it a nearer one.")
     return instant
 
 

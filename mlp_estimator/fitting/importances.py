@@ -57,17 +57,18 @@ class RowSample:
         return cls(read(chosen), counted, folds if folds is None else folds[chosen], units, groups is not None, unseen)
 
     def permuted(self) -> NDArray[np.intp]:
-        """Return the numbers of the rows in a random order; with groups the rows of a fold change places.
+        """Return for each row the number of another one at random, of another group where there are groups.
 
-        A member has learned what groups outside of its fold have in common.
+        It is one of its fold, as far as this has other groups: members have learned what groups outside of it are like.
         """
         rng = np.random.default_rng(0)
         if not self.grouped or self.folds is None:
             return rng.permutation(len(self.coded))
-        order = np.arange(len(self.coded))
-        for fold in np.unique(self.folds):
-            of_fold = np.flatnonzero(self.folds == fold)
-            order[of_fold] = rng.permutation(of_fold)
+        order = np.empty(len(self.coded), np.intp)
+        for unit in np.unique(self.units):
+            own = self.units == unit
+            near = np.flatnonzero((self.folds == self.folds[own][0]) & ~own)
+            order[own] = rng.choice(near if len(near) else np.flatnonzero(~own), np.count_nonzero(own))
         return order
 
     def standard_errors(self, rises: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from numbers import Real
 from typing import Any
 
@@ -167,7 +167,8 @@ def read_groups(groups: Any, n_rows: int) -> NDArray[Any] | None:
         )
     if groups.dtype.kind == "O":
         first: dict[Any, str] = {}  # of 1 and 1.0, which are one group
-        groups = np.array([first.setdefault(value, str(value)) for value in groups.tolist()])
+        values = [value if isinstance(value, Hashable) else str(value) for value in groups.tolist()]
+        groups = np.array([first.setdefault(value, str(value)) for value in values])
     return np.unique(groups, return_inverse=True)[1]
 
 

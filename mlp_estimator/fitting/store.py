@@ -6,7 +6,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +86,15 @@ def shared_zeros(shape: tuple[int, int], dtype: str) -> Iterator[NDArray[Any]]:
 
     The memory has a file's name but is in no folder: it goes with the last process that maps it, also after a crash.
     """
-    memory = os.memfd_create("mlp_estimator")
-    try:
-        os.posix_fallocate(memory, 0, shape[0] * shape[1] * np.dtype(dtype).itemsize)
-        yield np.asarray(np.memmap(f"/proc/{os.getpid()}/fd/{memory}", dtype, "r+", shape=shape))
-    finally:
-        os.close(memory)
+    with ExitStack() as stack:
+        try:
+            memory = os.memfd_create("mlp_estimator")
+            stack.callback(os.close, memory)
+            os.posix_fallocate(memory, 0, shape[0] * shape[1] * np.dtype(dtype).itemsize)
+            rows: NDArray[Any] = np.asarray(np.memmap(f"/proc/{os.getpid()}/fd/{memory}", dtype, "r+", shape=shape))
+        except OSError:  # it is not allowed, or there is no /proc: joblib copies an array then
+            rows = np.zeros(shape, dtype)
+        yield rows
 
 
 def zeros(

@@ -404,7 +404,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
     def _read_held_out(self, data: FitData, table: Table, X: Any, y: Any, sample_weight: Any) -> HeldOut:
         """Read a validation set of the user."""
-        X, (y, sample_weight) = taken_out(X, y_val=y, sample_weight_val=sample_weight)
+        X, (y, sample_weight) = taken_out(X, table.text_columns, y_val=y, sample_weight_val=sample_weight)
         coded = np.concatenate(list(table.pieces(table.read(X, self._validator()))))
         y = read_targets("y_val", y, len(coded), as_labels=self._has_labels)
         weight = read_weights(sample_weight, coded, data.dtype)
@@ -412,7 +412,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
     def _taken_out(self, X: Any, **arguments: Any) -> tuple[Any, list[Any]]:
         """Return X without the columns that arguments of ``score`` name, and the arguments."""
-        return taken_out(X, **arguments)
+        return taken_out(X, self._fitted.features.text_columns, **arguments)
 
     def _validator(self) -> Callable[..., Any]:
         return partial(validate_data, self, reset=False)

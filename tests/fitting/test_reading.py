@@ -407,3 +407,4 @@ def test_equal_objects_are_one_group():
     mixed = np.array([float(k) if i % 2 else k for i, k in enumerate(numbers.tolist())], dtype=object)
     assert_array_equal(read_groups(mixed, 12), read_groups(numbers, 12))
     assert_array_equal(read_groups(np.array(["a", 1, 1.0], dtype=object), 3), [1, 0, 0])
+    assert_array_equal(read_groups(pd.Series([[1], [2], [1]]), 3), [0, 1, 0])

@@ -38,6 +38,17 @@ def test_processes_write_to_shared_rows(tmp_path, monkeypatch):
         assert not is_shared(rows)
 
 
+def test_without_such_memory_rows_are_an_array(monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError("not allowed")
+
+    monkeypatch.setattr(module, "MIN_SHARED", 0)
+    monkeypatch.setattr(os, "memfd_create", refuse, raising=False)
+    with zeros((10, 4), "float32", None, np.inf, shared=True) as rows:
+        assert not is_shared(rows)
+        assert not rows.any()
+
+
 def test_released_rows_keep_what_was_written(tmp_path):
     with zeros((5000, 4), "float64", tmp_path, 0) as rows:
         rows[:] = np.arange(20_000.0).reshape(5000, 4)

@@ -551,7 +551,7 @@ def test_sets_of_labels_are_those_of_probabilities_at_the_temperature():
 
 def test_a_fold_outside_of_which_no_row_has_a_weight_is_named():
     model = TabularMLPClassifier(**FAST, random_state=0, class_weight={0: 0, 1: 1})
-    with pytest.raises(ValueError, match="Outside of a fold no row has a weight, by class_weight and groups"):
+    with pytest.raises(ValueError, match="All rows that have a weight, by class_weight, are in one fold"):
         model.fit(X_DIAB[:40], [1] * 5 + [0] * 35, groups=np.arange(40) // 5)
 
 

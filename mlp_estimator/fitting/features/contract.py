@@ -37,6 +37,11 @@ class Features(ABC):
     def read(self, X: Any, validate: Validate) -> Any:
         """Validate X of a prediction, and return its rows."""
 
+    @property
+    def text_columns(self) -> list[str]:
+        """The names of the columns that files without types hold as text."""
+        return []
+
     @abstractmethod
     def pieces(self, rows: Any) -> Iterator[Any]:
         """Yield what the bottom layers read, stretch by stretch of what ``read`` returned."""

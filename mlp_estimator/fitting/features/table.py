@@ -232,9 +232,14 @@ class Table(Features):
 
     def read(self, X: Any, validate: Validate) -> Chunks:
         """Read a table with the columns of ``fit``: by name if both have names, in any order, otherwise by position."""
-        chunks = read_chunks(X, [kind.name for kind in self.kinds if isinstance(kind, Category) and kind.has_text])
+        chunks = read_chunks(X, self.text_columns)
         left_out = (*chunks.left_out, *self.left_out)
         return replace(chunks, left_out=left_out, arrange=partial(self._arranged, validate))
+
+    @property
+    def text_columns(self) -> list[str]:
+        """The names of the categories with text among their levels."""
+        return [kind.name for kind in self.kinds if isinstance(kind, Category) and kind.has_text]
 
     def _arranged(self, validate: Validate, frame: Frame) -> Frame:
         if frame.labels is not None and self.names is not None and set(frame.labels) == set(self.names):

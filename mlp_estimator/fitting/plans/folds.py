@@ -195,7 +195,8 @@ class Folds:
             trained = data.encoded.take(fold.train)
             if trained.weight is not None and not trained.weight.any():
                 raise ValueError(
-                    "Outside of a fold no row has a weight, by class_weight and groups: give them more rows."
+                    "All rows that have a weight, by class_weight, are in one fold: give other classes a weight, too, "
+                    "or fit more rows, or smaller groups."
                 )
             self.constants[self.row_folds == k] = data.targets.constant(trained)
 
@@ -511,14 +512,16 @@ def make_folds(
 ) -> list[Fold]:
     """Return folds at random, with no group in two folds; the halves of a fold are made in the same way.
 
-    They are stratified where a class is too rare for folds at random, unless the most frequent class may be so by
-    chance. Strata make the frequencies of the classes outside a fold those inside it, and so the score of guesses too
-    high: 0.53 of 60 random labels. ``n_watched`` tells how many of so many folds are watched: the halves of the others
-    are empty.
+    They are stratified where a class is too rare for folds at random, unless it or another one may be the most frequent
+    by chance. Strata make the frequencies of the classes outside a fold those inside it, and so the score of guesses
+    too high: 0.53 of 60 random labels. ``n_watched`` tells how many of so many folds are watched: the halves of the
+    others are empty.
     """
     if strata is not None:
-        second, leading = np.sort(np.append(np.bincount(strata), 0))[-2:]
-        strata = strata if leading - second > MIN_LEAD * np.sqrt(leading + second) else None
+        *others, leading = sorted(filter(None, np.bincount(strata).tolist()))
+        second = others[-1] if others else 0
+        leads = leading - second > MIN_LEAD * np.sqrt(leading + second)
+        strata = strata if leads or (others and 2 * others[0] < second) else None
     rows: Rows = np.arange(n_rows, dtype=np.min_scalar_type(-n_rows))  # a quarter of a large table is numbers of rows
     parts, folds = _parts(strata, rows, n_folds, groups, rng), []
     watched = n_watched(len(parts))

@@ -104,6 +104,12 @@ def test_classes_are_in_proportion_in_each_fold():
         np.testing.assert_allclose(np.bincount(strata[fold == k]), [17.5, 6, 2], atol=1)
 
 
+def test_a_rare_class_is_in_proportion_also_beside_two_that_are_equally_frequent():
+    strata = np.repeat([0, 1, 2], [40, 40, 8])
+    fold = fold_of_rows(make_folds(strata, 88, 4, None, np.random.RandomState(0)), 88)
+    assert [np.bincount(strata[fold == k])[2] for k in range(4)] == [2] * 4
+
+
 def test_a_class_rarer_than_the_folds_leaves_them_at_random():
     strata = np.repeat([0, 1], [97, 3])
     folds = make_folds(strata, 100, 4, None, np.random.RandomState(0))

@@ -154,8 +154,9 @@ class Category(Kind):
         values = [value for value in column.objects() if not is_missing(value)] or list(self.codes)
         if any(isinstance(value, str | bytes) for value in (*values, *self.codes)):
             return str
-        is_boolean = all(isinstance(value, bool | np.bool_) for value in values)
-        return bool if is_boolean and self.missing_code == UNKNOWN else np.float64
+        if all(isinstance(value, bool | np.bool_) for value in values) and self.missing_code == UNKNOWN:
+            return bool
+        return np.float32 if column.numbers().dtype == np.float32 else np.float64
 
     def nodes(self, g: Graph, x: str, given: type) -> str:
         """Return the codes; text is every spelling of a level that ``code`` takes for it."""
@@ -170,7 +171,9 @@ class Category(Kind):
                 "apart: make them text before the fit."
             )
         keys: dict[str, Any] = (
-            {"keys_strings": list(codes)} if given is str else {"keys_tensor": np.array(list(codes), np.float64)}
+            {"keys_strings": list(codes)}
+            if given is str
+            else {"keys_tensor": np.array(list(codes), np.float32 if given is np.float32 else None).astype(np.float64)}
         )
         keys |= {"values_tensor": np.array(list(codes.values())), "default_tensor": np.array([UNKNOWN])}
         return g("LabelEncoder", x, **keys)
