@@ -296,7 +296,7 @@ def test_rows_that_count_twice_and_rows_of_a_group_are_no_further_evidence():
     np.testing.assert_allclose(
         sample_of(np.repeat(np.arange(40), 3)).standard_errors(np.repeat(rises, 3, axis=1)), once
     )
-    weight, groups = np.full(100, 50), np.arange(100) // 10
+    weight, groups = np.full(100, 50), np.arange(100) % 10
     model = TabularMLPRegressor(**SMALL).fit(X[:100], Y[:100], weight, groups=groups)
     assert np.bincount(model._sample.units).tolist() == [400] * 10
     in_file = TabularMLPRegressor(**SMALL, max_memory=0).fit(X[:100], Y[:100], groups=groups)
