@@ -412,6 +412,7 @@ class TabularMLP(CallbackSupportMixin, TabularParameters, ABC):
 
     def _taken_out(self, X: Any, **arguments: Any) -> tuple[Any, list[Any]]:
         """Return X without the columns that arguments of ``score`` name, and the arguments."""
+        check_is_fitted(self, "_fitted")
         return taken_out(X, self._fitted.features.text_columns, **arguments)
 
     def _validator(self) -> Callable[..., Any]:

@@ -724,6 +724,12 @@ def test_a_refit_passes_over_columns_that_were_targets_weights_or_groups():
         model.set_params(batch_size="many").refit(frame, "y")
 
 
+@pytest.mark.parametrize("y", [Y_DIAB, "y"])
+def test_an_unfitted_estimator_has_no_score(y):
+    with pytest.raises(NotFittedError):
+        TabularMLPRegressor().score(pd.DataFrame(X_DIAB).assign(y=Y_DIAB), y)
+
+
 def test_a_refit_that_fails_leaves_the_estimator_as_it_was():
     model = TabularMLPRegressor(**FAST, random_state=0)
     with pytest.raises(NotFittedError):
