@@ -199,7 +199,9 @@ class Table(Features):
         places = {kind.name: first[k] for k, kind in enumerate(self.kinds) if kind.may_be_codes}
         some = self._some_rows(coded)
         Y = columns(some) if places else np.empty((0, 0))
-        return [name for name, place in places.items() if are_codes(np.asarray(coded[some, place]), Y)]
+        alike = [name for name, place in places.items() if are_codes(np.asarray(coded[some, place]), Y)]
+        release(coded)
+        return alike
 
     @staticmethod
     def _some_rows(coded: NDArray[Any]) -> NDArray[np.intp]:
