@@ -836,6 +836,7 @@ def test_names_that_are_numbers_can_be_named_by_numbers():
     assert len(model.categories_) == 1
     low, high = model.predict_interval(X, 0.5, by=2000)
     assert (low < high).all()
+    assert model.score(X, 2001) == model.score(X, X[2001])
     assert TabularMLPRegressor(**QUICK).fit(X, y=2001, groups=2000).column_names_ == ["1999"]
 
 

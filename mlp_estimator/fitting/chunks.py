@@ -265,12 +265,12 @@ class Chunks:
         ValueError
             If there is no column of the name.
         """
-        numbers = {argument: str(name) for argument, name in arguments.items() if isinstance(name, Integral)}
-        of_weights = [argument for argument in numbers if "weight" in argument]  # one number is a constant weight
-        arguments |= {
-            name: text for name, text in numbers.items() if name not in of_weights and text in (self.names or ())
-        }
-        named = {argument: name for argument, name in arguments.items() if isinstance(name, str)}
+        named = {
+            argument: str(name)
+            for argument, name in arguments.items()
+            if isinstance(name, str)
+            or (isinstance(name, Integral) and str(name) in (self.names or ()) and "weight" not in argument)
+        }  # names may be numbers; one number as weight is that of all rows
         for argument, names in arguments.items():
             is_short = isinstance(names, list | tuple) and 0 < len(names) != self.n_read
             if is_short and {*map(str, names)} <= {*(self.names or ())}:

@@ -195,8 +195,8 @@ class Table(Features):
 
     def like_codes(self, coded: NDArray[Any], columns: Callable[[NDArray[np.intp]], NDArray[np.float64]]) -> list[str]:
         """Return the names of the columns of numbers that behave as codes, of coded training rows."""
-        first = {column: k for k, column in reversed(list(enumerate(self.columns.tolist())))}  # the number itself
-        places = {kind.name: first[k] for k, kind in enumerate(self.kinds) if kind.may_be_codes}
+        columns_of = self.columns.tolist()  # the number of a column is before its indicator
+        places = {kind.name: columns_of.index(k) for k, kind in enumerate(self.kinds) if kind.may_be_codes}
         some = self._some_rows(coded)
         Y = columns(some) if places else np.empty((0, 0))
         alike = [name for name, place in places.items() if are_codes(np.asarray(coded[some, place]), Y)]

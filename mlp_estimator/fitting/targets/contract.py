@@ -32,7 +32,7 @@ class Encoded:
 
     @property
     def some_weight(self) -> Weight:
-        """``weight``, None where all of it is 0, as it is for some of the rows if a class has no weight."""
+        """The weight in the loss, or None where it is 0 in all rows, as in those of a class without weight."""
         return self.weight if self.weight is not None and self.weight.any() else None
 
     @property
